@@ -1,0 +1,80 @@
+/**
+ * From the mapping view to an action's payload: default mapping by `from`, the rule's fields on
+ * top, then the payload schema judges. Pure.
+ */
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { TObject, TSchema } from 'typebox'
+import type { MappingView } from '../kit/define.ts'
+
+const ajv = new Ajv2020({ strict: true, allErrors: true, useDefaults: true, coerceTypes: false, removeAdditional: false, allowUnionTypes: true })
+;(addFormats as unknown as (instance: Ajv2020) => void)(ajv)
+ajv.addVocabulary(['from', 'secret', 'pii'])
+
+const compiled = new WeakMap<TSchema, ValidateFunction>()
+function validator(schema: TSchema): ValidateFunction {
+  let validate = compiled.get(schema)
+  if (!validate) {
+    validate = ajv.compile(schema)
+    compiled.set(schema, validate)
+  }
+  return validate
+}
+
+export type Checked<T> = { readonly value: T } | { readonly errors: readonly { readonly path: string; readonly message: string }[] }
+
+/** Validates and fills defaults. Errors name paths and rules, never values. */
+export function checkAgainst<T>(schema: TSchema, value: unknown): Checked<T> {
+  const validate = validator(schema)
+  if (validate(value)) return { value: value as T }
+  return {
+    errors: (validate.errors ?? []).map((error) => ({
+      path: error.keyword === 'required' ? `${error.instancePath}/${String(error.params['missingProperty'])}` : error.instancePath,
+      message: error.message ?? error.keyword,
+    })),
+  }
+}
+
+/** Reads a dotted path; numeric segments index arrays. Undefined when any step is missing. */
+export function readPath(root: unknown, path: string): unknown {
+  let value: unknown = root
+  for (const step of path.split('.')) {
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, step)) return undefined
+    value = (value as Record<string, unknown>)[step]
+  }
+  return value
+}
+
+/**
+ * @param overrides fields a rule sets by `with`; they win over the default mapping.
+ */
+export function buildPayload(schema: TObject, view: MappingView, overrides: Readonly<Record<string, unknown>> = {}): Checked<Record<string, unknown>> {
+  return checkAgainst(schema, { ...(fill(schema, view) as Record<string, unknown> | undefined), ...overrides })
+}
+
+function fill(schema: TSchema, view: MappingView): unknown {
+  const { from, type, properties } = schema as TSchema & { from?: string | readonly string[]; type?: string; properties?: Record<string, TSchema> }
+  if (from !== undefined) {
+    for (const path of typeof from === 'string' ? [from] : from) {
+      const value = readPath(view, path)
+      // An empty string is how many SDKs say "absent".
+      if (value !== undefined && value !== null && value !== '') return fits(schema, value)
+    }
+    return undefined
+  }
+  if (type !== 'object' || !properties) return undefined
+  const filled: Record<string, unknown> = {}
+  for (const [name, property] of Object.entries(properties)) {
+    const value = fill(property, view)
+    if (value !== undefined) filled[name] = value
+  }
+  return Object.keys(filled).length > 0 ? filled : undefined
+}
+
+/** The lossless conversions mappings need all the time: numbers written as text, and the reverse. */
+function fits(schema: TSchema, value: unknown): unknown {
+  const type = (schema as { type?: string }).type
+  if (type === 'string' && typeof value === 'number' && Number.isFinite(value)) return String(value)
+  if ((type === 'number' || type === 'integer') && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim())) return Number(value)
+  return value
+}

@@ -1,0 +1,281 @@
+/**
+ * What a connector is: one object literal per direction. Types are inferred from the TypeBox
+ * schemas in it; there is no code generation and nothing to register by hand.
+ */
+import type { Static, TObject } from 'typebox'
+import type { ConsentSignal, EvidenceFlag, EvidenceMethod } from '../../schemas/consent.ts'
+import type { LaneKind } from '../../schemas/delivery.ts'
+import type { CallType, IdentifierType } from '../../schemas/event.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
+import type { Cart } from '../../schemas/profile.ts'
+import type { Http, HttpResponse } from './http.ts'
+
+declare module 'typebox' {
+  interface TSchemaOptions {
+    /** Path(s) in the MappingView this field is filled from; the first present one wins. */
+    from?: string | readonly string[]
+    /** The value is a credential: write-only in API and cockpit, never logged. */
+    secret?: boolean
+    /** The value is personal data: never in a log, an error, a URL path or a metric label. */
+    pii?: boolean
+  }
+}
+
+export interface Localized {
+  readonly pt: string
+  readonly en: string
+}
+
+// ---------------------------------------------------------------- sources
+
+/** A request as a source sees it: the body already decompressed, header names lower-cased. */
+export interface RawRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+  /** ISO 8601, UTC. */
+  readonly receivedAt: string
+  readonly ip?: string
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Readonly<Record<string, unknown>>
+}
+
+/** The vendors whose consent words the hub understands; consent/signals.ts maps them to purposes. */
+export type ConsentVendor = 'google' | 'segment' | 'rudder' | 'rd' | 'gpc'
+
+/**
+ * Consent in the vendor's own words. Only what the vendor states: an absent category is absent
+ * here too, because absence changes nothing.
+ */
+export interface ConsentEvidence {
+  readonly vendor: ConsentVendor
+  readonly answers: Readonly<
+    Record<string, { readonly answer: 'granted' | 'denied'; readonly flags?: readonly EvidenceFlag[]; readonly basis?: ConsentSignal['basis'] }>
+  >
+  readonly method: EvidenceMethod
+  readonly actor: ConsentSignal['actor']
+  /** As received. */
+  readonly raw: unknown
+}
+
+/** One event as a source reads it, before the hub checks identifiers, clocks, size and consent. */
+export interface SourceEvent {
+  readonly type: CallType
+  /** Event name for track; page or screen name otherwise. */
+  readonly name?: string
+  /** Name the source used, when a table changed it. */
+  readonly originalName?: string
+  /** Absent when the source has no id and the content does not name the hit: the hub makes a random one. */
+  readonly messageId?: string
+  /** When it happened by the client's clock. Absent: when it was received. */
+  readonly timestamp?: string
+  /** When the client sent it, by the same clock: occurredAt = receivedAt - (sentAt - timestamp). */
+  readonly sentAt?: string
+  readonly identifiers: readonly { readonly type: IdentifierType; readonly value: unknown }[]
+  readonly previousId?: string
+  readonly traits?: Readonly<Record<string, unknown>>
+  readonly properties?: Readonly<Record<string, unknown>>
+  readonly context?: Readonly<Record<string, unknown>>
+  readonly consent?: readonly ConsentEvidence[]
+  /** The id of the delivery that caused this event, when it carries one (anuente_delivery_id). */
+  readonly deliveryId?: string
+}
+
+export type SourceItem =
+  | { readonly event: SourceEvent; readonly raw: unknown }
+  | { readonly rejected: { readonly code: ExitCode; readonly path: string; readonly message: string }; readonly raw: unknown }
+
+export interface SourceRoute {
+  readonly method: 'GET' | 'POST'
+  /** Fastify path pattern. Several connectors may share one path; the credentials say which is meant. */
+  readonly path: string
+  /** Largest body accepted, in bytes, after decompression. */
+  readonly maxBytes?: number
+  /** A route that carries no events (boot configuration, validation): answers by itself. */
+  readonly reply?: boolean
+}
+
+export interface SourceDefinition<S extends TObject = TObject> {
+  readonly id: string
+  readonly name: string
+  readonly docs: string
+  readonly support: 'certified' | 'community'
+  readonly settings: S
+  /** Paths besides /in/<source id>, which every source has. */
+  readonly routes: readonly SourceRoute[]
+  /** Largest body accepted at /in/<source id>, in bytes, after decompression. */
+  readonly maxBytes: number
+  /** Fields of one raw event that an SDK's retry changes; left out of its hash. */
+  readonly volatileFields: readonly string[]
+  /** Credentials found on a request to one of `routes`, most trusted first. */
+  credentials(request: RawRequest): string[]
+  /** The credentials that mean an instance with these settings. */
+  keys(settings: Static<S>): string[]
+  /** `true`, or the exit to refuse with. Runs on the raw bytes, in constant time where it compares secrets. */
+  verify(request: RawRequest, settings: Static<S>): true | ExitCode | Promise<true | ExitCode>
+  /** Pure. One item per event found; a bad item does not lose its neighbours. Throws InputError when nothing can be read. */
+  normalize(request: RawRequest, settings: Static<S>): SourceItem[]
+  /** The answer once everything is on disk: what makes the sender consider it taken. */
+  accept(request: RawRequest, taken: { readonly recorded: number; readonly quarantined: number }): HttpAnswer
+  /** The answer of a `reply` route. */
+  reply?(request: RawRequest, settings: Static<S>, sourceId: string): HttpAnswer | Promise<HttpAnswer>
+}
+
+export function defineSource<S extends TObject>(definition: SourceDefinition<S>): SourceDefinition<S> {
+  return definition
+}
+
+// ---------------------------------------------------------------- destinations
+
+/** What `from` paths of a payload schema resolve in. Only fields the action's purpose declares are present. */
+export interface MappingView {
+  readonly type: CallType
+  readonly name: string
+  readonly messageId: string
+  readonly occurredAt: string
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly context: Readonly<Record<string, unknown>>
+  /** The profile's traits with those of the event on top. */
+  readonly traits: Readonly<Record<string, unknown>>
+  readonly identifiers: Readonly<Partial<Record<IdentifierType, string>>>
+  readonly cart?: Cart
+  readonly person: { readonly id: string }
+  readonly delivery: { readonly id: string }
+  /** Signed, without personal data. */
+  readonly links: { readonly stop: string; readonly why: string }
+  readonly rule?: { readonly id: string; readonly version: number }
+}
+export const MAPPING_ROOTS = ['type', 'name', 'messageId', 'occurredAt', 'properties', 'context', 'traits', 'identifiers', 'cart', 'person', 'delivery', 'links', 'rule'] as const
+
+/** Consent as each vendor wants to hear it, computed per person from the ledger; never set by hand. */
+export interface OutgoingSignals {
+  /** RD Station legal_bases. */
+  readonly rd: readonly { readonly category: string; readonly type: string; readonly status?: 'granted' | 'declined' }[]
+  /** Google Consent Mode words: only what is known. */
+  readonly google: Readonly<Partial<Record<'ad_user_data' | 'ad_personalization', 'GRANTED' | 'DENIED'>>>
+  /** Segment category -> allowed, for every category the configuration maps. */
+  readonly segment: Readonly<Record<string, boolean>>
+  readonly rudder: { readonly allowedConsentIds: readonly string[]; readonly deniedConsentIds: readonly string[] }
+}
+
+/** What became of one item. */
+export type Outcome =
+  | { readonly status: 'delivered'; readonly answer?: string }
+  | { readonly status: 'retry'; readonly reason: string; readonly retryAfterMs?: number }
+  | { readonly status: 'rejected'; readonly reason: string }
+  | { readonly status: 'authentication'; readonly reason: string }
+
+export interface ItemContext<P> {
+  readonly payload: P
+  readonly signals: OutgoingSignals
+  /** `key` is stable over every attempt of this delivery: send it wherever the vendor deduplicates. */
+  readonly delivery: { readonly id: string; readonly key: string }
+  readonly occurredAt: string
+}
+
+export interface VendorContext<S> {
+  readonly http: Http
+  readonly settings: S
+  readonly now: Date
+}
+
+interface ActionCommon<P extends TObject> {
+  readonly title: Localized
+  readonly description: Localized
+  /** A starter purpose; `destinations.<id>.purposes` may map it to a configured one. */
+  readonly purpose: string
+  /** email, sms, whatsapp, push, onsite, task, ads or any id. Absent: nobody is contacted. */
+  readonly channel?: string
+  /** state: newest value wins; message: in order per person; event: in order, never waits long. */
+  readonly kind: LaneKind
+  /** Any one of these must be known. */
+  readonly identifier: readonly IdentifierType[]
+  /** Who writes the text a person reads. */
+  readonly renders?: 'vendor' | 'hub'
+  /** key: the vendor deduplicates on `delivery.key` for that many hours; natural: writing twice equals once; none: neither. */
+  readonly idempotency: { readonly key: number } | 'natural' | 'none'
+  /** Calls this action follows by itself. Absent: only rules use it. */
+  readonly trigger?: { readonly type: CallType | readonly CallType[]; readonly name?: string | readonly string[]; readonly has?: readonly string[] }
+  readonly payload: P
+}
+
+/** Exactly one of perform and performBatch. */
+export type ActionDefinition<S, P extends TObject> = ActionCommon<P> &
+  (
+    | { readonly perform: (context: VendorContext<S> & ItemContext<Static<P>>) => Promise<HttpResponse | Outcome>; readonly batch?: never; readonly performBatch?: never }
+    | {
+        readonly perform?: never
+        /** Items and bytes of JSON one request may carry. */
+        readonly batch: { readonly max: number; readonly maxBytes?: number }
+        /** One outcome per item, in order. Throwing applies to all of them. */
+        readonly performBatch: (context: VendorContext<S> & { readonly items: readonly ItemContext<Static<P>>[] }) => Promise<readonly Outcome[]>
+      }
+  )
+
+/** The person a data-subject request is about, as the vendor knows them. */
+export interface SubjectIdentifiers {
+  readonly identifiers: Readonly<Partial<Record<IdentifierType, string>>>
+}
+
+export type SubjectRight<S> =
+  | { readonly implemented: (context: VendorContext<S> & { readonly subject: SubjectIdentifiers }) => Promise<HttpResponse | Outcome> }
+  | { readonly manual: Localized }
+  | { readonly impossible: Localized }
+
+export interface Limits {
+  /** Requests per second; fractions allowed (2 per minute = 0.033). */
+  readonly perSecond: number
+  /** Requests at the same time. */
+  readonly concurrency: number
+  /** Counted per window of at least 60 s, over all requests of the instance. */
+  readonly windows?: readonly { readonly seconds: number; readonly max: number }[]
+  /** Writes per contact and window, per action. */
+  readonly perContact?: readonly { readonly seconds: number; readonly max: number; readonly actions: readonly string[] }[]
+}
+
+export interface DestinationDefinition<S extends TObject = TObject, A extends Record<string, TObject> = Record<string, TObject>> {
+  readonly id: string
+  readonly name: string
+  readonly docs: string
+  /** certified only with a recorded answer of the vendor. */
+  readonly support: 'certified' | 'community'
+  /** Version of the vendor's API in baseUrl or header, and where its end of life is announced. */
+  readonly apiVersion?: { readonly version: string; readonly docs: string }
+  readonly baseUrl: string | ((settings: Static<S>) => string)
+  readonly settings: S
+  /** Headers added to every request. */
+  readonly authenticate?: (settings: Static<S>) => Record<string, string>
+  /** Finds errors inside 2xx and reads the vendor's error bodies. Undefined: judge by status alone. */
+  readonly verdict?: (response: HttpResponse) => Outcome | undefined
+  readonly limits: Limits
+  readonly actions: { readonly [K in keyof A]: ActionDefinition<Static<S>, A[K]> }
+  /** A read-only call that proves the credentials; missing fields and scopes go in `warnings`. */
+  readonly check: (context: VendorContext<Static<S>>) => Promise<{ readonly ok: boolean; readonly detail: string; readonly warnings?: readonly string[] }>
+  readonly deleteSubject: SubjectRight<Static<S>>
+  readonly exportSubject: SubjectRight<Static<S>>
+  readonly correctSubject: SubjectRight<Static<S>>
+  /** How the vendor tells what became of a message. */
+  readonly feedback: { readonly none: Localized } | { readonly webhook: Localized }
+}
+
+export function defineDestination<S extends TObject, A extends Record<string, TObject>>(definition: DestinationDefinition<S, A>): DestinationDefinition<S, A> {
+  return definition
+}
+
+/** A definition whose own types no longer matter: what the core works with. */
+// biome-ignore lint/suspicious/noExplicitAny: variance of S and A; connectors stay fully typed, the core validates by schema.
+export type AnyDestination = DestinationDefinition<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: as above.
+export type AnySource = SourceDefinition<any>
+
+/** What cli/ hands to the core: every connector by id. */
+export interface Registry {
+  readonly sources: ReadonlyMap<string, AnySource>
+  readonly destinations: ReadonlyMap<string, AnyDestination>
+}

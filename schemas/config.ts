@@ -1,0 +1,126 @@
+import { type Static, Type } from 'typebox'
+import { BASES, Notice, SCOPES, STAGES } from './consent.ts'
+import { Duration } from './rule.ts'
+
+const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
+const Text = Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })
+
+export const Collects = Type.Array(
+  Type.Union([
+    Type.String({ description: "Event name, glob, or call type (identify, page, screen, group, alias): brings the event's spec properties, no traits and no contact data." }),
+    Type.Record(Type.String(), Type.Array(Type.String()), { description: 'Name -> the paths this purpose needs.' }),
+  ]),
+)
+
+export const PurposeConfig = Type.Object(
+  {
+    basis: literals(BASES),
+    scope: literals(SCOPES),
+    title: Text,
+    description: Type.Optional(Text),
+    collects: Collects,
+    stages: Type.Array(literals(STAGES)),
+    opens: Type.Optional(Type.Array(Type.String(), { description: 'contract only: events that open the contract.' })),
+    ends: Type.Optional(Duration),
+    sensitive: Type.Optional(Type.Boolean()),
+    lia: Type.Optional(
+      Type.Object(
+        { approvedAt: Type.String({ format: 'date' }), approvedBy: Type.String(), ref: Type.String() },
+        { additionalProperties: false, description: 'Balancing test (LGPD art. 10); legitimate interest is off without it.' },
+      ),
+    ),
+    signals: Type.Optional(
+      Type.Object(
+        {
+          google: Type.Optional(Type.Array(Type.String())),
+          segment: Type.Optional(Type.Array(Type.String())),
+          rudder: Type.Optional(Type.Array(Type.String())),
+          rd: Type.Optional(literals(['communications', 'data_processing'] as const)),
+          person: Type.Optional(Type.Boolean({ description: 'A device signal may speak for the person when the identity is verified.' })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type PurposeConfig = Static<typeof PurposeConfig>
+
+export const SourceConfig = Type.Object(
+  {
+    connector: Type.String(),
+    notice: Type.Optional(Notice),
+    settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { additionalProperties: false },
+)
+
+export const DestinationConfig = Type.Object(
+  {
+    connector: Type.String(),
+    role: Type.Optional(literals(['operator', 'controller'] as const)),
+    country: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$' })),
+    transfer: Type.Optional(
+      Type.Object(
+        { art33: literals(['I', 'II.a', 'II.b', 'II.c', 'II.d', 'VIII', 'IX'] as const), ref: Type.String() },
+        { additionalProperties: false, description: 'Ground of LGPD art. 33 for sending data abroad.' },
+      ),
+    ),
+    purposes: Type.Union([Type.Array(Type.String()), Type.Record(Type.String(), Type.String())]),
+    actions: Type.Optional(Type.Array(Type.String(), { description: 'Actions that follow events by themselves; all that have a trigger when absent. Rules may use any action.' })),
+    settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { additionalProperties: false },
+)
+
+export const Config = Type.Object(
+  {
+    organization: Type.Object(
+      {
+        name: Type.String(),
+        cnpj: Type.Optional(Type.String()),
+        dpo: Type.Optional(Type.Object({ name: Type.String(), email: Type.String({ format: 'email' }) }, { additionalProperties: false, description: 'Encarregado (LGPD art. 41): shown to every data subject.' })),
+        timezone: Type.Optional(Type.String()),
+        currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+      },
+      { additionalProperties: false },
+    ),
+    server: Type.Optional(
+      Type.Object(
+        {
+          port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
+          host: Type.Optional(Type.String()),
+          publicUrl: Type.Optional(Type.String({ format: 'uri' })),
+          trustedProxies: Type.Optional(Type.Array(Type.String())),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    mail: Type.Optional(Type.Object({ smtp: Type.String(), from: Type.String() }, { additionalProperties: false })),
+    storage: Type.Optional(
+      Type.Object(
+        {
+          dir: Type.Optional(Type.String()),
+          state: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+          maxLogBytes: Type.Optional(Type.Integer({ minimum: 1_000_000, description: 'Above this the hub answers 429.' })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    sources: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), SourceConfig),
+    purposes: Type.Record(Type.String({ pattern: '^[a-z0-9_.]{1,64}$' }), PurposeConfig),
+    destinations: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), DestinationConfig)),
+    rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
+    openTraits: Type.Optional(Type.Array(Type.String(), { description: 'Text traits that are not personal on their own and may be read by rules (plan, state, …).' })),
+    authoritative: Type.Optional(Type.Array(Type.String(), { description: 'Connectors in the order they are believed when several report one fact.' })),
+    experiments: Type.Optional(
+      Type.Object({ globalHoldout: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1 })), seed: Type.Optional(Type.String()) }, { additionalProperties: false }),
+    ),
+    network: Type.Optional(
+      Type.Object({ allow: Type.Optional(Type.Array(Type.String(), { description: 'host or host:port on private networks that destinations may reach.' })) }, { additionalProperties: false }),
+    ),
+    simulated: Type.Optional(Type.Boolean({ description: 'Marks everything this hub shows as simulated (the demo sets it).' })),
+  },
+  { $id: 'https://anuente.dev/schemas/config.json', title: 'anuente.yaml', additionalProperties: false },
+)
+export type Config = Static<typeof Config>

@@ -1,0 +1,90 @@
+import { type Static, Type } from 'typebox'
+
+/** Status of one purpose for one person or device. Nobody's entry is `unknown`, and unknown is denied. */
+export const STATUSES = ['unknown', 'granted', 'denied', 'revoked', 'expired', 'stale', 'conflict', 'invalid'] as const
+export type Status = (typeof STATUSES)[number]
+
+/** The ten legal bases of LGPD art. 7, I to X, in the order of the article. */
+export const BASES = [
+  'consent',
+  'legal_obligation',
+  'public_policy',
+  'research',
+  'contract',
+  'legal_claims',
+  'vital_interest',
+  'health',
+  'legitimate_interest',
+  'credit',
+] as const
+export type Basis = (typeof BASES)[number]
+
+export const SCOPES = ['person', 'device'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** What makes evidence worthless as permission; it is kept as a record all the same (LGPD art. 8 §3, §4). */
+export const EVIDENCE_FLAGS = ['preticked', 'bundled', 'forced', 'dark_pattern', 'no_notice'] as const
+export type EvidenceFlag = (typeof EVIDENCE_FLAGS)[number]
+
+export const EVIDENCE_METHODS = [
+  'checkbox',
+  'button',
+  'double_opt_in',
+  'signed_doc',
+  'voice',
+  'gpc',
+  'cmp_string',
+  'link',
+  'none',
+] as const
+export type EvidenceMethod = (typeof EVIDENCE_METHODS)[number]
+
+export const CONSENT_ACTIONS = ['grant', 'deny', 'revoke', 'object', 'open', 'end'] as const
+export type ConsentAction = (typeof CONSENT_ACTIONS)[number]
+
+const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
+
+export const Notice = Type.Object(
+  {
+    id: Type.String({ minLength: 1 }),
+    version: Type.Integer({ minimum: 1 }),
+    since: Type.Optional(Type.String({ format: 'date', description: 'Signals before this day do not rest on this notice.' })),
+  },
+  { additionalProperties: false, description: 'The privacy notice a signal rests on (LGPD art. 9).' },
+)
+export type Notice = Static<typeof Notice>
+
+/** One act about one purpose, in the words of this schema, with the raw evidence beside it. */
+export const ConsentSignal = Type.Object(
+  {
+    purpose: Type.String(),
+    scope: literals(SCOPES),
+    action: literals(CONSENT_ACTIONS),
+    basis: literals(BASES),
+    origin: Type.Object(
+      {
+        kind: Type.String({ description: 'segment, rudder, google, rd, gpc, portal, link, api, system.' }),
+        ref: Type.String({ description: 'Source id, link id or command that brought it.' }),
+      },
+      { additionalProperties: false },
+    ),
+    actor: literals(['subject', 'guardian', 'agent', 'system', 'browser_signal'] as const),
+    evidence: Type.Object(
+      {
+        method: literals(EVIDENCE_METHODS),
+        flags: Type.Array(literals(EVIDENCE_FLAGS)),
+        sha256: Type.String({ description: 'SHA-256 (hex) of the raw evidence.' }),
+        raw: Type.Optional(Type.Unknown({ description: 'As received; sealed wherever it is stored.' })),
+      },
+      { additionalProperties: false },
+    ),
+    notice: Type.Optional(Notice),
+    occurredAt: Type.String({ format: 'date-time' }),
+  },
+  { additionalProperties: false },
+)
+export type ConsentSignal = Static<typeof ConsentSignal>
+
+/** Where the gate is asked. `permit` at delivery is activate + share + transfer. */
+export const STAGES = ['collect', 'profile', 'decide', 'activate', 'share', 'transfer', 'export'] as const
+export type Stage = (typeof STAGES)[number]
