@@ -1,0 +1,138 @@
+/** Opens the state store on SQLite (default) or PostgreSQL. The only place that knows which it is. */
+import Database from 'better-sqlite3'
+import { CompiledQuery, Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
+import { LRUCache } from 'lru-cache'
+import pg from 'pg'
+import { type Dialect, migrateState } from './migrations.ts'
+import type { Tables } from './tables.ts'
+
+export type Db = Kysely<Tables> | Transaction<Tables>
+
+export interface StateStore {
+  readonly db: Kysely<Tables>
+  readonly dialect: Dialect
+  /** One write transaction. On SQLite it takes the write lock at once, so that it never deadlocks halfway. */
+  transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
+  /** Truncates the write-ahead file, so that what was deleted is gone from disk. A no-op on PostgreSQL. */
+  checkpoint(): void
+  close(): Promise<void>
+}
+
+export interface StateLocation {
+  /** Path of the SQLite file; used when `postgres` is absent. */
+  readonly file: string
+  readonly postgres?: string | undefined
+}
+
+/** @throws when the file cannot be opened or the server not reached. */
+export async function openState(location: StateLocation, options: { migrate?: boolean } = {}): Promise<StateStore> {
+  const store = location.postgres ? openPostgres(location.postgres) : openSqlite(location.file)
+  if (options.migrate !== false) await migrateState(store.db, store.dialect)
+  return store
+}
+
+function openSqlite(file: string): StateStore {
+  const database = new Database(file)
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('busy_timeout = 15000')
+  // Deleted content is overwritten: destroyed keys must not linger in free pages.
+  database.pragma('secure_delete = ON')
+  database.pragma('cache_size = -65536')
+  database.pragma('wal_autocheckpoint = 4000')
+  // Kysely prepares anew at every call; the same few statements come thousands of times a second.
+  const prepared = new LRUCache<string, Database.Statement>({ max: 500 })
+  const db = new Kysely<Tables>({
+    dialect: new SqliteDialect({
+      database: {
+        close: () => database.close(),
+        prepare: (text: string) => {
+          let statement = prepared.get(text)
+          if (!statement) {
+            statement = database.prepare(text)
+            prepared.set(text, statement)
+          }
+          return statement as never
+        },
+      },
+    }),
+  })
+  return {
+    db,
+    dialect: 'sqlite',
+    transaction: (work) =>
+      db.connection().execute(async (connection) => {
+        await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+        try {
+          const result = await work(connection as Transaction<Tables>)
+          await connection.executeQuery(CompiledQuery.raw('commit'))
+          return result
+        } catch (error) {
+          if (database.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
+          throw error
+        }
+      }),
+    checkpoint: () => {
+      database.pragma('wal_checkpoint(TRUNCATE)')
+    },
+    close: () => db.destroy(),
+  }
+}
+
+function openPostgres(url: string): StateStore {
+  // bigint columns hold times and counts, all below 2^53.
+  const types = { getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text'))) as typeof pg.types.getTypeParser }
+  const pool = new pg.Pool({ connectionString: url, max: 8, types })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    db,
+    dialect: 'postgres',
+    transaction: (work) => db.transaction().execute(work),
+    checkpoint: () => {},
+    close: () => db.destroy(),
+  }
+}
+
+/**
+ * Many rows in few statements, without building a query tree per row. Chunks are of fixed sizes so
+ * that the prepared statements are found again.
+ * @param onConflict e.g. `on conflict (id) do nothing`.
+ */
+export async function insertMany<T extends keyof Tables & string>(
+  db: Db,
+  dialect: Dialect,
+  table: T | (string & {}),
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  onConflict = '',
+): Promise<void> {
+  let offset = 0
+  while (offset < rows.length) {
+    const left = rows.length - offset
+    const size = left >= 64 ? 64 : left >= 8 ? 8 : 1
+    const parameters: unknown[] = []
+    for (let index = 0; index < size; index++) parameters.push(...rows[offset + index]!)
+    await db.executeQuery(CompiledQuery.raw(insertText(table, columns, size, dialect, onConflict), parameters))
+    offset += size
+  }
+}
+
+const texts = new Map<string, string>()
+function insertText(table: string, columns: readonly string[], size: number, dialect: Dialect, onConflict: string): string {
+  const key = `${dialect}|${table}|${columns.join()}|${size}|${onConflict}`
+  let text = texts.get(key)
+  if (!text) {
+    let n = 0
+    const row = () => `(${columns.map(() => (dialect === 'postgres' ? `$${++n}` : '?')).join(',')})`
+    text = `insert into ${table} (${columns.map((column) => `"${column}"`).join(',')}) values ${Array.from({ length: size }, row).join(',')} ${onConflict}`
+    texts.set(key, text)
+  }
+  return text
+}
+
+/** Splits a list for `in (…)`, below the parameter limits of both databases. */
+export function* chunks<T>(values: readonly T[], size = 500): Generator<T[]> {
+  for (let offset = 0; offset < values.length; offset += size) yield values.slice(offset, offset + size)
+}
+
+export { sql }

@@ -1,0 +1,149 @@
+/**
+ * The tables of the state store, one set for SQLite and PostgreSQL. Times are epoch milliseconds,
+ * ids are ULIDs, JSON is text, sealed values are AES-256-GCM under the key named beside them.
+ */
+export interface Tables {
+  meta: { key: string; value: string }
+  /** How far each partition of the log has been processed. Advanced by compare-and-set in the state transaction. */
+  positions: { partition: number; log_id: string; position: number }
+
+  /** A first-seen identifier founds a node: its own ledger subject and keys, for ever. */
+  nodes: {
+    id: string
+    person_id: string
+    /** Random ledger subject, "s_" + 26 characters. */
+    subject: string
+    /** 1: founded by a device identifier. */
+    device: number
+    data_key: Uint8Array
+    proof_key: Uint8Array
+    founded_at: number
+  }
+  /** Found by HMAC under the hub's index key: exact match only. */
+  identifiers: { hmac: Uint8Array; type: string; node_id: string; sealed: Uint8Array | null; first_seen_at: number }
+  /** Evidence that two nodes are one person, and refused evidence with the reason. */
+  edges: { node_a: string; node_b: string; event_id: string; source_id: string; at: number; refused: string | null }
+  merge_log: { id: string; from_person: string; into_person: string; event_id: string; reason: string; at: number }
+  /** A person is a set of nodes. `merged_into` keeps old ids resolving. */
+  persons: { id: string; seq: number; profile: string; merged_into: string | null; updated_at: number }
+  /** Traits that identify or describe freely, under the node's data key. */
+  node_traits: { node_id: string; sealed: Uint8Array; updated_at: number }
+
+  consent_status: { node_id: string; purpose: string; status: string; body: string; updated_at: number }
+  /** Entries not yet numbered and hashed by the sequencer; they count at once. */
+  ledger_pending: { id: string; node_id: string; subject: string; purpose: string; at: number; public: string; sealed: Uint8Array }
+
+  /** Only what was kept. Amounts and purposes in the open, the rest under the node's data key. */
+  history: {
+    id: string
+    node_id: string
+    person_seq: number
+    type: string
+    name: string
+    occurred_at: number
+    received_at: number
+    source_id: string
+    connector: string
+    purposes: string
+    amounts: string
+    sealed: Uint8Array
+  }
+  /** One real-world fact, whoever reports it. */
+  facts: { key: Uint8Array; kind: string; node_id: string; connector: string; event_id: string; amounts: string; at: number }
+  /** What the hub itself caused and may hear back. */
+  echoes: { hash: Uint8Array; delivery_id: string; expires_at: number }
+
+  /** Waiting for an answer about consent, at most 24 h, under an hourly key. */
+  held: { id: string; key_id: string; sealed: Uint8Array; received_at: number; expires_at: number }
+  held_identifiers: { hmac: Uint8Array; held_id: string }
+  quarantine: {
+    id: string
+    source_id: string
+    connector: string
+    code: string
+    path: string
+    message: string
+    key_id: string
+    sealed: Uint8Array
+    status: string
+    fences: string
+    received_at: number
+    expires_at: number
+  }
+  /** Keys of held (hourly) and quarantined (daily) bodies; a destroyed key is a deleted row. */
+  seal_keys: { id: string; wrapped: Uint8Array; expires_at: number }
+
+  /** The earliest due timer per person; the timers themselves live in the profile. */
+  wakeups: { person_id: string; due_at: number }
+  rule_versions: { rule: string; version: number; hash: string; body: string; loaded_at: number }
+
+  /** The outbox is the rows with settled_at null. */
+  deliveries: {
+    id: string
+    destination: string
+    action: string
+    kind: string
+    person_id: string
+    node_id: string
+    purpose: string
+    channel: string | null
+    rule: string | null
+    rule_version: number | null
+    arm: string
+    event_id: string
+    /** Order within a lane. */
+    ord: number
+    status: string
+    reason: string | null
+    entry_id: string | null
+    due_at: number
+    expires_at: number | null
+    attempt: number
+    lease: string | null
+    leased_until: number | null
+    /** Fields set by the rule, under the node's data key. */
+    input: Uint8Array | null
+    /** The frozen payload, under the node's data key; retries resend it unchanged. */
+    payload: Uint8Array | null
+    answer: string | null
+    created_at: number
+    settled_at: number | null
+  }
+  attempts: { delivery_id: string; n: number; at: number; outcome: string; reason: string }
+  /** Writes to one contact or instance in windows of a minute and more. */
+  quotas: { key: string; window_start: number; used: number }
+
+  explanations: {
+    id: string
+    person_id: string
+    rule: string
+    version: number
+    event_id: string
+    at: number
+    result: string
+    body: string
+  }
+  /** For a fired trigger that did not match: the newest per person and rule. */
+  explanations_latest: { person_id: string; rule: string; at: number; result: string; body: string }
+  caps: { key: string; person_id: string; at: number; delivery_id: string }
+
+  /** Counts per minute and exit, for the pipeline strip and reports. */
+  rollups: { minute: number; origin: string; code: string; count: number }
+
+  users: { id: string; email: string; name: string; role: string; password_hash: string; created_at: number; disabled_at: number | null }
+  /** Only the SHA-256 of a session id, token or invitation is stored. */
+  sessions: { hash: Uint8Array; user_id: string; csrf: string; created_at: number; expires_at: number }
+  api_tokens: {
+    id: string
+    hash: Uint8Array
+    name: string
+    role: string
+    created_by: string
+    created_at: number
+    expires_at: number | null
+    last_used_at: number | null
+  }
+  invitations: { hash: Uint8Array; role: string; expires_at: number; used_at: number | null }
+  /** Who looked at whom, and who changed what. */
+  access_log: { id: string; at: number; actor: string; act: string; target: string }
+}
