@@ -1,0 +1,94 @@
+/**
+ * `npm test`: prepare, then every check and every suite, then one line with the sums.
+ * Each check counts as one test. With CI=true a skipped test counts as failed.
+ * `--long` runs the long suites (*.long.ts) instead.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { environment, prepare, root } from './prepare.js'
+import { installPrograms } from './programs.js'
+
+const long = process.argv.includes('--long')
+const strict = process.env.CI === 'true'
+const node = prepare()
+installPrograms()
+
+const script = (path) => [...node.flags, ...path]
+const tool = (...path) => [join('node_modules', ...path)]
+const CHECKS = [
+  ['JSON Schemas are up to date', script(['schemas/emit.ts', '--check'])],
+  ['connector registry is up to date', script(['build/registry.ts', '--check'])],
+  ['types', [...tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']],
+  ['types of the cockpit', [...tool('typescript', 'bin', 'tsc'), '-p', 'cockpit/tsconfig.json']],
+  ['style', [...tool('@biomejs', 'biome', 'bin', 'biome'), 'check', '--max-diagnostics=30', '.']],
+  ['nothing unused', [...tool('knip', 'bin', 'knip.js')]],
+]
+
+/** @returns {Promise<number>} the exit code; output goes straight to the terminal. */
+function run(args) {
+  return new Promise((resolve) => {
+    const child = spawn(node.path, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: environment() })
+    child.on('error', (error) => {
+      console.error(error.message)
+      resolve(1)
+    })
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+const sums = { passed: 0, failed: 0, skipped: 0 }
+
+async function check([title, args]) {
+  const code = await run(args)
+  sums[code === 0 ? 'passed' : 'failed'] += 1
+  console.log(`${code === 0 ? '✓' : '✗'} ${title}`)
+}
+
+async function suites() {
+  const folder = mkdtempSync(join(tmpdir(), 'anuente-test-'))
+  const report = join(folder, 'report.json')
+  const config = long ? ['--config', 'build/vitest-long.ts'] : []
+  const args = [
+    ...tool('vitest', 'vitest.mjs'),
+    'run',
+    ...config,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]
+  const code = await run([...node.flags, ...args])
+  const { passed, failed, skipped } = count(report)
+  sums.passed += passed
+  sums.skipped += skipped
+  // A run that went wrong outside its tests (an unhandled rejection, a crashed worker) failed, whatever its tests say.
+  sums.failed += failed === 0 && code !== 0 ? 1 : failed
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** Sums of a vitest JSON report. A file that did not load counts as one failed test, an absent report as none at all. */
+function count(report) {
+  let results
+  try {
+    results = JSON.parse(readFileSync(report, 'utf8'))
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 }
+  }
+  const unloaded = results.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  )
+  return {
+    passed: results.numPassedTests,
+    failed: results.numFailedTests + unloaded.length,
+    skipped: results.numPendingTests + results.numTodoTests,
+  }
+}
+
+if (!long) for (const item of CHECKS) await check(item)
+await suites()
+
+if (sums.skipped > 0) console.log(`${sums.skipped} skipped${strict ? ', counted as failed' : ''}`)
+const failed = sums.failed + (strict ? sums.skipped : 0)
+console.log(`${sums.passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
