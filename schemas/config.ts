@@ -54,6 +54,7 @@ export const SourceConfig = Type.Object(
   },
   { additionalProperties: false },
 )
+export type SourceConfig = Static<typeof SourceConfig>
 
 export const DestinationConfig = Type.Object(
   {
@@ -72,6 +73,7 @@ export const DestinationConfig = Type.Object(
   },
   { additionalProperties: false },
 )
+export type DestinationConfig = Static<typeof DestinationConfig>
 
 export const Config = Type.Object(
   {
@@ -107,9 +109,9 @@ export const Config = Type.Object(
         { additionalProperties: false },
       ),
     ),
-    sources: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), SourceConfig),
-    purposes: Type.Record(Type.String({ pattern: '^[a-z0-9_.]{1,64}$' }), PurposeConfig),
-    destinations: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), DestinationConfig)),
+    sources: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), SourceConfig, { additionalProperties: false }),
+    purposes: Type.Record(Type.String({ pattern: '^[a-z0-9_.]{1,64}$' }), PurposeConfig, { additionalProperties: false }),
+    destinations: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), DestinationConfig, { additionalProperties: false })),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
     openTraits: Type.Optional(Type.Array(Type.String(), { description: 'Text traits that are not personal on their own and may be read by rules (plan, state, …).' })),
     authoritative: Type.Optional(Type.Array(Type.String(), { description: 'Connectors in the order they are believed when several report one fact.' })),
