@@ -1,5 +1,5 @@
 /** Who may import whom: the arrows of docs/architecture.md, walked over every file. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -8,11 +8,13 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const FOLDERS = ['schemas', 'consent', 'core', 'connectors', 'cli', 'cockpit', 'demo', 'bench', 'test', 'build', 'bin']
 
-const paths = FOLDERS.flatMap((folder) =>
-  readdirSync(root + folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => posix.relative(root, posix.join(entry.parentPath, entry.name))),
-).filter((path) => !/(^|\/)(node_modules|dist)\//.test(path))
+const paths = FOLDERS.filter((folder) => existsSync(root + folder))
+  .flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => posix.relative(root, posix.join(entry.parentPath, entry.name))),
+  )
+  .filter((path) => !/(^|\/)(node_modules|dist)\//.test(path))
 const sources = paths.filter((path) => /\.(ts|tsx|js)$/.test(path))
 
 interface Arrow {
