@@ -85,6 +85,8 @@ export interface SourceEvent {
   readonly consent?: readonly ConsentEvidence[]
   /** The id of the delivery that caused this event, when it carries one (anuente_delivery_id). */
   readonly deliveryId?: string
+  /** What this event would look like if a delivery of the hub had caused it; compared with ActionCommon.echo for seven days. */
+  readonly echo?: string
 }
 
 export type SourceItem =
@@ -202,6 +204,8 @@ interface ActionCommon<P extends TObject> {
   readonly idempotency: { readonly key: number } | 'natural' | 'none'
   /** Calls this action follows by itself. Absent: only rules use it. */
   readonly trigger?: { readonly type: CallType | readonly CallType[]; readonly name?: string | readonly string[]; readonly has?: readonly string[] }
+  /** What the write will look like when a source reports it back, as SourceEvent.echo words it. */
+  readonly echo?: (payload: Static<P>) => string
   readonly payload: P
 }
 
