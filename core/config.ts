@@ -68,7 +68,7 @@ export interface LoadedConfig {
 export const DEFAULT_PORT = 8787
 
 // Settings schemas carry words of the kit; their spelling is the connector suite's business, not the operator's.
-const ajv = new Ajv2020({ strict: false, allErrors: true, useDefaults: true })
+const ajv = new Ajv2020({ strict: false, allErrors: true, useDefaults: true, verbose: true })
 ;(addFormats as unknown as (instance: Ajv2020) => void)(ajv)
 
 type Path = readonly (string | number)[]

@@ -70,6 +70,7 @@ export const DestinationConfig = Type.Object(
     purposes: Type.Union([Type.Array(Type.String()), Type.Record(Type.String(), Type.String())]),
     actions: Type.Optional(Type.Array(Type.String(), { description: 'Actions that follow events by themselves; all that have a trigger when absent. Rules may use any action.' })),
     settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    sandbox: Type.Optional(Type.String({ format: 'uri', description: 'Requests go to this address instead of to the vendor; deliveries count as simulated.' })),
   },
   { additionalProperties: false },
 )
