@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { oneOf } from './one-of.ts'
 
 /** Status of one purpose for one person or device. Nobody's entry is `unknown`, and unknown is denied. */
 export const STATUSES = ['unknown', 'granted', 'denied', 'revoked', 'expired', 'stale', 'conflict', 'invalid'] as const
@@ -42,13 +43,13 @@ export type EvidenceMethod = (typeof EVIDENCE_METHODS)[number]
 export const CONSENT_ACTIONS = ['grant', 'deny', 'revoke', 'object', 'open', 'end'] as const
 export type ConsentAction = (typeof CONSENT_ACTIONS)[number]
 
-const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
-
 export const Notice = Type.Object(
   {
     id: Type.String({ minLength: 1 }),
     version: Type.Integer({ minimum: 1 }),
-    since: Type.Optional(Type.String({ format: 'date', description: 'Signals before this day do not rest on this notice.' })),
+    since: Type.Optional(
+      Type.String({ format: 'date', description: 'Signals before this day do not rest on this notice.' }),
+    ),
   },
   { additionalProperties: false, description: 'The privacy notice a signal rests on (LGPD art. 9).' },
 )
@@ -58,9 +59,9 @@ export type Notice = Static<typeof Notice>
 export const ConsentSignal = Type.Object(
   {
     purpose: Type.String(),
-    scope: literals(SCOPES),
-    action: literals(CONSENT_ACTIONS),
-    basis: literals(BASES),
+    scope: oneOf(SCOPES),
+    action: oneOf(CONSENT_ACTIONS),
+    basis: oneOf(BASES),
     origin: Type.Object(
       {
         kind: Type.String({ description: 'segment, rudder, google, rd, gpc, portal, link, api, system.' }),
@@ -68,11 +69,11 @@ export const ConsentSignal = Type.Object(
       },
       { additionalProperties: false },
     ),
-    actor: literals(['subject', 'guardian', 'agent', 'system', 'browser_signal'] as const),
+    actor: oneOf(['subject', 'guardian', 'agent', 'system', 'browser_signal']),
     evidence: Type.Object(
       {
-        method: literals(EVIDENCE_METHODS),
-        flags: Type.Array(literals(EVIDENCE_FLAGS)),
+        method: oneOf(EVIDENCE_METHODS),
+        flags: Type.Array(oneOf(EVIDENCE_FLAGS)),
         sha256: Type.String({ description: 'SHA-256 (hex) of the raw evidence.' }),
         raw: Type.Optional(Type.Unknown({ description: 'As received; sealed wherever it is stored.' })),
       },

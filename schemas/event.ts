@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { ConsentSignal } from './consent.ts'
+import { oneOf } from './one-of.ts'
 
 /**
  * The identifiers a person or a device can be known by, highest priority first.
@@ -26,12 +27,11 @@ export type CallType = (typeof CALL_TYPES)[number]
 /** Bumped when a stored event needs upcasting on read. */
 export const EVENT_SCHEMA_VERSION = 1
 
-const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
 const Loose = Type.Record(Type.String(), Type.Unknown())
 
 export const Identifier = Type.Object(
   {
-    type: literals(IDENTIFIER_TYPES),
+    type: oneOf(IDENTIFIER_TYPES),
     value: Type.String({
       minLength: 1,
       maxLength: 512,
@@ -50,17 +50,28 @@ export const CanonicalEvent = Type.Object(
   {
     schemaVersion: Type.Literal(EVENT_SCHEMA_VERSION),
     id: Type.String({ description: "The hub's own id for this reception, a ULID." }),
-    messageId: Type.String({ minLength: 1, maxLength: 256, description: 'Id given by the source; deduplicated per source.' }),
-    type: literals(CALL_TYPES),
-    name: Type.String({ description: 'Event name for track, page or screen name for page and screen, otherwise the call type.' }),
-    occurredAt: Type.String({ format: 'date-time', description: "When it happened, UTC, corrected for the client's clock." }),
+    messageId: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description: 'Id given by the source; deduplicated per source.',
+    }),
+    type: oneOf(CALL_TYPES),
+    name: Type.String({
+      description: 'Event name for track, page or screen name for page and screen, otherwise the call type.',
+    }),
+    occurredAt: Type.String({
+      format: 'date-time',
+      description: "When it happened, UTC, corrected for the client's clock.",
+    }),
     receivedAt: Type.String({ format: 'date-time' }),
     source: Type.Object(
       {
         id: Type.String({ description: 'Instance name in anuente.yaml.' }),
         connector: Type.String(),
         originalName: Type.Optional(Type.String({ description: 'Name the source used, when the table changed it.' })),
-        payloadHash: Type.String({ description: 'SHA-256 (hex) of the raw event without fields that SDK retries change.' }),
+        payloadHash: Type.String({
+          description: 'SHA-256 (hex) of the raw event without fields that SDK retries change.',
+        }),
       },
       { additionalProperties: false },
     ),

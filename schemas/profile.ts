@@ -18,6 +18,8 @@ export interface Cart {
   currency: string
   url?: string
   updatedAt: string
+  /** Purposes every event that built this cart was kept for: a rule of another purpose does not see it. */
+  purposes?: string[]
 }
 
 /** A timer of one rule for one person: fires when nothing that cancels it came within the window. */
@@ -29,6 +31,17 @@ export interface OpenTimer {
   startedAt: string
   dueAt: string
   graceUntil: string
+  /** The person had something in the cart when it started, so an empty cart now means "emptied". */
+  hadCart?: boolean
+}
+
+/** An event that ended an instance of a correlated rule; a late start looks here before it arms. */
+export interface Closing {
+  at: string
+  /** Value of the rule's `correlate` property; absent when the event did not name its instance. */
+  correlation?: string
+  /** True when the event is a goal of the rule (`exit_on`) and not one of its `unless`. */
+  goal?: boolean
 }
 
 /** The open part of a person: what rules, audiences and reports may read. No contact data, no free text. */
@@ -47,6 +60,10 @@ export interface OpenProfile {
   timers: OpenTimer[]
   /** Entries per rule: times of entry, newest last. */
   entries: Record<string, string[]>
+  /** Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms. */
+  arms?: Record<string, 'treated' | 'control' | 'holdout' | 'multiple'>
+  /** Per rule with `correlate`: what ended its instances lately. Written by decide, bounded by the rule's window. */
+  closings?: Record<string, Closing[]>
   /** Recent cart acts for counting one fact once: key product|minute -> sources that reported it. */
   acts: { key: string; source: string; at: string; matched: string[] }[]
   /** Reachability: identifier types with a sealed value, by purpose. */

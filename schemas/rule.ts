@@ -1,20 +1,26 @@
 import { type Static, Type } from 'typebox'
+import { oneOf } from './one-of.ts'
 
 /** Operators of a field condition. A missing field satisfies only `absent` and `ne`. */
 export const OPERATORS = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains', 'exists', 'absent'] as const
 export type Operator = (typeof OPERATORS)[number]
 
-const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
-
 /** ISO 8601 duration, e.g. PT30M, P1D. */
-export const Duration = Type.String({ pattern: '^P(?!$)(\\d+Y)?(\\d+M)?(\\d+W)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?)?$', description: 'ISO 8601 duration such as PT30M or P1D.' })
+export const Duration = Type.String({
+  pattern: '^P(?!$)(\\d+Y)?(\\d+M)?(\\d+W)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?)?$',
+  description: 'ISO 8601 duration such as PT30M or P1D.',
+})
 
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
 export const FieldCondition = Type.Object(
   {
-    field: Type.String({ description: 'Dotted path: cart.total (minor units), cart.items, traits.<open trait>, event.<property>, person.known.', minLength: 1 }),
-    op: literals(OPERATORS),
+    field: Type.String({
+      description:
+        'Dotted path: cart.total (minor units), cart.items, traits.<open trait>, event.<property>, person.known.',
+      minLength: 1,
+    }),
+    op: oneOf(OPERATORS),
     value: Type.Optional(Type.Union([Scalar, Type.Array(Scalar)])),
   },
   { additionalProperties: false },
@@ -24,7 +30,7 @@ export type FieldCondition = Static<typeof FieldCondition>
 export const CountCondition = Type.Object(
   {
     count: Type.Object({ event: Type.String(), window: Duration }, { additionalProperties: false }),
-    op: literals(['eq', 'ne', 'gt', 'gte', 'lt', 'lte'] as const),
+    op: oneOf(['eq', 'ne', 'gt', 'gte', 'lt', 'lte']),
     value: Type.Number(),
   },
   { additionalProperties: false },
@@ -45,7 +51,10 @@ export const Conditions = Type.Object(
 export type Conditions = Static<typeof Conditions>
 
 const EventTrigger = Type.Object(
-  { event: Type.String({ description: 'Event name or glob, e.g. Order Completed, Product *.' }), where: Type.Optional(Conditions) },
+  {
+    event: Type.String({ description: 'Event name or glob, e.g. Order Completed, Product *.' }),
+    where: Type.Optional(Conditions),
+  },
   { additionalProperties: false },
 )
 
@@ -53,7 +62,10 @@ const AbsenceTrigger = Type.Object(
   {
     absence: Type.Object(
       {
-        start: Type.Object({ event: Type.String() }, { additionalProperties: false, description: 'Each repeat resets the clock and replaces the context.' }),
+        start: Type.Object(
+          { event: Type.String() },
+          { additionalProperties: false, description: 'Each repeat resets the clock and replaces the context.' },
+        ),
         unless: Type.Object(
           {
             any: Type.Array(
@@ -67,7 +79,11 @@ const AbsenceTrigger = Type.Object(
           { additionalProperties: false },
         ),
         within: Duration,
-        correlate: Type.Optional(Type.String({ description: 'Property that names the instance, e.g. cart_id; the derived cart when missing.' })),
+        correlate: Type.Optional(
+          Type.String({
+            description: 'Property that names the instance, e.g. cart_id; the derived cart when missing.',
+          }),
+        ),
         grace: Type.Optional(Duration),
       },
       { additionalProperties: false },
@@ -83,7 +99,9 @@ export const RuleAction = Type.Object(
     destination: Type.String({ description: 'Instance name under destinations in anuente.yaml.' }),
     action: Type.String({ description: 'Action of that connector, e.g. sendConversion.' }),
     with: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), { description: 'Fields of the payload set by the rule; the rest come from the default mapping.' }),
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'Fields of the payload set by the rule; the rest come from the default mapping.',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -101,11 +119,17 @@ export const Rule = Type.Object(
         purpose: Type.String({ description: 'Purpose of the configuration this rule acts under.' }),
         caps: Type.Optional(
           Type.Array(
-            Type.Object({ per: literals(CAP_PER), max: Type.Integer({ minimum: 1 }), window: Duration }, { additionalProperties: false }),
+            Type.Object(
+              { per: oneOf(CAP_PER), max: Type.Integer({ minimum: 1 }), window: Duration },
+              { additionalProperties: false },
+            ),
           ),
         ),
         reentry: Type.Optional(
-          Type.Object({ max: Type.Optional(Type.Integer({ minimum: 1 })), min_interval: Type.Optional(Duration) }, { additionalProperties: false }),
+          Type.Object(
+            { max: Type.Optional(Type.Integer({ minimum: 1 })), min_interval: Type.Optional(Duration) },
+            { additionalProperties: false },
+          ),
         ),
       },
       { additionalProperties: false },
@@ -119,13 +143,23 @@ export const Rule = Type.Object(
       Type.Object(
         {
           holdout: Type.Optional(Type.Literal('global')),
-          control: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1, description: 'Share of people who would have been sent and are not.' })),
+          control: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              exclusiveMaximum: 1,
+              description: 'Share of people who would have been sent and are not.',
+            }),
+          ),
           seed: Type.Optional(Type.String()),
         },
         { additionalProperties: false },
       ),
     ),
-    exit_on: Type.Optional(Type.Array(Type.String(), { description: 'Goal events: they cancel what waits, and are checked again just before sending.' })),
+    exit_on: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Goal events: they cancel what waits, and are checked again just before sending.',
+      }),
+    ),
   },
   { $id: 'https://anuente.dev/schemas/rule.json', title: 'Rule', additionalProperties: false },
 )
