@@ -1,0 +1,144 @@
+/** What goes into a decision and what comes out. Plain data; `evaluate.ts` is the function between. */
+import type { Arm, LaneKind } from '../../schemas/delivery.ts'
+import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
+import type { Closing, OpenTimer } from '../../schemas/profile.ts'
+import type { Clause } from './compile.ts'
+
+export type DecisionInput =
+  | { readonly kind: 'event'; readonly event: CanonicalEvent; readonly seq: number }
+  | {
+      readonly kind: 'timer'
+      readonly rule: string
+      readonly correlation: string
+      readonly dueAt: string
+      readonly seq?: number
+      /** The start event, when the rule `readsStartEvent`; without it its fields count as missing. */
+      readonly event?: CanonicalEvent
+    }
+
+export interface ConsentAnswer {
+  readonly granted: boolean
+  /** Ledger entry the answer rests on. */
+  readonly entryId?: string
+  /** Why not, when not granted. */
+  readonly code?: ExitCode
+}
+
+export interface ActionFacts {
+  readonly channel?: string
+  readonly kind: LaneKind
+  /** Any one of these must be known; empty: none is needed. */
+  readonly identifier: readonly IdentifierType[]
+}
+
+export interface DecisionContext {
+  /** ISO 8601, UTC. */
+  readonly now: string
+  /** Canonical person id. */
+  readonly personKey: string
+  readonly holdout: { readonly globalHoldout: number; readonly globalSeed: string }
+  consent(purpose: string): ConsentAnswer
+  reachable(identifiers: readonly IdentifierType[]): boolean
+  /**
+   * Times (ISO) this person's cap of that key was used: "person", "channel:<channel>", "rule:<id>".
+   * Reservations of earlier decisions in the same transaction included.
+   */
+  capUses(key: string): readonly string[]
+  /** Undefined when the destination or action does not exist. */
+  actionOf(destination: string, action: string): ActionFacts | undefined
+}
+
+export interface DeliveryDraft {
+  /** Same inputs, same id: a replay or a second worker writes the same row. */
+  readonly id: string
+  readonly destination: string
+  readonly action: string
+  readonly purpose: string
+  readonly channel?: string
+  readonly kind: LaneKind
+  readonly rule: string
+  readonly version: number
+  readonly arm: Arm
+  /** The event that triggered the rule or started its clock: what the payload is mapped from. */
+  readonly eventId: string
+  readonly correlation: string
+  readonly with: Readonly<Record<string, unknown>>
+  readonly expiresAt?: string
+  readonly entryId?: string
+  /** When that event happened: pass it to `goalReached`. */
+  readonly since: string
+}
+
+export interface CapUse {
+  readonly key: string
+  readonly at: string
+  readonly deliveryId: string
+  /** Reserved for somebody who is held out. Counts like any other, or the arms would differ. */
+  readonly shadow: boolean
+}
+
+export type DecisionOutcome = ExitCode | 'ENQUEUED' | 'ARMED' | 'RESET' | 'CANCELLED'
+
+export interface Explanation {
+  /** Absent on `latestOnly`: there the newest per person and rule is kept. */
+  readonly id?: string
+  readonly rule: string
+  readonly version: number
+  readonly hash: string
+  readonly eventId: string
+  readonly correlation: string
+  readonly seq?: number
+  readonly at: string
+  /** Absence rules: when the clock started. */
+  readonly startedAt?: string
+  readonly result: DecisionOutcome
+  readonly clauses: readonly Clause[]
+  readonly arm?: Arm
+  readonly entryId?: string
+  readonly deliveryIds: readonly string[]
+  /** Actions of this decision that were left out, and why. */
+  readonly skipped: readonly SkippedAction[]
+  /** The trigger fired and the person did not match: keep the newest, and count `failed`. */
+  readonly latestOnly: boolean
+  /** Ids of clauses that did not hold. */
+  readonly failed: readonly string[]
+}
+
+export interface DroppedTimer {
+  readonly rule: string
+  readonly version: number
+  readonly correlation: string
+  readonly reason: 'VERSION_NOT_LOADED'
+}
+
+export interface GoalCancel {
+  readonly rule: string
+  readonly reason: 'GOAL_REACHED'
+  /** When the goal happened: a delivery whose `since` is later belongs to a new story and stays. */
+  readonly at: string
+}
+
+export interface SkippedAction {
+  readonly destination: string
+  readonly action: string
+  readonly code: ExitCode
+}
+
+export interface DecisionResult {
+  readonly timers: OpenTimer[]
+  readonly entries: Record<string, string[]>
+  readonly closings: Record<string, Closing[]>
+  readonly deliveries: DeliveryDraft[]
+  /** Reservations to write; released when their delivery is blocked. */
+  readonly capUses: CapUse[]
+  /** What to cancel among this person's open deliveries; never `deliveries` of this same result. */
+  readonly cancels: GoalCancel[]
+  readonly explanations: Explanation[]
+  readonly dropped: DroppedTimer[]
+  /**
+   * When the earliest timer may fire. On an event keep the stored wake-up if it is earlier; after firing
+   * all that was due, store this.
+   */
+  readonly wakeAt?: string
+}

@@ -1,0 +1,221 @@
+/** From rule documents to compiled rules. Every mistake is told with its file, line, column and what to write instead. */
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml'
+import { Rule } from '../../schemas/rule.ts'
+import { ConfigError } from '../kit/errors.ts'
+import { type RuleProblem, refuse, ruleProblems } from './lint.ts'
+import { type CompiledRule, compileRule, type Position } from './ruleset.ts'
+
+export interface RuleDocument {
+  /** Name for messages, as the user knows it. */
+  readonly file: string
+  /** YAML (one or more documents) or JSON. */
+  readonly text: string
+}
+
+type Path = readonly (string | number)[]
+
+const validate = new Ajv2020({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true }).compile<Rule>(
+  Rule,
+)
+
+/** @throws ConfigError with one line per problem of all documents; `path` is the place of the first. */
+export function loadRules(documents: readonly RuleDocument[]): { rules: CompiledRule[] } {
+  const problems: RuleProblem[] = []
+  const rules: CompiledRule[] = []
+  const places = new Map<string, Position>()
+  for (const { file, text } of documents) {
+    const lines = new LineCounter()
+    for (const document of parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, version: '1.2' })) {
+      const at = (offset: number): Position => {
+        const { line, col } = lines.linePos(offset)
+        return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
+      }
+      if (document.errors.length > 0) {
+        for (const error of document.errors)
+          problems.push({
+            ...at(error.pos[0]),
+            message: `not valid YAML: ${error.message}; check indentation and quotes`,
+          })
+        continue
+      }
+      if (document.contents === null) continue
+      const positionOf = (path: Path) => at(offsetOf(document, path))
+      const value = read(document)
+      if (value instanceof Error)
+        problems.push({ ...positionOf([]), message: `${value.message}; write the values out` })
+      else if (validate(value)) {
+        const found = ruleProblems(value)
+        problems.push(
+          ...found.map(({ path, message }) => ({ ...positionOf(path), message: `rule ${value.id}: ${message}` })),
+        )
+        const first = places.get(value.id)
+        if (first)
+          problems.push({
+            ...positionOf(['id']),
+            message: `rule ${value.id} is already written at ${first.file}:${first.line}: give this one another id, or keep only the newest version`,
+          })
+        else places.set(value.id, positionOf(['id']))
+        if (found.length === 0 && !first) rules.push(compileRule(value, positionOf))
+      } else
+        problems.push(
+          ...schemaProblems(validate.errors ?? [], value).map(({ path, message }) => ({
+            ...positionOf(path),
+            message,
+          })),
+        )
+    }
+  }
+  refuse(problems)
+  return { rules }
+}
+
+function read(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 20 })
+  } catch (error) {
+    return new ConfigError(error instanceof Error ? error.message : 'the document cannot be read')
+  }
+}
+
+/** Offset of the key or item the path ends in; of the nearest place above when it is not written. */
+function offsetOf(document: Document.Parsed, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const step = path[length - 1]!
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === step)
+      if (isScalar(pair?.key) && pair.key.range) return pair.key.range[0]
+    }
+    const node = document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0
+}
+
+// ---------------------------------------------------------------- what the schema's errors mean
+
+interface Shape {
+  readonly type?: string
+  readonly const?: unknown
+  readonly description?: string
+  readonly pattern?: string
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, Shape>>
+  readonly items?: Shape
+  readonly anyOf?: readonly Shape[]
+}
+
+function schemaProblems(errors: readonly ErrorObject[], value: unknown): { path: Path; message: string }[] {
+  const problems = new Map<string, { path: Path; message: string }>()
+  for (const error of errors) {
+    const steps = pointer(error.instancePath)
+    if (!speaksOfTheMeantAlternative(error, value, steps)) continue
+    const problem = toProblem(error, steps)
+    problems.set(JSON.stringify(problem), problem)
+  }
+  return [...problems.values()]
+}
+
+const pointer = (text: string): string[] =>
+  text
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+
+/**
+ * A validator reports every alternative of a union that did not fit. Only the one the author was writing
+ * is worth reading: follow the schema along the value and keep errors inside that alternative.
+ */
+function speaksOfTheMeantAlternative(error: ErrorObject, root: unknown, instance: readonly string[]): boolean {
+  const keywords = pointer(error.schemaPath.slice(1)).map(decodeURIComponent)
+  let schema: Shape | undefined = Rule as unknown as Shape
+  let value = root
+  let depth = 0
+  for (let i = 0; i < keywords.length; i++) {
+    const keyword = keywords[i]
+    if (keyword === 'properties') {
+      schema = schema?.properties?.[keywords[++i]!]
+      value = child(value, instance[depth++])
+    } else if (keyword === 'items') {
+      schema = schema?.items
+      value = child(value, instance[depth++])
+    } else if (keyword === 'anyOf') {
+      const meant = meantAlternative(schema?.anyOf ?? [], value)
+      if (i === keywords.length - 1) return meant === undefined
+      if (String(meant) !== keywords[++i]) return false
+      schema = schema?.anyOf?.[Number(keywords[i])]
+    }
+  }
+  return true
+}
+
+function child(value: unknown, step: string | undefined): unknown {
+  return value !== null && typeof value === 'object' && step !== undefined
+    ? (value as Record<string, unknown>)[step]
+    : undefined
+}
+
+function meantAlternative(alternatives: readonly Shape[], value: unknown): number | undefined {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
+  const index = alternatives.findIndex((shape) => shape.required?.some((key) => Object.hasOwn(value, key)))
+  return index < 0 ? undefined : index
+}
+
+function toProblem(error: ErrorObject, steps: readonly string[]): { path: Path; message: string } {
+  const path = steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+  const place = steps.length === 0 ? 'the rule' : `"${steps.join('.')}"`
+  const shape = error.parentSchema as Shape
+  switch (error.keyword) {
+    case 'required': {
+      const missing = String(error.params['missingProperty'])
+      const hint = shape.properties?.[missing]?.description
+      return { path, message: `${place} needs "${missing}": add it${hint ? ` (${hint})` : ''}` }
+    }
+    case 'additionalProperties': {
+      const extra = String(error.params['additionalProperty'])
+      return {
+        path: [...path, extra],
+        message: `unknown key "${extra}" in ${place}: allowed are ${Object.keys(shape.properties ?? {}).join(', ')}`,
+      }
+    }
+    case 'anyOf':
+      return { path, message: `${place} must be ${alternativesInWords(shape.anyOf ?? [])}` }
+    case 'enum':
+      return { path, message: `${place} must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}` }
+    case 'const':
+      return { path, message: `${place} must be ${String(error.params['allowedValue'])}` }
+    case 'minItems':
+      return { path, message: `${place} is empty: it needs at least one entry` }
+    case 'pattern':
+      return { path, message: `${place} has the wrong form: ${shape.description ?? `it must match ${shape.pattern}`}` }
+    case 'type':
+      return { path, message: `${place} must be ${TYPE_WORDS[String(shape.type)] ?? shape.type}` }
+    default:
+      return {
+        path,
+        message: `${place} ${error.message ?? `breaks ${error.keyword}`}${shape.description ? `: ${shape.description}` : ''}`,
+      }
+  }
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  object: 'a mapping (key: value)',
+  array: 'a list (- item)',
+  string: 'text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+}
+
+function alternativesInWords(shapes: readonly Shape[]): string {
+  const words = shapes.flatMap((shape): string[] => {
+    if (shape.const !== undefined) return [String(shape.const)]
+    if (shape.anyOf) return [alternativesInWords(shape.anyOf)]
+    if (shape.required) return [`a mapping with ${shape.required.map((key) => `"${key}"`).join(', ')}`]
+    return [TYPE_WORDS[String(shape.type)] ?? String(shape.type)]
+  })
+  return words.length > 1 && shapes.every((shape) => shape.const !== undefined)
+    ? `one of ${words.join(', ')}`
+    : words.join(' or ')
+}
