@@ -1,0 +1,282 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { axiosTransport } from '../../core/kit/http.ts'
+import {
+  destinationContract,
+  GIVEN,
+  identify,
+  itemsOf,
+  plainHttp,
+  type RunningSandboxes,
+  runAction,
+  serveSandboxes,
+  settingsOf,
+  track,
+} from '../../core/testing/index.ts'
+import rdstation from './destination.ts'
+import sandbox from './sandbox.ts'
+
+const maria = { email: 'maria.souza@example.com', name: 'Maria Souza', phone: '(11) 98765-4321', plan: 'ouro' }
+const granted = { rd: [{ category: 'communications', type: 'consent', status: 'granted' as const }] }
+const uuid = '5408c5a3-4711-4f2e-8d0b-13407a3e30f3'
+
+destinationContract(rdstation, {
+  settings: { accessToken: 'rd-sandbox-access-token', customFields: { cf_plano: 'plan' } },
+  sandbox,
+  personalDataInPath: 'RD Station addresses contacts by e-mail in the path until it has told us their uuid.',
+  examples: [
+    {
+      title: 'an identify becomes a contact, with what the ledger says and nothing of tags or subscriptions',
+      action: 'upsertContact',
+      given: identify({ traits: maria }),
+      signals: granted,
+      sends: {
+        method: 'PATCH',
+        path: '/platform/contacts/email:maria.souza%40example.com',
+        headers: { authorization: 'Bearer rd-sandbox-access-token', 'content-type': 'application/json' },
+        body: {
+          name: 'Maria Souza',
+          mobile_phone: '+5511987654321',
+          cf_plano: 'ouro',
+          legal_bases: [{ category: 'communications', type: 'consent', status: 'granted' }],
+        },
+      },
+    },
+    {
+      title: 'without a known answer legal_bases stays out, so that what RD Station has remains',
+      action: 'upsertContact',
+      given: identify({ traits: { email: 'maria.souza@example.com', city: 'Niterói' } }),
+      sends: { method: 'PATCH', path: '/platform/contacts/email:maria.souza%40example.com', body: { city: 'Niterói' } },
+    },
+    {
+      title: 'tags are added by the tag address, which keeps the others',
+      action: 'addTags',
+      given: track({ name: 'Cart Abandoned', traits: { email: maria.email } }),
+      with: { tags: ['carrinho-abandonado'] },
+      sends: {
+        method: 'POST',
+        path: '/platform/contacts/email:maria.souza%40example.com/tag',
+        body: { tags: ['carrinho-abandonado'] },
+      },
+    },
+    {
+      title: 'a conversion carries name, phone and legal bases',
+      action: 'sendConversion',
+      given: track({ name: 'Order Completed', traits: maria }),
+      with: { conversion: 'recuperacao-de-carrinho', fields: { cf_plano: 'ouro' } },
+      signals: granted,
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=conversion',
+        body: {
+          event_type: 'CONVERSION',
+          event_family: 'CDP',
+          payload: {
+            conversion_identifier: 'recuperacao-de-carrinho',
+            email: 'maria.souza@example.com',
+            name: 'Maria Souza',
+            mobile_phone: '+5511987654321',
+            cf_plano: 'ouro',
+            legal_bases: [{ category: 'communications', type: 'consent', status: 'granted' }],
+          },
+        },
+      },
+      answers: { status: 200, body: { event_uuid: uuid } },
+    },
+    {
+      title: 'with the hub fields on, the delivery id and both signed links go along',
+      action: 'sendConversion',
+      given: track({ name: 'Cart Abandoned', traits: { email: maria.email } }),
+      settings: { hubFields: true },
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=conversion',
+        body: {
+          event_type: 'CONVERSION',
+          event_family: 'CDP',
+          payload: {
+            conversion_identifier: 'Cart Abandoned',
+            email: 'maria.souza@example.com',
+            cf_anuente_delivery_id: 'delivery-1',
+            cf_anuente_stop: GIVEN.links.stop,
+            cf_anuente_why: GIVEN.links.why,
+          },
+        },
+      },
+    },
+    {
+      title: 'a withdrawal reaches RD Station as declined',
+      action: 'updateLegalBases',
+      given: identify({ traits: { email: maria.email } }),
+      signals: { rd: [{ category: 'communications', type: 'consent', status: 'declined' }] },
+      sends: {
+        method: 'PATCH',
+        path: '/platform/contacts/email:maria.souza%40example.com',
+        body: { legal_bases: [{ category: 'communications', type: 'consent', status: 'declined' }] },
+      },
+    },
+    {
+      title: 'an opportunity goes into the configured funnel',
+      action: 'markOpportunity',
+      given: track({ name: 'Lead Qualified', traits: { email: maria.email } }),
+      settings: { funnel: 'lojas' },
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=opportunity',
+        body: { event_type: 'OPPORTUNITY', event_family: 'CDP', payload: { email: maria.email, funnel_name: 'lojas' } },
+      },
+    },
+    {
+      title: 'a sale carries the value of the order',
+      action: 'markSale',
+      given: track({
+        name: 'Order Completed',
+        traits: { email: maria.email },
+        properties: { total: '149.90', currency: 'BRL' },
+      }),
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=sale',
+        body: {
+          event_type: 'SALE',
+          event_family: 'CDP',
+          payload: { email: maria.email, funnel_name: 'default', value: 149.9 },
+        },
+      },
+    },
+  ],
+})
+
+describe('rdstation: what the vendor answers', () => {
+  const said = (status: number, json: unknown, headers: Record<string, string> = {}) =>
+    rdstation.verdict!({ status, headers, text: JSON.stringify(json), json })
+
+  it('waits out a quota of a day instead of asking again and again', () => {
+    const body = {
+      error: "'lead_limiter' rate limit exceeded for 86400 second(s) period",
+      max: 24,
+      usage: 25,
+      remaining_time: 43_067,
+    }
+    expect(said(429, body)).toEqual({
+      status: 'retry',
+      reason: 'HTTP 429 quota of RD Station',
+      retryAfterMs: 43_067_000,
+    })
+  })
+
+  it('names an expired token', () => {
+    const headers = {
+      'www-authenticate':
+        'Bearer realm="https://api.rd.services/", error="expired_token", error_description="The access token expired"',
+    }
+    expect(said(401, {}, headers)).toEqual({ status: 'authentication', reason: 'HTTP 401 the access token expired' })
+  })
+
+  const one = { error_type: 'EMAIL_ALREADY_IN_USE', error_message: 'ana@example.com is in use' }
+  it.each([
+    ['a bare array', [one]],
+    ['one object', { errors: one }],
+    ['a list', { errors: [one] }],
+    ['by field', { errors: { email: [one] } }],
+    ['by language', { errors: [{ 'pt-BR': one }] }],
+    ['mixed', { errors: { email: [one], 'pt-BR': { name: one } } }],
+  ])('finds the code of an error in the form "%s" and quotes nobody', (_, body) => {
+    expect(said(400, body)).toEqual({ status: 'rejected', reason: 'HTTP 400 EMAIL_ALREADY_IN_USE' })
+  })
+
+  it('never repeats what a body says besides codes', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.integer({ min: 400, max: 599 }), (body, status) => {
+        const outcome = said(status, body)
+        if (outcome?.status === 'rejected') expect(outcome.reason).toMatch(/^HTTP \d{3}( [A-Z][A-Z_]+)+$/)
+      }),
+    )
+  })
+})
+
+describe('rdstation: what the team keeps stays', () => {
+  let running: RunningSandboxes
+  beforeEach(async () => {
+    running = await serveSandboxes([sandbox], { now: () => new Date(GIVEN.now) })
+  })
+  afterEach(() => running.close())
+  const settings = () => sandbox.settings(running.baseUrl('rdstation'))
+  const run = (action: string, given: ReturnType<typeof identify>, more: object = {}) =>
+    runAction(rdstation, action, itemsOf(rdstation, { action, given, ...more }), {
+      settings: settings(),
+      transport: axiosTransport(),
+    })
+
+  it('tags by hand, other custom fields and an opt-out survive an upsert and a new tag', async () => {
+    const state = running.state(sandbox)
+    state.contacts.push({
+      uuid,
+      email: maria.email,
+      tags: ['vip-da-ana'],
+      cf_plano: 'prata',
+      available_for_mailing: false,
+      bio: 'Cliente antiga',
+    })
+    await run('upsertContact', identify({ traits: maria, identifiers: [{ type: 'rdstation_uuid', value: uuid }] }))
+    await run('addTags', identify({ traits: { email: maria.email } }), { with: { tags: ['Carrinho'] } })
+    expect(state.contacts).toEqual([
+      {
+        uuid,
+        email: maria.email,
+        tags: ['vip-da-ana', 'carrinho'],
+        cf_plano: 'ouro',
+        available_for_mailing: false,
+        bio: 'Cliente antiga',
+        name: 'Maria Souza',
+        mobile_phone: '+5511987654321',
+      },
+    ])
+  })
+
+  it('a known uuid stands in the URL, so the e-mail does not', async () => {
+    running.state(sandbox).contacts.push({ uuid, email: maria.email, tags: [] })
+    const { requests, results } = await run(
+      'upsertContact',
+      identify({ traits: maria, identifiers: [{ type: 'rdstation_uuid', value: uuid }] }),
+    )
+    expect(requests.map(({ url }) => new URL(url).pathname)).toEqual([`/rdstation/platform/contacts/uuid:${uuid}`])
+    expect(results).toEqual([{ status: 'delivered', answer: '200' }])
+  })
+
+  it('the 25th write of a day to one contact waits for the next', async () => {
+    const given = identify({ traits: { email: maria.email } })
+    for (let turn = 0; turn < 24; turn++) await run('upsertContact', given)
+    expect((await run('upsertContact', given)).results).toEqual([
+      { status: 'retry', reason: 'HTTP 429 quota of RD Station', retryAfterMs: 86_400_000 },
+    ])
+  })
+
+  it('a tag for a contact that is not there is rejected, not lost in silence', async () => {
+    const { results } = await run('addTags', identify({ traits: { email: 'ninguem@example.com' } }), {
+      with: { tags: ['x'] },
+    })
+    expect(results).toEqual([{ status: 'rejected', reason: 'HTTP 404 RESOURCE_NOT_FOUND' }])
+  })
+
+  it('an empty answer of the ledger is refused with a reason, not sent as an empty list', async () => {
+    const { results, requests } = await run('updateLegalBases', identify({ traits: { email: maria.email } }))
+    expect(results).toEqual([{ status: 'rejected', reason: 'no legal basis that RD Station has a word for' }])
+    expect(requests).toEqual([])
+  })
+
+  it('check names the custom fields that do not exist', async () => {
+    running.state(sandbox).fields = ['cf_anuente_stop']
+    const checked = settingsOf(rdstation, settings())
+    const answer = await rdstation.check({
+      http: plainHttp(rdstation, checked),
+      settings: checked as never,
+      now: new Date(GIVEN.now),
+    })
+    expect(answer.warnings).toEqual(
+      ['cf_plano', 'cf_anuente_delivery_id', 'cf_anuente_why'].map(
+        (field) => `Custom field ${field} does not exist in RD Station; its values would be ignored.`,
+      ),
+    )
+  })
+})
