@@ -1,0 +1,145 @@
+/**
+ * Google Consent Mode as evidence: `gcd` and `gcs` of a hit, and the `consent` commands of gtag.
+ * gcd is not documented by Google; the bit form is that of public analyses of gtag.js
+ * (https://www.simoahava.com/analytics/consent-mode-v2-google-tags/).
+ */
+import type { ConsentEvidence } from '../../core/kit/index.ts'
+
+export const GOOGLE_SIGNALS = [
+  'ad_storage',
+  'analytics_storage',
+  'ad_user_data',
+  'ad_personalization',
+  'functionality_storage',
+  'personalization_storage',
+  'security_storage',
+] as const
+export type GoogleSignal = (typeof GOOGLE_SIGNALS)[number]
+type Answer = 'granted' | 'denied'
+
+/** What one signal of gcd says: the site's default and what an update made of it. */
+export interface SignalState {
+  readonly default?: Answer
+  readonly update?: Answer
+}
+
+export interface Gcd {
+  readonly signals: Readonly<Record<(typeof GCD_ORDER)[number], SignalState>>
+  /** The browser sent Global Privacy Control. */
+  readonly gpc: boolean
+  readonly active: boolean
+}
+
+const GCD_ORDER = ['ad_storage', 'analytics_storage', 'ad_user_data', 'ad_personalization'] as const
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const GCD = /^1(?:[0-9a-z][\w-]){4}/i
+
+const STATES = [undefined, undefined, 'denied', 'granted'] as const
+
+/**
+ * `1`, four times (separator, letter), flags. letter = BASE64[declare << 4 | default << 2 | update],
+ * each 1 unset, 2 denied, 3 granted; `declare` is no answer and is not read. Flags: 8 GPC, 4 consent mode active.
+ * @returns undefined when it is not a gcd.
+ */
+export function readGcd(raw: string): Gcd | undefined {
+  if (!GCD.test(raw)) return undefined
+  const signals = GCD_ORDER.map((name, index): [string, SignalState] => {
+    const bits = BASE64.indexOf(raw.charAt(2 + 2 * index))
+    const byDefault = STATES[(bits >> 2) & 3]
+    const update = STATES[bits & 3]
+    return [name, { ...(byDefault && { default: byDefault }), ...(update && { update }) }]
+  })
+  const flags = Number.parseInt(raw.charAt(9), 36)
+  return {
+    signals: Object.fromEntries(signals) as Gcd['signals'],
+    gpc: (flags & 8) !== 0,
+    active: (flags & 4) !== 0,
+  }
+}
+
+/** `G1<ad_storage><analytics_storage>`: 1 granted, 0 denied, - unset. Undefined when it is not a gcs. */
+export function readGcs(raw: string): Partial<Record<'ad_storage' | 'analytics_storage', Answer>> | undefined {
+  const match = /^G1([01-])([01-])$/.exec(raw)
+  if (!match) return undefined
+  const read = (mark: string | undefined): Answer | undefined =>
+    mark === '1' ? 'granted' : mark === '0' ? 'denied' : undefined
+  const ads = read(match[1])
+  const analytics = read(match[2])
+  return { ...(ads && { ad_storage: ads }), ...(analytics && { analytics_storage: analytics }) }
+}
+
+type Answers = Record<string, { answer: Answer; flags?: ['preticked'] }>
+
+/** A default is the site's, not the person's: granted by default is a box ticked beforehand (LGPD art. 8 §4). */
+const byDefault = (answer: Answer): Answers[string] =>
+  answer === 'granted' ? { answer, flags: ['preticked'] } : { answer }
+
+const evidence = (actor: 'subject' | 'system', answers: Answers, raw: unknown): ConsentEvidence[] =>
+  Object.keys(answers).length === 0 ? [] : [{ vendor: 'google', answers, method: 'cmp_string', actor, raw }]
+
+/**
+ * The evidence of one hit. gcd (four signals) wins over gcs (two). Answers of the person and defaults of the
+ * site come apart, by actor. An unset signal says nothing, though gtag itself behaves as if it were granted.
+ */
+export function consentOfHit(hit: {
+  readonly gcd?: string | undefined
+  readonly gcs?: string | undefined
+  readonly secGpc?: string | undefined
+}): ConsentEvidence[] {
+  const raw = { ...(hit.gcd !== undefined && { gcd: hit.gcd }), ...(hit.gcs !== undefined && { gcs: hit.gcs }) }
+  const gcd = hit.gcd === undefined ? undefined : readGcd(hit.gcd)
+  const answered: Answers = {}
+  const defaults: Answers = {}
+  if (gcd) {
+    for (const [name, state] of Object.entries(gcd.signals)) {
+      if (state.update) answered[name] = { answer: state.update }
+      else if (state.default) defaults[name] = byDefault(state.default)
+    }
+  } else {
+    for (const [name, answer] of Object.entries((hit.gcs !== undefined && readGcs(hit.gcs)) || {}))
+      answered[name] = { answer }
+  }
+  return [
+    ...evidence('subject', answered, raw),
+    ...evidence('system', defaults, raw),
+    ...(gcd?.gpc || hit.secGpc === '1' ? [gpc({ ...raw, ...(hit.secGpc === '1' && { 'sec-gpc': '1' }) })] : []),
+  ]
+}
+
+const gpc = (raw: unknown): ConsentEvidence => ({
+  vendor: 'gpc',
+  answers: { gpc: { answer: 'denied' } },
+  method: 'gpc',
+  actor: 'browser_signal',
+  raw,
+})
+
+/**
+ * `gtag('consent', 'default' | 'update', {…})`.
+ * @param answeredLater signals that a later update of the same request states: their default is history already.
+ */
+export function consentOfCommand(
+  kind: 'default' | 'update',
+  settings: Readonly<Record<string, unknown>>,
+  answeredLater: ReadonlySet<string> = new Set(),
+): ConsentEvidence[] {
+  const answers: Answers = {}
+  for (const name of GOOGLE_SIGNALS) {
+    const value = Object.hasOwn(settings, name) ? settings[name] : undefined
+    if (value !== 'granted' && value !== 'denied') continue
+    if (kind === 'update') answers[name] = { answer: value }
+    else if (!answeredLater.has(name)) answers[name] = byDefault(value)
+  }
+  return evidence(kind === 'update' ? 'subject' : 'system', answers, { command: `consent ${kind}`, settings })
+}
+
+/** The `consent` object of the Measurement Protocol: GRANTED or DENIED. */
+export function consentOfProtocol(consent: Readonly<Record<string, unknown>>): ConsentEvidence[] {
+  const answers: Answers = {}
+  for (const name of ['ad_user_data', 'ad_personalization']) {
+    const value = Object.hasOwn(consent, name) ? consent[name] : undefined
+    if (value === 'GRANTED') answers[name] = { answer: 'granted' }
+    else if (value === 'DENIED') answers[name] = { answer: 'denied' }
+  }
+  return evidence('subject', answers, consent)
+}
