@@ -1,5 +1,18 @@
 /** All that a connector may import besides `schemas`. */
 export * from './define.ts'
 export * from './errors.ts'
-export { HandOverRefused, type Http, type HttpRequest, type HttpResponse, judge, readResponse, readRetryAfter } from './http.ts'
+export * from './gpc.ts'
+export {
+  HandOverRefused,
+  type Http,
+  type HttpRequest,
+  type HttpResponse,
+  judge,
+  readResponse,
+  readRetryAfter,
+} from './http.ts'
 export * from './identifiers.ts'
+export * from './json-body.ts'
+export * from './segment-spec.ts'
+export * from './spec-names.ts'
+export * from './write-key.ts'
