@@ -56,7 +56,14 @@ export type ConsentVendor = 'google' | 'segment' | 'rudder' | 'rd' | 'gpc'
 export interface ConsentEvidence {
   readonly vendor: ConsentVendor
   readonly answers: Readonly<
-    Record<string, { readonly answer: 'granted' | 'denied'; readonly flags?: readonly EvidenceFlag[]; readonly basis?: ConsentSignal['basis'] }>
+    Record<
+      string,
+      {
+        readonly answer: 'granted' | 'denied'
+        readonly flags?: readonly EvidenceFlag[]
+        readonly basis?: ConsentSignal['basis']
+      }
+    >
   >
   readonly method: EvidenceMethod
   readonly actor: ConsentSignal['actor']
@@ -91,7 +98,10 @@ export interface SourceEvent {
 
 export type SourceItem =
   | { readonly event: SourceEvent; readonly raw: unknown }
-  | { readonly rejected: { readonly code: ExitCode; readonly path: string; readonly message: string }; readonly raw: unknown }
+  | {
+      readonly rejected: { readonly code: ExitCode; readonly path: string; readonly message: string }
+      readonly raw: unknown
+    }
 
 export interface SourceRoute {
   readonly method: 'GET' | 'POST'
@@ -153,7 +163,21 @@ export interface MappingView {
   readonly links: { readonly stop: string; readonly why: string }
   readonly rule?: { readonly id: string; readonly version: number }
 }
-export const MAPPING_ROOTS = ['type', 'name', 'messageId', 'occurredAt', 'properties', 'context', 'traits', 'identifiers', 'cart', 'person', 'delivery', 'links', 'rule'] as const
+export const MAPPING_ROOTS = [
+  'type',
+  'name',
+  'messageId',
+  'occurredAt',
+  'properties',
+  'context',
+  'traits',
+  'identifiers',
+  'cart',
+  'person',
+  'delivery',
+  'links',
+  'rule',
+] as const
 
 /** Consent as each vendor wants to hear it, computed per person from the ledger; never set by hand. */
 export interface OutgoingSignals {
@@ -203,7 +227,11 @@ interface ActionCommon<P extends TObject> {
   /** key: the vendor deduplicates on `delivery.key` for that many hours; natural: writing twice equals once; none: neither. */
   readonly idempotency: { readonly key: number } | 'natural' | 'none'
   /** Calls this action follows by itself. Absent: only rules use it. */
-  readonly trigger?: { readonly type: CallType | readonly CallType[]; readonly name?: string | readonly string[]; readonly has?: readonly string[] }
+  readonly trigger?: {
+    readonly type: CallType | readonly CallType[]
+    readonly name?: string | readonly string[]
+    readonly has?: readonly string[]
+  }
   /** What the write will look like when a source reports it back, as SourceEvent.echo words it. */
   readonly echo?: (payload: Static<P>) => string
   readonly payload: P
@@ -212,13 +240,19 @@ interface ActionCommon<P extends TObject> {
 /** Exactly one of perform and performBatch. */
 export type ActionDefinition<S, P extends TObject> = ActionCommon<P> &
   (
-    | { readonly perform: (context: VendorContext<S> & ItemContext<Static<P>>) => Promise<HttpResponse | Outcome>; readonly batch?: never; readonly performBatch?: never }
+    | {
+        readonly perform: (context: VendorContext<S> & ItemContext<Static<P>>) => Promise<HttpResponse | Outcome>
+        readonly batch?: never
+        readonly performBatch?: never
+      }
     | {
         readonly perform?: never
         /** Items and bytes of JSON one request may carry. */
         readonly batch: { readonly max: number; readonly maxBytes?: number }
         /** One outcome per item, in order. Throwing applies to all of them. */
-        readonly performBatch: (context: VendorContext<S> & { readonly items: readonly ItemContext<Static<P>>[] }) => Promise<readonly Outcome[]>
+        readonly performBatch: (
+          context: VendorContext<S> & { readonly items: readonly ItemContext<Static<P>>[] },
+        ) => Promise<readonly Outcome[]>
       }
   )
 
@@ -228,7 +262,11 @@ export interface SubjectIdentifiers {
 }
 
 export type SubjectRight<S> =
-  | { readonly implemented: (context: VendorContext<S> & { readonly subject: SubjectIdentifiers }) => Promise<HttpResponse | Outcome> }
+  | {
+      readonly implemented: (
+        context: VendorContext<S> & { readonly subject: SubjectIdentifiers },
+      ) => Promise<HttpResponse | Outcome>
+    }
   | { readonly manual: Localized }
   | { readonly impossible: Localized }
 
@@ -240,10 +278,17 @@ export interface Limits {
   /** Counted per window of at least 60 s, over all requests of the instance. */
   readonly windows?: readonly { readonly seconds: number; readonly max: number }[]
   /** Writes per contact and window, per action. */
-  readonly perContact?: readonly { readonly seconds: number; readonly max: number; readonly actions: readonly string[] }[]
+  readonly perContact?: readonly {
+    readonly seconds: number
+    readonly max: number
+    readonly actions: readonly string[]
+  }[]
 }
 
-export interface DestinationDefinition<S extends TObject = TObject, A extends Record<string, TObject> = Record<string, TObject>> {
+export interface DestinationDefinition<
+  S extends TObject = TObject,
+  A extends Record<string, TObject> = Record<string, TObject>,
+> {
   readonly id: string
   readonly name: string
   readonly docs: string
@@ -260,7 +305,9 @@ export interface DestinationDefinition<S extends TObject = TObject, A extends Re
   readonly limits: Limits
   readonly actions: { readonly [K in keyof A]: ActionDefinition<Static<S>, A[K]> }
   /** A read-only call that proves the credentials; missing fields and scopes go in `warnings`. */
-  readonly check: (context: VendorContext<Static<S>>) => Promise<{ readonly ok: boolean; readonly detail: string; readonly warnings?: readonly string[] }>
+  readonly check: (
+    context: VendorContext<Static<S>>,
+  ) => Promise<{ readonly ok: boolean; readonly detail: string; readonly warnings?: readonly string[] }>
   readonly deleteSubject: SubjectRight<Static<S>>
   readonly exportSubject: SubjectRight<Static<S>>
   readonly correctSubject: SubjectRight<Static<S>>
@@ -268,7 +315,9 @@ export interface DestinationDefinition<S extends TObject = TObject, A extends Re
   readonly feedback: { readonly none: Localized } | { readonly webhook: Localized }
 }
 
-export function defineDestination<S extends TObject, A extends Record<string, TObject>>(definition: DestinationDefinition<S, A>): DestinationDefinition<S, A> {
+export function defineDestination<S extends TObject, A extends Record<string, TObject>>(
+  definition: DestinationDefinition<S, A>,
+): DestinationDefinition<S, A> {
   return definition
 }
 

@@ -10,7 +10,10 @@ export class RetryableError extends Error {
   readonly retryAfterMs: number | undefined
   /** True when bytes may have reached the vendor and its answer was lost. */
   readonly uncertain: boolean
-  constructor(message: string, options: { retryAfterMs?: number | undefined; uncertain?: boolean; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { retryAfterMs?: number | undefined; uncertain?: boolean; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause })
     this.retryAfterMs = options.retryAfterMs
     this.uncertain = options.uncertain ?? false

@@ -3,8 +3,8 @@
  * last look (fences, status, goal) before its bytes; a look-up takes the slot alone.
  */
 import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios'
-import { AuthenticationError, RejectedError, RetryableError } from './errors.ts'
 import type { Outcome } from './define.ts'
+import { AuthenticationError, RejectedError, RetryableError } from './errors.ts'
 
 export interface HttpRequest {
   readonly method: string
@@ -63,12 +63,23 @@ export function createHttp(options: HttpOptions): Http {
   const build = (method: string, path: string, extra: RequestOptions = {}): HttpRequest => {
     const url = new URL(/^https?:/.test(path) ? path : options.baseUrl.replace(/\/$/, '') + path)
     for (const [name, value] of Object.entries(extra.query ?? {})) url.searchParams.set(name, value)
-    const body = extra.json !== undefined ? JSON.stringify(extra.json) : extra.form ? new URLSearchParams(extra.form).toString() : undefined
-    const type = extra.json !== undefined ? 'application/json' : extra.form ? 'application/x-www-form-urlencoded' : undefined
+    const body =
+      extra.json !== undefined
+        ? JSON.stringify(extra.json)
+        : extra.form
+          ? new URLSearchParams(extra.form).toString()
+          : undefined
+    const type =
+      extra.json !== undefined ? 'application/json' : extra.form ? 'application/x-www-form-urlencoded' : undefined
     return {
       method,
       url: url.href,
-      headers: { accept: 'application/json', ...(type && { 'content-type': type }), ...options.headers, ...extra.headers },
+      headers: {
+        accept: 'application/json',
+        ...(type && { 'content-type': type }),
+        ...options.headers,
+        ...extra.headers,
+      },
       ...(body !== undefined && { body }),
     }
   }
@@ -119,7 +130,15 @@ export function readRetryAfter(value: string | undefined, now = Date.now()): num
 }
 
 /** Errors after which the vendor cannot have read the request. */
-const NOTHING_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_BLOCKED_HOST', 'UND_ERR_CONNECT_TIMEOUT'])
+const NOTHING_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ERR_BLOCKED_HOST',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
 
 /** Axios as the transport: no redirects (a redirected POST loses its body), text in, text out. */
 export function axiosTransport(client: AxiosInstance = axios.create(), timeoutMs = 15_000): Transport {
@@ -139,14 +158,20 @@ export function axiosTransport(client: AxiosInstance = axios.create(), timeoutMs
       })
       return readResponse(response.status, response.headers as Record<string, unknown>, response.data)
     } catch (error) {
-      const code = isAxiosError(error) ? (error.code ?? (error.cause as { code?: string } | undefined)?.code ?? 'ERR_NETWORK') : 'ERR_NETWORK'
+      const code = isAxiosError(error)
+        ? (error.code ?? (error.cause as { code?: string } | undefined)?.code ?? 'ERR_NETWORK')
+        : 'ERR_NETWORK'
       // The message of an axios error may hold the URL; only the code leaves here.
       throw new RetryableError(`no answer (${code})`, { uncertain: !NOTHING_SENT.has(code) })
     }
   }
 }
 
-export function readResponse(status: number, headers: Readonly<Record<string, unknown>>, text: string | undefined): HttpResponse {
+export function readResponse(
+  status: number,
+  headers: Readonly<Record<string, unknown>>,
+  text: string | undefined,
+): HttpResponse {
   const body = text ?? ''
   let json: unknown
   try {

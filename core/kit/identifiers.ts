@@ -6,13 +6,19 @@ import type { IdentifierType } from '../../schemas/event.ts'
  * Values that mean "nobody" and must never join two people. Lists of Segment Unify and PostHog,
  * plus the zero UUID.
  */
-const BLOCKED = /^(anonymous|guest|distinct_?id|id|not_authenticated|e-?mail|undefined|true|false|null|none|nan|unknown|n\/?a|-1|[0-]*|\[object object\])$/i
+const BLOCKED =
+  /^(anonymous|guest|distinct_?id|id|not_authenticated|e-?mail|undefined|true|false|null|none|nan|unknown|n\/?a|-1|[0-]*|\[object object\])$/i
 
 const EMAIL = /^[^\s@"(),:;<>[\\\]]{1,64}@[^\s@]{1,190}\.[^\s@.]{2,63}$/
 
 /** @returns the normal form, or undefined when the value cannot identify anybody. */
 export function normalizeIdentifier(type: IdentifierType, value: unknown): string | undefined {
-  const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : typeof value === 'string' ? value.normalize('NFC').trim() : ''
+  const text =
+    typeof value === 'number' && Number.isFinite(value)
+      ? String(value)
+      : typeof value === 'string'
+        ? value.normalize('NFC').trim()
+        : ''
   const bare = text.replace(/^["'](.*)["']$/, '$1')
   if (bare === '' || bare.length > 512 || BLOCKED.test(bare)) return undefined
   switch (type) {
