@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { axiosTransport } from '../../core/kit/http.ts'
 import {
   destinationContract,
   GIVEN,
@@ -9,6 +8,7 @@ import {
   plainHttp,
   type RunningSandboxes,
   runAction,
+  sandboxTransport,
   serveSandboxes,
   settingsOf,
   track,
@@ -197,15 +197,20 @@ describe('rdstation: what the vendor answers', () => {
 
 describe('rdstation: what the team keeps stays', () => {
   let running: RunningSandboxes
+  let transport: ReturnType<typeof sandboxTransport>
   beforeEach(async () => {
     running = await serveSandboxes([sandbox], { now: () => new Date(GIVEN.now) })
+    transport = sandboxTransport(running, 'rdstation')
   })
-  afterEach(() => running.close())
-  const settings = () => sandbox.settings(running.baseUrl('rdstation'))
+  afterEach(async () => {
+    await transport.close()
+    await running.close()
+  })
+  const settings = sandbox.settings('')
   const run = (action: string, given: ReturnType<typeof identify>, more: object = {}) =>
     runAction(rdstation, action, itemsOf(rdstation, { action, given, ...more }), {
-      settings: settings(),
-      transport: axiosTransport(),
+      settings,
+      transport,
     })
 
   it('tags by hand, other custom fields and an opt-out survive an upsert and a new tag', async () => {
@@ -240,7 +245,7 @@ describe('rdstation: what the team keeps stays', () => {
       'upsertContact',
       identify({ traits: maria, identifiers: [{ type: 'rdstation_uuid', value: uuid }] }),
     )
-    expect(requests.map(({ url }) => new URL(url).pathname)).toEqual([`/rdstation/platform/contacts/uuid:${uuid}`])
+    expect(requests.map(({ url }) => new URL(url).pathname)).toEqual([`/platform/contacts/uuid:${uuid}`])
     expect(results).toEqual([{ status: 'delivered', answer: '200' }])
   })
 
@@ -267,9 +272,9 @@ describe('rdstation: what the team keeps stays', () => {
 
   it('check names the custom fields that do not exist', async () => {
     running.state(sandbox).fields = ['cf_anuente_stop']
-    const checked = settingsOf(rdstation, settings())
+    const checked = settingsOf(rdstation, settings)
     const answer = await rdstation.check({
-      http: plainHttp(rdstation, checked),
+      http: plainHttp(rdstation, checked, transport),
       settings: checked as never,
       now: new Date(GIVEN.now),
     })

@@ -48,7 +48,7 @@ export default defineDestination({
   name: 'RD Station Marketing',
   docs: 'https://developers.rdstation.com/reference/contatos',
   support: 'community',
-  baseUrl: (settings) => settings.baseUrl ?? 'https://api.rd.services',
+  baseUrl: 'https://api.rd.services',
 
   settings: Type.Object(
     {
@@ -66,9 +66,6 @@ export default defineDestination({
         description: `Send ${Object.values(HUB_FIELDS).join(', ')} with conversions: delivery id and signed links for e-mails that RD Station writes. Create the fields first.`,
       }),
       funnel: Type.String({ default: 'default', description: 'Name of the funnel for opportunities and sales.' }),
-      baseUrl: Type.Optional(
-        Type.String({ format: 'uri', description: 'Another address of the API: a proxy or a sandbox.' }),
-      ),
     },
     { additionalProperties: false },
   ),

@@ -30,8 +30,8 @@ export default defineSandbox<RdState>({
     events: [],
     usage: {},
   }),
-  settings: (baseUrl) => ({ accessToken: TOKEN, hubFields: true, customFields: { cf_plano: 'plan' }, baseUrl }),
-  refused: (baseUrl) => ({ accessToken: 'expired-access-token', baseUrl }),
+  settings: () => ({ accessToken: TOKEN, hubFields: true, customFields: { cf_plano: 'plan' } }),
+  refused: () => ({ accessToken: 'expired-access-token' }),
 
   handle(request, state) {
     // https://developers.rdstation.com/reference/autenticacao: expired and wrong tokens are told apart by the header.

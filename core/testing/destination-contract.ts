@@ -21,6 +21,7 @@ import { buildView } from '../delivery/view.ts'
 import { type AnyDestination, MAPPING_ROOTS, type OutgoingSignals, type SubjectIdentifiers } from '../kit/define.ts'
 import { AuthenticationError } from '../kit/errors.ts'
 import { axiosTransport, HandOverRefused, type Http, type HttpRequest, type Transport } from '../kit/http.ts'
+import { type ClosableTransport, createTransport } from '../kit/transport.ts'
 import { markedTexts, texts, unmarkedSecrets } from './marks.ts'
 import { type RunningSandboxes, type Sandbox, type SandboxServing, serveSandboxes } from './sandbox.ts'
 
@@ -174,13 +175,33 @@ export async function runAction(
 export function plainHttp(
   definition: AnyDestination,
   settings: Readonly<Record<string, unknown>>,
-  transport: Transport = axiosTransport(),
+  transport: Transport,
 ): Http {
   return connect(definition, settingsOf(definition, settings), {
     slot: (job) => job(),
     lastLook: async () => {},
     transport,
   })
+}
+
+/** The production transport, with the connector's vendor replaced by its running sandbox. */
+export function sandboxTransport(running: RunningSandboxes, connector: string, timeoutMs = 10_000): ClosableTransport {
+  const target = running.baseUrl(connector)
+  const byOrigin = new Map<string, ClosableTransport>()
+  const transport: Transport = (request) => {
+    const vendorOrigin = new URL(request.url).origin
+    let carrier = byOrigin.get(vendorOrigin)
+    if (!carrier) {
+      const there = vendorOrigin === running.origin ? {} : { sandbox: { vendorOrigin, target } }
+      carrier = createTransport({ allowPrivate: ['127.0.0.1'], timeoutMs, ...there })
+      byOrigin.set(vendorOrigin, carrier)
+    }
+    return carrier(request)
+  }
+  const close = async () => {
+    await Promise.all([...byOrigin.values()].map((carrier) => carrier.close()))
+  }
+  return Object.assign(transport, { close })
 }
 
 /** Checked, with defaults. */
@@ -458,13 +479,17 @@ export function destinationContract(definition: AnyDestination, contract: Destin
     let running: RunningSandboxes
     let fault: 'cut' | 'silence' | undefined
     const serving: SandboxServing = { intercept: () => fault, now: () => new Date(GIVEN.now) }
-    const transport = axiosTransport()
+    let transport: ClosableTransport
     beforeAll(() => nock.restore())
     beforeEach(async () => {
       fault = undefined
       running = await serveSandboxes([contract.sandbox], serving)
+      transport = sandboxTransport(running, definition.id)
     })
-    afterEach(() => running.close())
+    afterEach(async () => {
+      await transport.close()
+      await running.close()
+    })
     const base = () => running.baseUrl(definition.id)
     const right = () => contract.sandbox.settings(base())
     const wrong = () => contract.sandbox.refused(base())
@@ -510,14 +535,13 @@ export function destinationContract(definition: AnyDestination, contract: Destin
 
     it.each(actions)('%s is retried when the connection is cut or nobody answers', async (action) => {
       const items = itemsOf(definition, examplesOf(action)[0]!)
+      const hasty = sandboxTransport(running, definition.id, 400)
       for (const kind of ['cut', 'silence'] as const) {
         fault = kind
-        const { results } = await runAction(definition, action, items, {
-          settings: right(),
-          transport: kind === 'cut' ? transport : axiosTransport(undefined, 200),
-        })
+        const { results } = await runAction(definition, action, items, { settings: right(), transport: hasty })
         expect(results).toEqual(items.map(() => expect.objectContaining({ status: 'retry', uncertain: true })))
       }
+      await hasty.close()
     })
 
     it('a person can be deleted twice', async () => {

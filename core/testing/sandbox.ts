@@ -32,7 +32,10 @@ export interface Sandbox<State = unknown> {
   readonly connector: string
   /** A fresh account at the vendor. */
   state(): State
-  /** Valid settings with simulated credentials, for a sandbox mounted at `baseUrl`. */
+  /**
+   * Valid settings with simulated credentials. The vendor's own addresses are replaced on the way
+   * (`destinations.<id>.sandbox`); `baseUrl`, where the sandbox is mounted, is for a connector that must name it.
+   */
   settings(baseUrl: string): Record<string, unknown>
   /** The same with credentials that the vendor refuses. */
   refused(baseUrl: string): Record<string, unknown>
