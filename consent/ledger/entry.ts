@@ -1,0 +1,125 @@
+/**
+ * One ledger entry before the sequencer numbers it: the public bytes that go into the tree, and the
+ * payload that stays outside, tied together by a salted commitment. The caller seals payload and salt.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { Identifier } from '../../schemas/event.ts'
+import type { LedgerEntryDraft } from '../status.ts'
+
+const COMMIT_PREFIX = Buffer.from('lgpd-commit-v1', 'utf8')
+
+/** What everybody may see. No identifier, no evidence; `subject` is random. Numbers of the chain are added by the sequencer. */
+export interface PublicEntry {
+  readonly v: 1
+  /** ULID. */
+  readonly id: string
+  /** ISO 8601: when the hub received it. */
+  readonly ts: string
+  /** consent.<action>, consent.record, or a type of the hub itself (deliveries.root, state.root, retention). */
+  readonly type: string
+  /** "s_" + random, or `hub`. */
+  readonly subject: string
+  readonly purpose?: string
+  readonly status?: string
+  readonly basis?: string
+  readonly notice?: { readonly id: string; readonly version: number }
+  readonly evidence_class?: 'valid' | 'invalid'
+  /** SHA-256 (hex) over prefix, salt and canonical payload. */
+  readonly commit: string
+  readonly actor_kind: string
+  readonly source: string
+  readonly [fact: string]: unknown
+}
+
+export interface PendingEntry {
+  readonly id: string
+  readonly entry: PublicEntry
+  /** RFC 8785 bytes of `entry`. */
+  readonly publicBytes: Buffer
+  /** RFC 8785 bytes; personal data: seal together with `salt`. */
+  readonly payload: Buffer
+  /** 32 bytes. Losing it unlinks the commitment from the payload. */
+  readonly salt: Buffer
+}
+
+/** @param identifiers as given on the event: they belong to the proof of who answered. */
+export function consentEntry(
+  draft: LedgerEntryDraft,
+  subject: string,
+  identifiers: readonly Identifier[],
+  salt: Buffer = randomBytes(32),
+): PendingEntry {
+  const { evidence } = draft
+  const payload = {
+    action: draft.action,
+    scope: draft.scope,
+    evidence: {
+      method: evidence.method,
+      flags: evidence.flags,
+      sha256: evidence.sha256,
+      ...(evidence.raw !== undefined && { raw: evidence.raw }),
+    },
+    identifiers: identifiers.map(({ type, value }) => ({ type, value })),
+    origin: draft.origin,
+    occurredAt: draft.occurredAt,
+    receivedAt: draft.receivedAt,
+    ...(draft.ends !== undefined && { ends: draft.ends }),
+    ...(draft.verified && { verified: true }),
+  }
+  return pendingEntry(
+    {
+      id: draft.id,
+      ts: draft.receivedAt,
+      type: draft.effect === 'record' ? 'consent.record' : `consent.${draft.action}`,
+      subject,
+      actor_kind: draft.actor,
+      source: `${draft.origin.kind}/${draft.origin.ref}`,
+      purpose: draft.purpose,
+      status: draft.status,
+      basis: draft.basis,
+      evidence_class: draft.evidenceClass,
+      ...(draft.notice && { notice: { id: draft.notice.id, version: draft.notice.version } }),
+      ...(draft.expiresAt !== undefined && { expires_at: draft.expiresAt }),
+    },
+    payload,
+    salt,
+  )
+}
+
+/** Any entry; the hub's own have the subject `hub`. */
+export function pendingEntry(
+  facts: Omit<PublicEntry, 'v' | 'commit'> &
+    Pick<PublicEntry, 'id' | 'ts' | 'type' | 'subject' | 'actor_kind' | 'source'>,
+  payload: unknown,
+  salt: Buffer = randomBytes(32),
+): PendingEntry {
+  const payloadBytes = jcs(payload)
+  const entry: PublicEntry = { ...facts, v: 1, commit: commitment(salt, payloadBytes) }
+  return { id: facts.id, entry, publicBytes: jcs(entry), payload: payloadBytes, salt }
+}
+
+/** @returns hex. Anybody who holds salt and payload can check it against the public entry. */
+export function commitment(salt: Buffer, payload: Buffer): string {
+  return createHash('sha256').update(COMMIT_PREFIX).update(salt).update(payload).digest('hex')
+}
+
+function jcs(value: unknown): Buffer {
+  return Buffer.from(canonicalText(value), 'utf8')
+}
+
+function canonicalText(value: unknown): string {
+  try {
+    return canonicalize(value) ?? 'null'
+  } catch {
+    // Evidence from outside may hold what JSON cannot: lone surrogates, NaN. Made well formed first, it has a canonical form.
+    return canonicalize(wellFormed(JSON.parse(JSON.stringify(value) ?? 'null'))) ?? 'null'
+  }
+}
+
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (Array.isArray(value)) return value.map(wellFormed)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]))
+}
