@@ -38,6 +38,8 @@ export interface DecisionContext {
   /** Canonical person id. */
   readonly personKey: string
   readonly holdout: { readonly globalHoldout: number; readonly globalSeed: string }
+  /** The arm of this person's first exposure to the rule, which stays; `multiple` after a merge of two. */
+  armOf?(rule: string): Arm | 'multiple' | undefined
   consent(purpose: string): ConsentAnswer
   reachable(identifiers: readonly IdentifierType[]): boolean
   /**

@@ -192,8 +192,8 @@ class Decision {
     const ended = this.#endInstances(event, name)
     this.#noteClosings(event, name)
     this.#startClocks(event, name, atMs, ended)
-    const view = this.#view(event)
     for (const compiled of this.#rules.triggeredBy(name)) {
+      const view = this.#view(event, compiled)
       const where = compiled.where.explain(view)
       const instance = { compiled, correlation: '', eventId: event.id, sinceMs: atMs, ripeMs: atMs }
       if (compiled.where.holds(where)) this.#judge(instance, view, where)
@@ -212,7 +212,7 @@ class Decision {
     const instance = instanceOf(compiled, timer)
     const ended = this.#endedSince(compiled, timer.correlation, instance.sinceMs, timer.hadCart === true)
     if (ended) this.#explain(instance, ended.result, [ended.clause])
-    else this.#judge(instance, this.#view(input.event), [silenceClause(compiled)])
+    else this.#judge(instance, this.#view(input.event, compiled), [silenceClause(compiled)])
   }
 
   // -------------------------------------------------------------- clocks
@@ -465,6 +465,9 @@ class Decision {
   #assign(compiled: CompiledRule): Arm {
     const { experiment, id } = compiled.rule
     const { globalHoldout, globalSeed } = this.#context.holdout
+    const exposed = this.#context.armOf?.(id)
+    // Exposed to two arms before a merge: counted in neither, and nothing is sent.
+    if (exposed) return exposed === 'multiple' ? 'control' : exposed
     return assignArm(this.#context.personKey, {
       globalHoldout: experiment?.holdout === 'global' ? globalHoldout : 0,
       globalSeed,
@@ -501,9 +504,12 @@ class Decision {
 
   // -------------------------------------------------------------- plain parts
 
-  #view(event: CanonicalEvent | undefined): RuleView {
+  /** A rule sees the cart only when everything in it was collected for the rule's own purpose. */
+  #view(event: CanonicalEvent | undefined, compiled: CompiledRule): RuleView {
     const known = this.#context.reachable(['userId', 'email', 'phone'])
-    return { now: this.#nowMs, profile: this.#state, known, ...(event && { event }) }
+    const { cart, ...withoutCart } = this.#state
+    const seesCart = !cart?.purposes || cart.purposes.includes(compiled.rule.unless.purpose)
+    return { now: this.#nowMs, profile: seesCart ? this.#state : withoutCart, known, ...(event && { event }) }
   }
 
   #cartIsEmpty(): boolean {
