@@ -1,5 +1,6 @@
 /** Who may import whom: the arrows of docs/architecture.md, walked over every file. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { basename, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -65,8 +66,11 @@ function allowedRooms(from: string): readonly string[] {
     return isTest(from) ? ['schemas', 'consent', 'core/kit', 'core/testing'] : ['schemas', 'consent', 'core/kit']
   if (room === 'core/testing') return ['schemas', 'consent', 'core', 'core/kit']
   if (room === 'connectors/index.ts') return ['core/kit']
-  if (room.startsWith('connectors/'))
-    return isTest(from) ? ['schemas', 'core/kit', 'core/testing'] : ['schemas', 'core/kit']
+  if (room.startsWith('connectors/')) {
+    return isTest(from) || basename(from) === 'examples.ts'
+      ? ['schemas', 'core/kit', 'core/testing']
+      : ['schemas', 'core/kit']
+  }
   if (room === 'cli') return ['schemas', 'consent', 'core', 'core/kit', 'core/testing', 'connectors/index.ts', 'demo']
   if (room === 'bin') return ['cli']
   if (room === 'build') return ['schemas', 'core/kit', 'connectors/index.ts']
@@ -91,6 +95,8 @@ function forbidden({ from, to, inside }: Arrow): boolean {
   if (!inside) return false
   const target = roomOf(to)
   if (target === roomOf(from)) return false
+  // A sandbox also runs in the demo: it may take the frame of sandboxes, and nothing that needs the test runner.
+  if (to === 'core/testing/sandbox.ts' && basename(from) === 'sandbox.ts') return false
   // The generated list names every connector; demo, bench and test may look at one directly.
   if (roomOf(from) === 'connectors/index.ts' || under(from, 'demo', 'bench', 'test')) {
     if (target.startsWith('connectors/')) return false
@@ -169,6 +175,30 @@ describe('doors to the outside', () => {
         /(?<![.\w])fetch\(/.test(text),
     )
     expect(callers.map(([path]) => path)).toEqual([])
+  })
+})
+
+describe('what users install', () => {
+  const { dependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  const packageOf = (name: string) =>
+    name
+      .split('/')
+      .slice(0, name.startsWith('@') ? 2 : 1)
+      .join('/')
+
+  test('covers every package that runs outside tests and builds', () => {
+    const missing = arrows.filter(
+      ({ from, to, inside }) =>
+        !inside &&
+        !isBuiltin(to) &&
+        !Object.hasOwn(dependencies, packageOf(to)) &&
+        under(from, 'schemas', 'consent', 'core', 'connectors', 'cli', 'demo', 'bin') &&
+        !isTest(from) &&
+        (!under(from, 'core/testing') || from === 'core/testing/sandbox.ts'),
+    )
+    expect(show(missing)).toEqual([])
   })
 })
 
