@@ -1,12 +1,8 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { gunzipSync } from 'node:zlib'
 import RudderAnalytics from '@rudderstack/rudder-sdk-node'
 import type { Static } from 'typebox'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { RawRequest, SourceEvent } from '../../core/kit/index.ts'
 import { eventsOf, rawRequest, sourceContract } from '../../core/testing/source-contract.ts'
+import { type SourceServer, serveSource } from '../../core/testing/source-server.ts'
 import { examples, WEBHOOK_TOKEN, WRITE_KEY } from './examples.ts'
 import rudderstack from './source.ts'
 
@@ -121,30 +117,14 @@ it('takes the webhook token from the header named in the settings', async () => 
 })
 
 describe('the real server SDK', () => {
-  const stops: (() => void)[] = []
+  const servers: SourceServer[] = []
   afterEach(() => {
-    for (const stop of stops.splice(0)) stop()
+    for (const server of servers.splice(0)) server.close()
   })
-
-  /** What the hub's server does, as small as it can be. */
-  const listen = async (refuseFirst = 0) => {
-    const events: SourceEvent[] = []
-    const requests: RawRequest[] = []
-    const server = createServer(async (message, response) => {
-      const request = await receive(message)
-      requests.push(request)
-      if (requests.length <= refuseFirst) return response.writeHead(429, { 'retry-after': '0' }).end()
-      if ((await rudderstack.verify(request, settings)) !== true) return response.writeHead(401).end()
-      events.push(...eventsOf(rudderstack.normalize(request, settings)))
-      const answer = rudderstack.accept(request, { recorded: 1, quarantined: 0 })
-      response.writeHead(answer.status, { ...answer.headers }).end(String(answer.body))
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    stops.push(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, events, requests }
+  const listen = async (overloaded = 0) => {
+    const server = await serveSource(rudderstack, settings, { overloaded })
+    servers.push(server)
+    return server
   }
 
   it.each([
@@ -211,8 +191,7 @@ describe('the real server SDK', () => {
         ...clock,
         type: 'group',
         identifiers: [user],
-        traits: { name: 'Loja Exemplo' },
-        properties: { groupId: 'g-1' },
+        properties: { groupId: 'g-1', name: 'Loja Exemplo' },
       },
       { ...clock, type: 'alias', identifiers: [user], previousId: 'a-1' },
       {
@@ -240,19 +219,3 @@ describe('the real server SDK', () => {
     expect(ids[1]).toEqual(ids[0])
   })
 })
-
-async function receive(message: IncomingMessage): Promise<RawRequest> {
-  const chunks: Buffer[] = []
-  for await (const chunk of message) chunks.push(chunk as Buffer)
-  const body = Buffer.concat(chunks)
-  const url = new URL(message.url ?? '/', 'http://127.0.0.1')
-  return {
-    method: message.method ?? 'POST',
-    path: url.pathname,
-    query: Object.fromEntries(url.searchParams),
-    headers: Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, String(value)])),
-    body: message.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body,
-    receivedAt: new Date().toISOString(),
-    ip: '127.0.0.1',
-  }
-}

@@ -34,8 +34,9 @@ export const SPEC_PATHS: readonly string[] = [...CALL_TYPES, 'batch', 'import', 
   (call) => `/v1/${call}`,
 )
 
-/** What one batch may add to each of its events; more would let a batch of 500 KB stand for gigabytes. */
+/** What a batch may add to each of its events, and to all of them: 500 KB must not stand for gigabytes. */
 const MAX_SHARED_BYTES = 32 * 1024
+const MAX_REPEATED_BYTES = 16 * 1024 * 1024
 const MAX_ID_LENGTH = 256
 
 /** What a request says about all of its messages. */
@@ -66,7 +67,7 @@ class Unfit extends Error {
 /** @throws InputError when the body is no JSON or holds no messages. */
 export function readSpec(request: RawRequest, dialect: SpecDialect): SourceItem[] {
   const envelope = openEnvelope(request)
-  const unfit = judgeShared(envelope.shared)
+  const unfit = judgeShared(envelope)
   return envelope.messages.map(({ value, path }) => {
     if (unfit) return { rejected: unfit, raw: value ?? null }
     const raw = withShared(value, envelope)
@@ -135,16 +136,22 @@ function anonymousHeader(request: RawRequest): { anonymousId?: string } {
   return anonymousId === '' ? {} : { anonymousId }
 }
 
-function judgeShared(shared: Loose): { code: ExitCode; path: string; message: string } | undefined {
+function judgeShared({ shared, messages }: Envelope): { code: ExitCode; path: string; message: string } | undefined {
   for (const [name, value] of Object.entries(shared)) {
     const path = `/${name}`
     if (!isLoose(value)) return { code: 'INVALID', path, message: `${name} of the batch is not an object` }
+    let bytes: number
     try {
-      if (Buffer.byteLength(JSON.stringify(value)) > MAX_SHARED_BYTES)
-        return { code: 'EVENT_TOO_LARGE', path, message: `${name} of the batch is larger than one event may be` }
+      bytes = Buffer.byteLength(JSON.stringify(value))
     } catch {
       return { code: 'TOO_DEEP', path, message: `${name} of the batch is nested too deep` }
     }
+    if (bytes > MAX_SHARED_BYTES || bytes * messages.length > MAX_REPEATED_BYTES)
+      return {
+        code: 'EVENT_TOO_LARGE',
+        path,
+        message: `${name} of the batch is too large to lie under each of its events`,
+      }
   }
   return undefined
 }
@@ -205,14 +212,15 @@ function readMessage(message: unknown, path: string, envelope: Envelope, dialect
   // A webhook's `timestamp` was corrected by the vendor already; sentAt is of another clock than its receipt here.
   const sentAt = envelope.direct ? [message['sentAt'], envelope.sentAt].find(isDate) : undefined
 
-  // A group's traits describe the group: they name nobody, and a person's own traits are not mixed into them.
-  const traits = type === 'group' ? ownTraits : merge(personTraits, ownTraits)
-  const filled = {
-    ...(type === 'group' && { groupId: required('groupId') }),
+  // `traits` always describe the person. Those of a group call describe the group: they name nobody, and go
+  // where that call says what it is about.
+  const traits = merge(personTraits, type === 'group' ? undefined : ownTraits)
+  const about = {
     // Some SDKs send the category of a page beside its properties only.
     ...((type === 'page' || type === 'screen') &&
       typeof message['category'] === 'string' && { category: message['category'] }),
     ...properties,
+    ...(type === 'group' && { ...ownTraits, groupId: required('groupId') }),
   }
   const keptContext = readContext(message, context, integrations, envelope, dialect)
   const consent = [dialect.consent(context, sentName), envelope.gpc].filter((evidence) => evidence !== undefined)
@@ -225,10 +233,10 @@ function readMessage(message: unknown, path: string, envelope: Envelope, dialect
     ...(messageId !== undefined && { messageId }),
     ...(timestamp !== undefined && { timestamp }),
     ...(sentAt !== undefined && { sentAt }),
-    identifiers: readIdentifiers(userId, anonymousId, type === 'group' ? personTraits : traits, context),
+    identifiers: readIdentifiers(userId, anonymousId, traits, context),
     ...(type === 'alias' && { previousId: required('previousId') }),
     ...(traits && Object.keys(traits).length > 0 && { traits }),
-    ...(Object.keys(filled).length > 0 && { properties: filled }),
+    ...(Object.keys(about).length > 0 && { properties: about }),
     ...(Object.keys(keptContext).length > 0 && { context: keptContext }),
     ...(consent.length > 0 && { consent }),
     ...(deliveryId !== undefined && { deliveryId }),
