@@ -2,8 +2,8 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { DELIVERY_STATUSES } from './delivery.ts'
 import { STAGE_NAMES } from './exits.ts'
+import { oneOf } from './one-of.ts'
 
-const literals = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
 const closed = { additionalProperties: false } as const
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -19,7 +19,7 @@ const Id = Type.String({ minLength: 1, maxLength: 128 })
 const Localized = Type.Object({ pt: Type.String(), en: Type.String() }, closed)
 
 export const ROLES = ['admin', 'marketing', 'compliance', 'integrator', 'viewer'] as const
-export const Role = literals(ROLES)
+export const Role = oneOf(ROLES)
 export type Role = Static<typeof Role>
 
 export const PERMISSIONS = [
@@ -81,12 +81,12 @@ export const Me = Type.Object(
         id: Type.String(),
         name: Type.String(),
         email: Nullable(Type.String()),
-        kind: literals(['user', 'token'] as const),
+        kind: oneOf(['user', 'token']),
       },
       closed,
     ),
     role: Role,
-    permissions: Type.Array(literals(PERMISSIONS)),
+    permissions: Type.Array(oneOf(PERMISSIONS)),
     csrf: Nullable(
       Type.String({
         description: 'Send as x-csrf-token on every write made with the session cookie. Null for API tokens.',
@@ -94,7 +94,7 @@ export const Me = Type.Object(
     ),
     simulated: Type.Boolean({ description: 'True when everything this hub shows is simulated.' }),
     organization: Type.Object({ name: Type.String(), timezone: Type.String(), currency: Type.String() }, closed),
-    languages: Type.Array(literals(['pt-BR', 'en'] as const)),
+    languages: Type.Array(oneOf(['pt-BR', 'en'])),
   },
   closed,
 )
@@ -184,7 +184,7 @@ export const Pipeline = Type.Object(
     steps: Type.Array(
       Type.Object(
         {
-          step: literals(STRIP_STEPS),
+          step: oneOf(STRIP_STEPS),
           count: Type.Integer(),
           previous: Nullable(
             Type.Integer({
@@ -227,11 +227,11 @@ export const LiveLine = Type.Object(
   {
     id: Type.String(),
     at: Time,
-    kind: literals(['event', 'delivery'] as const),
+    kind: oneOf(['event', 'delivery']),
     origin: Type.String(),
     type: Type.String(),
     name: Type.String(),
-    stage: literals(STAGE_NAMES),
+    stage: oneOf(STAGE_NAMES),
     code: Type.String(),
     personId: Type.Optional(Type.String()),
     detail: Type.Optional(Type.String()),
@@ -241,7 +241,7 @@ export const LiveLine = Type.Object(
 export type LiveLine = Static<typeof LiveLine>
 
 export const ExitText = Type.Object(
-  { code: Type.String(), stage: literals(STAGE_NAMES), group: Type.String(), pt: Type.String(), en: Type.String() },
+  { code: Type.String(), stage: oneOf(STAGE_NAMES), group: Type.String(), pt: Type.String(), en: Type.String() },
   closed,
 )
 export const Exits = Type.Object({ items: Type.Array(ExitText) }, closed)
@@ -265,7 +265,7 @@ export const DeliveryRow = Type.Object(
     ruleVersion: Nullable(Type.Integer()),
     arm: Type.String(),
     eventId: Type.String(),
-    status: literals(DELIVERY_STATUSES),
+    status: oneOf(DELIVERY_STATUSES),
     reason: Nullable(Type.String()),
     attempt: Type.Integer(),
     dueAt: Time,
@@ -286,15 +286,20 @@ export const Explanation = Type.Object(
     clauses: Type.Array(
       Type.Object(
         {
-          part: Type.String({ description: 'when, who, unless, experiment.' }),
-          clause: Type.String(),
-          holds: Type.Boolean(),
-          actual: Type.Optional(Type.Unknown({ description: 'The value the clause was compared with.' })),
+          id: Type.String({ description: 'Place in the rule: when, who, unless, … and the index.' }),
+          clause: Type.String({ description: 'In English.' }),
+          pt: Type.String({ description: 'Em português.' }),
+          ok: Type.Boolean(),
+          value: Type.Unknown({ description: 'What was found; null when missing.' }),
         },
         closed,
       ),
     ),
-    body: Type.Unknown({ description: 'As stored: clauses, values, arm, caps and the ledger entry.' }),
+    arm: Nullable(Type.String()),
+    entryId: Nullable(Type.String()),
+    skipped: Type.Array(
+      Type.Object({ destination: Type.String(), action: Type.String(), code: Type.String() }, closed),
+    ),
   },
   closed,
 )
@@ -307,7 +312,7 @@ export const EventJourney = Type.Object(
       Type.Object(
         {
           at: Time,
-          kind: literals(['event', 'delivery'] as const),
+          kind: oneOf(['event', 'delivery']),
           origin: Type.String(),
           stage: Type.String(),
           code: Type.String(),
@@ -388,7 +393,7 @@ export type QuarantinePage = Static<typeof QuarantinePage>
 
 const deliveryFilter = {
   destination: Type.Optional(Id),
-  status: Type.Optional(literals(DELIVERY_STATUSES)),
+  status: Type.Optional(oneOf(DELIVERY_STATUSES)),
   code: Type.Optional(
     Type.String({ minLength: 1, maxLength: 128, description: 'The reason of the delivery, e.g. HELD_OUT.' }),
   ),
@@ -488,7 +493,7 @@ export const DestinationView = Type.Object(
       ),
     ),
     settings: Type.Array(Setting),
-    deletesSubject: literals(['implemented', 'manual', 'impossible', 'unknown'] as const),
+    deletesSubject: oneOf(['implemented', 'manual', 'impossible', 'unknown']),
     counts24h: Type.Array(Count),
     open: Type.Integer(),
     oldestDueAt: Nullable(Time),

@@ -1,0 +1,29 @@
+import { PERMISSIONS, type Permission, type Role } from '../../../schemas/admin.ts'
+
+/** Who may do what. Every route names one permission, and this is the only table that answers. */
+export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
+  admin: PERMISSIONS,
+  marketing: [
+    'overview.read',
+    'events.read',
+    'deliveries.read',
+    'deliveries.redrive',
+    'quarantine.read',
+    'connectors.read',
+  ],
+  compliance: ['overview.read', 'events.read', 'deliveries.read', 'quarantine.read', 'connectors.read'],
+  integrator: [
+    'overview.read',
+    'events.read',
+    'deliveries.read',
+    'deliveries.redrive',
+    'quarantine.read',
+    'quarantine.write',
+    'connectors.read',
+  ],
+  viewer: ['overview.read'],
+}
+
+export function isRole(value: unknown): value is Role {
+  return typeof value === 'string' && Object.hasOwn(ROLE_PERMISSIONS, value)
+}
