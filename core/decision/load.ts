@@ -39,7 +39,7 @@ export function loadRules(documents: readonly RuleDocument[]): { rules: Compiled
           })
         continue
       }
-      if (document.contents === null) continue
+      if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) continue
       const positionOf = (path: Path) => at(offsetOf(document, path))
       const value = read(document)
       if (value instanceof Error)

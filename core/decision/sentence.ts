@@ -65,7 +65,7 @@ function outcomeWords({ explanation, delivery }: SentenceFacts, language: Langua
           'teria agido, mas a pessoa foi sorteada para o grupo que não recebe nada, usado para medir o efeito das mensagens',
           'would have acted, but the person was drawn into the group that receives nothing, which measures what messages are worth',
         )
-      return delivery?.status === 'delivered'
+      return delivery?.status === 'delivered' && delivery.channel !== undefined
         ? say('enviou uma mensagem', 'sent a message')
         : say('decidiu agir', 'decided to act')
     case 'ARMED':
@@ -108,8 +108,10 @@ function conditionSentences({ clauses, result }: Explanation, language: Language
   const words = (chosen: readonly Clause[]) =>
     chosen.map((entry) => (language === 'pt' ? entry.pt : entry.clause)).join('; ')
   const conditions = clauses.filter((entry) => /^(who|when\.where)\./.test(entry.id))
-  if (result === 'NOT_MATCHED')
-    return [say(`Não valeu: ${words(failing(conditions))}.`, `What did not hold: ${words(failing(conditions))}.`)]
+  if (result === 'NOT_MATCHED') {
+    const broken = words(failing(conditions))
+    return broken === '' ? [] : [say(`Não valeu: ${broken}.`, `What did not hold: ${broken}.`)]
+  }
   const held = conditions.filter((entry) => entry.ok)
   const broken = clauses.filter((entry) => !entry.ok && !conditions.includes(entry))
   return [
@@ -150,7 +152,7 @@ function deliverySentence(delivery: DeliveryFacts, explanation: Explanation, lan
     case 'leased':
     case 'attempted':
       return explanation.arm === 'treated'
-        ? say(`O envio está na fila${channel}.`, `The message is waiting to be sent${channel}.`)
+        ? say(`O envio está na fila${channel}.`, `It is waiting to be sent${channel}.`)
         : say('Nada será enviado.', 'Nothing will be sent.')
     case 'retry':
       return say(
@@ -158,7 +160,7 @@ function deliverySentence(delivery: DeliveryFacts, explanation: Explanation, lan
         `Sending failed and will be tried again${channel}.`,
       )
     case 'delivered':
-      return say(`O serviço de envio aceitou a mensagem${channel}.`, `The sending service took the message${channel}.`)
+      return say(`A ferramenta de destino aceitou o envio${channel}.`, `The receiving tool accepted it${channel}.`)
     case 'held_out':
       return say('Nada foi enviado.', 'Nothing was sent.')
     case 'blocked':
@@ -170,8 +172,8 @@ function deliverySentence(delivery: DeliveryFacts, explanation: Explanation, lan
       return say('Um valor mais novo foi enviado no lugar.', 'A newer value was sent in its place.')
     case 'uncertain':
       return say(
-        'A resposta do serviço de envio se perdeu, e não se sabe se a mensagem chegou.',
-        'The answer of the sending service was lost, and it is not known whether the message arrived.',
+        'A resposta da ferramenta de destino se perdeu, e não se sabe se o envio chegou.',
+        'The answer of the receiving tool was lost, and it is not known whether it arrived.',
       )
     case 'dead':
       return say(`O envio não foi possível${because}.`, `It could not be sent${because}.`)

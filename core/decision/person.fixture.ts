@@ -1,0 +1,185 @@
+/** One person as the hub would keep them around `decide`: history of times, cart, timers, reservations. For tests. */
+import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import type { OpenProfile } from '../../schemas/profile.ts'
+import {
+  buildRuleSet,
+  type CapUse,
+  type ConsentAnswer,
+  type DecisionContext,
+  type DecisionInput,
+  type DecisionResult,
+  type DeliveryDraft,
+  decide,
+  dueTimers,
+  type Explanation,
+  loadRules,
+  neededWindows,
+  type RuleSet,
+  recentWindow,
+  triggerName,
+} from './index.ts'
+
+export const T0 = Date.parse('2026-03-10T12:00:00.000Z')
+export const MINUTE = 60_000
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR
+/** Minutes after T0, as ISO. */
+export const at = (minutes: number) => new Date(T0 + minutes * MINUTE).toISOString()
+
+export function rulesFrom(...texts: string[]): RuleSet {
+  return buildRuleSet(loadRules(texts.map((text, index) => ({ file: `rule${index}.yaml`, text }))).rules)
+}
+
+let made = 0
+export function event(
+  name: string,
+  minutes: number,
+  properties: Record<string, unknown> = {},
+  id = `evt-${++made}`,
+): CanonicalEvent {
+  const occurredAt = at(minutes)
+  return {
+    schemaVersion: 1,
+    id,
+    messageId: id,
+    type: 'track',
+    name,
+    occurredAt,
+    receivedAt: occurredAt,
+    source: { id: 'site', connector: 'segment', payloadHash: '' },
+    subject: { identifiers: [] },
+    traits: {},
+    properties,
+    context: {},
+    consent: [],
+  }
+}
+
+export interface PersonOptions {
+  key?: string
+  consent?: (purpose: string) => ConsentAnswer
+  identifiers?: IdentifierType[]
+  globalHoldout?: number
+}
+
+export class Person {
+  profile: OpenProfile = {
+    seq: 0,
+    firstSeenAt: at(0),
+    lastSeenAt: at(0),
+    traits: {},
+    recent: {},
+    counters: {},
+    timers: [],
+    entries: {},
+    acts: [],
+    reachable: {},
+  }
+  uses: CapUse[] = []
+  deliveries: DeliveryDraft[] = []
+  explanations: Explanation[] = []
+  readonly events = new Map<string, CanonicalEvent>()
+  rules: RuleSet
+  readonly #options: PersonOptions
+
+  constructor(rules: RuleSet, options: PersonOptions = {}) {
+    this.rules = rules
+    this.#options = options
+  }
+
+  context(minutes: number): DecisionContext {
+    const known = this.#options.identifiers ?? ['userId', 'email']
+    return {
+      now: at(minutes),
+      personKey: this.#options.key ?? '01JPERSON0000000000000000A',
+      holdout: { globalHoldout: this.#options.globalHoldout ?? 0, globalSeed: 'global' },
+      consent: this.#options.consent ?? (() => ({ granted: true, entryId: '01JENTRY000000000000000000' })),
+      reachable: (identifiers) => identifiers.some((type) => known.includes(type)),
+      capUses: (key) => this.uses.filter((use) => use.key === key).map((use) => use.at),
+      actionOf: (destination, action) =>
+        destination === 'nowhere'
+          ? undefined
+          : destination === 'slack'
+            ? { kind: 'event', identifier: [] }
+            : { channel: destination, kind: 'message', identifier: action === 'sendSms' ? ['phone'] : ['email'] },
+    }
+  }
+
+  /** The event is taken at `received` minutes, by default when it happened. */
+  take(taken: CanonicalEvent, received = (Date.parse(taken.occurredAt) - T0) / MINUTE): DecisionResult {
+    const name = triggerName(taken)
+    const windowMs = recentWindow(neededWindows(this.rules.current))(name)
+    const now = T0 + received * MINUTE
+    const { recent } = this.profile
+    this.events.set(taken.id, taken)
+    this.profile = {
+      ...this.profile,
+      seq: this.profile.seq + 1,
+      recent:
+        windowMs === 0
+          ? recent
+          : {
+              ...recent,
+              [name]: [...(recent[name] ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - windowMs),
+            },
+    }
+    return this.#decide({ kind: 'event', event: taken, seq: this.profile.seq }, received)
+  }
+
+  /** Fires what is due, as a worker woken at that time would. */
+  wake(minutes: number): DecisionResult[] {
+    return dueTimers(this.profile, at(minutes)).map((input) => {
+      const timer = this.profile.timers.find(
+        (open) => open.rule === input.rule && open.correlation === input.correlation,
+      )
+      const start = timer && this.events.get(timer.startEventId)
+      return this.#decide({ ...input, ...(start && { event: start }) }, minutes)
+    })
+  }
+
+  fire(input: DecisionInput, minutes: number): DecisionResult {
+    return this.#decide(input, minutes)
+  }
+
+  putInCart(total: number, pieces = 1): void {
+    const lines = pieces === 0 ? [] : [{ productId: 'p', price: total / pieces, quantity: pieces }]
+    this.profile = { ...this.profile, cart: { lines, total, currency: 'BRL', updatedAt: at(0) } }
+  }
+
+  get results(): string[] {
+    return this.explanations.map((explanation) => explanation.result)
+  }
+
+  #decide(input: DecisionInput, minutes: number): DecisionResult {
+    const result = decide(input, deepFreeze(this.profile), this.rules, this.context(minutes))
+    const { timers, entries, closings } = result
+    this.profile = { ...this.profile, timers, entries, closings }
+    this.uses.push(...result.capUses)
+    this.deliveries.push(...result.deliveries)
+    this.explanations.push(...result.explanations)
+    return result
+  }
+}
+
+/** A decision that writes into its arguments would throw. */
+function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === 'object')
+    for (const part of Object.values(Object.freeze(value))) deepFreeze(part)
+  return value
+}
+
+export const CART_RECOVERY = `
+id: carrinho-abandonado
+version: 3
+title: {pt: Carrinho abandonado, en: Cart recovery}
+when:
+  absence:
+    start: {event: Product Added}
+    unless: {any: [{event: Order Completed}, {cart: emptied}]}
+    within: PT30M
+    grace: PT5M
+unless: {purpose: email_marketing}
+then:
+  all: [{destination: email, action: sendCart, with: {template: carrinho}}]
+  expires: PT24H
+`
