@@ -58,6 +58,7 @@ export default defineDestination({
         description: 'OAuth access token of the RD Station account.',
       }),
       customFields: Type.Record(Type.String({ pattern: '^cf_[a-z0-9_]+$' }), Type.String(), {
+        additionalProperties: false,
         default: {},
         description: 'Custom field (cf_…) to the trait it is filled from.',
       }),
@@ -170,6 +171,8 @@ export default defineDestination({
             Type.String({ pattern: '^cf_[a-z0-9_]+$' }),
             Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
             {
+              // Nothing but cf_*: a rule must not write tags or available_for_mailing this way.
+              additionalProperties: false,
               description: 'Custom fields (cf_…) set by the rule.',
             },
           ),
