@@ -212,6 +212,11 @@ export function checkSettings(schema: TSchema, settings: unknown, of: string): S
   return checked
 }
 
+/** Settings for reading without a configuration file: defaults alone, credentials left out. */
+export function defaultSettings(schema: TSchema): Settings {
+  return check<Settings>(schema, {}, [], new Set(), () => {})
+}
+
 /** Fills what a destination's configuration leaves open. */
 export function describeDestination(
   id: string,

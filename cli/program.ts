@@ -1,0 +1,75 @@
+/** The command line as a function: arguments and streams in, exit code out. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { registry as allConnectors } from '../connectors/index.ts'
+import type { Registry } from '../core/kit/define.ts'
+import { ConfigError } from '../core/kit/errors.ts'
+import { addNormalize } from './normalize.ts'
+import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
+import { addPreview } from './preview.ts'
+
+const COMMANDS = [addNormalize, addPreview]
+
+/** @param argv as process.argv: node, script, arguments. */
+export async function run(
+  argv: readonly string[],
+  terminal: Terminal = process,
+  registry: Registry = allConnectors,
+): Promise<ExitStatus> {
+  let status: ExitStatus = 0
+  const cli: Cli = {
+    stdin: terminal.stdin,
+    stdout: terminal.stdout,
+    stderr: terminal.stderr,
+    env: terminal.env,
+    registry,
+    exit: (code) => {
+      if (code > status) status = code
+    },
+  }
+  const program = new Command('anuente')
+    .description(
+      'Connector hub: Segment, RudderStack, GTM and RD Station in, consent asked at every step, rules, audiences and triggers out.',
+    )
+    .version(versionOf(), '-v, --version')
+    .helpCommand('help [command]', 'how a command is used')
+    .showHelpAfterError('(run the command with --help to see how it is used)')
+    .addHelpText('after', '\nExit codes: 0 ok, 1 error, 2 verification failed, 3 overdue.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void cli.stdout.write(text),
+      writeErr: (text) => void cli.stderr.write(text),
+    })
+  for (const add of COMMANDS) add(program, cli)
+  // Commander copies its settings to commands only when they are made through the program.
+  for (const command of program.commands) command.copyInheritedSettings(program)
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    return await report(error, argv.includes('--json'), cli)
+  }
+  return status
+}
+
+async function report(error: unknown, json: boolean, cli: Cli): Promise<ExitStatus> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
+  // A reader such as head that has seen enough is no error.
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 0
+  const known = error instanceof CliError ? error.code : error instanceof ConfigError ? 'CONFIG' : undefined
+  const text = error instanceof Error ? error.message : String(error)
+  if (json)
+    await writeJson(cli.stdout, {
+      error: { code: known ?? 'FAILED', message: text, path: error instanceof ConfigError ? error.path : '' },
+    })
+  else if (known) await writeLine(cli.stderr, text)
+  else
+    await writeLine(
+      cli.stderr,
+      `This should not have happened: ${error instanceof Error ? (error.stack ?? text) : text}`,
+    )
+  return error instanceof CliError ? error.status : 1
+}
+
+function versionOf(): string {
+  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
+}
