@@ -78,8 +78,9 @@ const evidence = (actor: 'subject' | 'system', answers: Answers, raw: unknown): 
   Object.keys(answers).length === 0 ? [] : [{ vendor: 'google', answers, method: 'cmp_string', actor, raw }]
 
 /**
- * The evidence of one hit. gcd (four signals) wins over gcs (two). Answers of the person and defaults of the
- * site come apart, by actor. An unset signal says nothing, though gtag itself behaves as if it were granted.
+ * The evidence of one hit. gcd (four signals) wins over gcs (two). It is one statement, because a purpose may need
+ * several signals together: the person's where anything was updated, the site's where all are defaults. An unset
+ * signal says nothing, though gtag itself behaves as if it were granted.
  */
 export function consentOfHit(hit: {
   readonly gcd?: string | undefined
@@ -88,20 +89,21 @@ export function consentOfHit(hit: {
 }): ConsentEvidence[] {
   const raw = { ...(hit.gcd !== undefined && { gcd: hit.gcd }), ...(hit.gcs !== undefined && { gcs: hit.gcs }) }
   const gcd = hit.gcd === undefined ? undefined : readGcd(hit.gcd)
-  const answered: Answers = {}
-  const defaults: Answers = {}
+  const answers: Answers = {}
+  let updated = gcd === undefined
   if (gcd) {
     for (const [name, state] of Object.entries(gcd.signals)) {
-      if (state.update) answered[name] = { answer: state.update }
-      else if (state.default) defaults[name] = byDefault(state.default)
+      if (state.update) {
+        answers[name] = { answer: state.update }
+        updated = true
+      } else if (state.default) answers[name] = byDefault(state.default)
     }
   } else {
     for (const [name, answer] of Object.entries((hit.gcs !== undefined && readGcs(hit.gcs)) || {}))
-      answered[name] = { answer }
+      answers[name] = { answer }
   }
   return [
-    ...evidence('subject', answered, raw),
-    ...evidence('system', defaults, raw),
+    ...evidence(updated ? 'subject' : 'system', answers, raw),
     ...(gcd?.gpc || hit.secGpc === '1' ? [gpc({ ...raw, ...(hit.secGpc === '1' && { 'sec-gpc': '1' }) })] : []),
   ]
 }
@@ -114,22 +116,33 @@ const gpc = (raw: unknown): ConsentEvidence => ({
   raw,
 })
 
+/** What the consent commands of one page said so far; later commands add to it. */
+export type ConsentState = Map<GoogleSignal, { readonly answer: Answer; readonly kind: 'default' | 'update' }>
+
 /**
- * `gtag('consent', 'default' | 'update', {…})`.
+ * `gtag('consent', 'default' | 'update', {…})`. The evidence is the whole state after the command, as gcd would
+ * carry it: a site may answer one signal at a time.
  * @param answeredLater signals that a later update of the same request states: their default is history already.
  */
 export function consentOfCommand(
   kind: 'default' | 'update',
   settings: Readonly<Record<string, unknown>>,
-  answeredLater: ReadonlySet<string> = new Set(),
+  state: ConsentState,
+  answeredLater: ReadonlySet<string>,
 ): ConsentEvidence[] {
-  const answers: Answers = {}
+  let stated = false
   for (const name of GOOGLE_SIGNALS) {
-    const value = Object.hasOwn(settings, name) ? settings[name] : undefined
-    if (value !== 'granted' && value !== 'denied') continue
-    if (kind === 'update') answers[name] = { answer: value }
-    else if (!answeredLater.has(name)) answers[name] = byDefault(value)
+    const answer = Object.hasOwn(settings, name) ? settings[name] : undefined
+    if (answer !== 'granted' && answer !== 'denied') continue
+    // gtag ignores a default that comes after an update.
+    if (kind === 'default' && (answeredLater.has(name) || state.get(name)?.kind === 'update')) continue
+    state.set(name, { answer, kind })
+    stated = true
   }
+  if (!stated) return []
+  const answers = Object.fromEntries(
+    [...state].map(([name, { answer, kind: by }]) => [name, by === 'update' ? { answer } : byDefault(answer)]),
+  )
   return evidence(kind === 'update' ? 'subject' : 'system', answers, { command: `consent ${kind}`, settings })
 }
 

@@ -6,7 +6,7 @@
  * Server events: https://developers.google.com/tag-platform/tag-manager/server-side/common-event-data
  */
 import type { SourceEvent, SourceItem } from '../../core/kit/index.ts'
-import { consentOfCommand, consentOfHit, GOOGLE_SIGNALS } from './consent-mode.ts'
+import { type ConsentState, consentOfCommand, consentOfHit, GOOGLE_SIGNALS } from './consent-mode.ts'
 import {
   campaignContext,
   contentId,
@@ -39,6 +39,7 @@ export function readDataLayer(body: unknown, headers: Readonly<Record<string, st
   const answeredAfter = answeredLater(pushes)
   // Events that come before the first word on who it is belong to the same page, hence the same browser.
   let identity = pushes.map(identityOf).find((found) => Object.keys(found).length > 0) ?? {}
+  const consentState: ConsentState = new Map()
   const items: SourceItem[] = []
   let understood = false
   for (const [index, push] of pushes.entries()) {
@@ -47,7 +48,16 @@ export function readDataLayer(body: unknown, headers: Readonly<Record<string, st
     const command = commandOf(push)
     if (command) {
       understood = true
-      items.push(...readCommand(command, identity, answeredAfter[index]!, headers, path, push))
+      items.push(
+        ...readCommand(
+          command,
+          identity,
+          { state: consentState, answered: answeredAfter[index]! },
+          headers,
+          path,
+          push,
+        ),
+      )
     } else if (!isFields(push)) items.push(rejected(path, 'A push must be an object or a gtag command.', push))
     else if (isEvent(push)) items.push(readPush(push, identity, headers, path))
     else understood ||= Object.keys(identityOf(push)).length > 0 || Object.hasOwn(push, 'ecommerce')
@@ -109,7 +119,7 @@ function answeredLater(pushes: readonly unknown[]): ReadonlySet<string>[] {
 function readCommand(
   command: Command,
   identity: Identity,
-  answered: ReadonlySet<string>,
+  said: { readonly state: ConsentState; readonly answered: ReadonlySet<string> },
   headers: Readonly<Record<string, string>>,
   path: string,
   push: unknown,
@@ -125,7 +135,7 @@ function readCommand(
   if (name !== 'consent') return [] // config, set, js and get say nothing that happened.
   if ((first !== 'default' && first !== 'update') || !isFields(second))
     return [rejected(path, "A consent command is 'default' or 'update' with an object.", push)]
-  const consent = consentOfCommand(first, second, answered)
+  const consent = consentOfCommand(first, second, said.state, said.answered)
   if (consent.length === 0) return []
   const { traits: _traits, ...who } = personOf(identity)
   return [

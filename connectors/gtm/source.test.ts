@@ -107,16 +107,13 @@ sourceContract(gtm, {
           consent: [
             {
               vendor: 'google',
-              answers: { analytics_storage: answered('denied'), ad_user_data: answered('granted') },
+              answers: {
+                ad_storage: { answer: 'granted', flags: ['preticked'] },
+                analytics_storage: answered('denied'),
+                ad_user_data: answered('granted'),
+              },
               method: 'cmp_string',
               actor: 'subject',
-              raw: { gcd: '13t3u3v3l5l1', gcs: 'G111' },
-            },
-            {
-              vendor: 'google',
-              answers: { ad_storage: { answer: 'granted', flags: ['preticked'] } },
-              method: 'cmp_string',
-              actor: 'system',
               raw: { gcd: '13t3u3v3l5l1', gcs: 'G111' },
             },
           ],
@@ -279,7 +276,10 @@ sourceContract(gtm, {
           consent: [
             {
               vendor: 'google',
-              answers: { analytics_storage: answered('granted') },
+              answers: {
+                ad_storage: { answer: 'granted', flags: ['preticked'] },
+                analytics_storage: answered('granted'),
+              },
               method: 'cmp_string',
               actor: 'subject',
               raw: { command: 'consent update', settings: { analytics_storage: 'granted' } },
