@@ -80,6 +80,7 @@ describe('absence', () => {
     person.take(added(20))
     const result = person.fire(stale!, 35)
     expect(result).toMatchObject({ deliveries: [], explanations: [], wakeAt: at(55) })
+    expect(person.fire(stale!, 60)).toMatchObject({ deliveries: [], wakeAt: at(55) })
   })
 
   test('a wake-up before the end of the grace does nothing', () => {
@@ -119,6 +120,15 @@ describe('absence', () => {
     person.putInCart(0, 0)
     person.wake(35)
     expect(person.results).toEqual(['ARMED', 'CANCELLED'])
+  })
+
+  test('the act that empties the cart does not start the next wait', () => {
+    const person = cartPerson(CART_RECOVERY.replace('start: {event: Product Added}', 'start: {event: "Product *"}'))
+    person.take(added(0))
+    person.putInCart(0, 0)
+    person.take(event('Product Removed', 5))
+    expect(person.results).toEqual(['ARMED', 'CANCELLED'])
+    expect(person.profile.timers).toEqual([])
   })
 
   test('a late purchase inside the grace still cancels', () => {
@@ -244,6 +254,13 @@ describe('correlation', () => {
     expect(open(person)).toEqual(['c2'])
   })
 
+  test('a cart id that is used again after its order starts again', () => {
+    const person = cartPerson(text)
+    person.take(ordered(5, { cart_id: 'c1' }))
+    person.take(added(10, { cart_id: 'c1' }))
+    expect(person.results).toEqual(['ARMED'])
+  })
+
   test('memory of endings is bounded by the rule', () => {
     const person = cartPerson(text)
     for (let day = 0; day < 30; day++) person.take(ordered(day * 24 * 60, { cart_id: `c${day}` }))
@@ -265,6 +282,14 @@ describe('versions', () => {
     person.take(added(50))
     expect(person.profile.timers).toMatchObject([{ version: 4, dueAt: at(110) }])
     expect(person.deliveries.map((draft) => draft.version)).toEqual([3])
+  })
+
+  test('a retired version starts nothing of its own', () => {
+    const person = cartPerson()
+    person.rules = buildRuleSet([], [...compiled(CART_RECOVERY), ...compiled(WELCOME)])
+    person.take(added(0))
+    person.take(ordered(1, { total: 10 }))
+    expect(person.explanations).toEqual([])
   })
 
   test('a clock of a version that is not loaded is dropped and reported', () => {

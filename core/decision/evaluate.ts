@@ -244,12 +244,15 @@ class Decision {
   #noteClosings(event: CanonicalEvent, name: string): void {
     for (const compiled of this.#rules.closedBy(name)) {
       const { id } = compiled.rule
-      const oldest = this.#nowMs - memoryMs(compiled)
-      const kept = (this.#closings[id] ?? []).filter((closing) => Date.parse(closing.at) > oldest)
       const correlation = correlationOf(compiled.absence!.correlate, event)
-      const closing: Closing = { at: event.occurredAt, ...(correlation !== undefined && { correlation }) }
-      if (!compiled.absence!.unlessMatches(name)) closing.goal = true
-      if (Date.parse(event.occurredAt) > oldest) kept.push(closing)
+      const goalOnly = !compiled.absence!.unlessMatches(name)
+      const closing: Closing = {
+        at: event.occurredAt,
+        ...(correlation !== undefined && { correlation }),
+        ...(goalOnly && { goal: true }),
+      }
+      const oldest = this.#nowMs - memoryMs(compiled)
+      const kept = [...(this.#closings[id] ?? []), closing].filter((entry) => Date.parse(entry.at) > oldest)
       if (kept.length > 0) this.#closings[id] = kept
       else delete this.#closings[id]
     }
