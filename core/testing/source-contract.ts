@@ -400,6 +400,9 @@ const WRONG_VALUE = fc.oneof(
 
 function checkItems(items: readonly SourceItem[], secrets: readonly string[]): void {
   for (const item of items) {
+    // The hub looks for hostile keys in `raw`: they must still be keys there, not have become a prototype.
+    if (item.raw !== null && typeof item.raw === 'object' && !Array.isArray(item.raw))
+      expect(isPlain(item.raw)).toBe(true)
     if ('rejected' in item) {
       expect(EXITS[item.rejected.code]?.stage).toBe('normalize')
       expect(item.rejected.path).toMatch(/^(\/.*)?$/s)
