@@ -43,6 +43,8 @@ interface Resolved {
   readonly reasons: readonly Reason[]
 }
 
+const NO_POLICY: readonly Reason[] = [{ code: 'no_policy', art: '6 I' }]
+
 // [lia][basis][status], resolved once: gates ask this for every event.
 const resolved: Readonly<Record<'lia' | 'none', Readonly<Record<Basis, Readonly<Record<Status, Resolved>>>>>> = {
   lia: resolveAll(true),
@@ -67,16 +69,21 @@ function resolveRow(row: PolicyRow | undefined): Resolved {
     Column,
     Cell
   >
-  return { cells, reasons: [row?.reason ?? { code: 'no_policy', art: '6 I' }] }
+  return { cells, reasons: row ? [row.reason] : NO_POLICY }
 }
 
 /** The cell of the table, before overlays. */
 export function cellOf(basis: Basis, status: Status, column: Column, lia: boolean): Cell {
-  return resolved[lia ? 'lia' : 'none'][basis][status].cells[column]
+  return lookUp(basis, status, lia)?.cells[column] ?? 'deny'
 }
 
 export function rowReasons(basis: Basis, status: Status, lia: boolean): readonly Reason[] {
-  return resolved[lia ? 'lia' : 'none'][basis][status].reasons
+  return lookUp(basis, status, lia)?.reasons ?? NO_POLICY
+}
+
+/** Undefined for a word that a newer version stored: denied like everything nobody declared. */
+function lookUp(basis: Basis, status: Status, lia: boolean): Resolved | undefined {
+  return resolved[lia ? 'lia' : 'none'][basis]?.[status]
 }
 
 const SUPPRESSED: Reason = { code: 'suppressed', art: '18 VI' }

@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest'
+import type { PurposeConfig } from '../schemas/config.ts'
+import { lintPurposes, loadPurposes, type PurposesConfig, STARTER_PURPOSES } from './purposes.ts'
+
+const text = { pt: 'x', en: 'x' }
+const purpose = (over: Partial<PurposeConfig>): PurposeConfig => ({
+  basis: 'consent',
+  scope: 'person',
+  title: text,
+  collects: ['*'],
+  stages: ['collect', 'decide', 'activate'],
+  ...over,
+})
+
+describe('the starter set', () => {
+  test('passes its own lint and names the ten purposes', () => {
+    expect(lintPurposes({ purposes: STARTER_PURPOSES })).toEqual([])
+    expect(Object.keys(STARTER_PURPOSES)).toEqual([
+      'orders',
+      'analytics',
+      'onsite_personalization',
+      'email_marketing',
+      'sms_marketing',
+      'whatsapp_marketing',
+      'push_marketing',
+      'ads_measurement',
+      'ads_personalization',
+      'customer_care',
+    ])
+  })
+
+  test('an order opens the contract, an e-mail address does not', () => {
+    const purposes = loadPurposes({ purposes: STARTER_PURPOSES })
+    expect(purposes.openedBy({ type: 'track', name: 'Order Completed' }).map(({ id }) => id)).toEqual([
+      'orders',
+      'customer_care',
+    ])
+    expect(purposes.openedBy({ type: 'identify', name: 'Order Completed' })).toEqual([])
+    expect(purposes.openedBy({ type: 'track', name: 'Order Refunded' })).toEqual([])
+  })
+})
+
+describe('loadPurposes', () => {
+  const config: PurposesConfig = {
+    purposes: { ...STARTER_PURPOSES, newsletter: purpose({}) },
+    destinations: {
+      rd: { connector: 'rdstation', role: 'operator', country: 'BR', purposes: { email_marketing: 'newsletter' } },
+      'meta-br': { connector: 'meta', role: 'controller', country: 'US', purposes: ['ads_measurement'] },
+    },
+  }
+
+  test('a controller adds its own share purpose, an operator none', () => {
+    const purposes = loadPurposes(config)
+    expect(purposes.get('share.meta-br')).toMatchObject({ basis: 'consent', shares: 'meta-br', collects: [] })
+    expect(purposes.destinations.get('meta-br')?.sharePurpose?.id).toBe('share.meta-br')
+    expect(purposes.has('share.rd')).toBe(false)
+  })
+
+  test('an action resolves its starter purpose through the map of the destination', () => {
+    const purposes = loadPurposes(config)
+    expect(purposes.resolve('rd', 'email_marketing')?.id).toBe('newsletter')
+    expect(purposes.resolve('rd', 'newsletter')).toBeUndefined()
+    expect(purposes.resolve('rd', 'orders')).toBeUndefined()
+    expect(purposes.resolve('meta-br', 'ads_measurement')?.ads).toBe(true)
+    expect([...(purposes.get('newsletter')?.starters ?? [])]).toEqual(['newsletter', 'email_marketing'])
+  })
+
+  test('a share entry of the configuration brings its own signals', () => {
+    const own = purpose({ scope: 'device', collects: [], stages: ['share'], signals: { segment: ['DataSharing'] } })
+    const purposes = loadPurposes({
+      purposes: { 'share.meta': own },
+      destinations: { meta: { connector: 'meta', role: 'controller', purposes: [] } },
+    })
+    expect(purposes.byCategory.segment.get('DataSharing')?.map(({ id }) => id)).toEqual(['share.meta'])
+  })
+
+  test('the policy hash follows what gates read, and nothing else', () => {
+    const hash = loadPurposes(config).policyHash
+    expect(hash).toMatch(/^[0-9a-f]{64}$/)
+    expect(loadPurposes(structuredClone(config)).policyHash).toBe(hash)
+    const settings = structuredClone(config)
+    settings.destinations!['rd']!.settings = { token: 'other' }
+    expect(loadPurposes(settings).policyHash).toBe(hash)
+    const country = structuredClone(config)
+    country.destinations!['rd']!.country = 'US'
+    expect(loadPurposes(country).policyHash).not.toBe(hash)
+    const stages = structuredClone(config)
+    stages.purposes['newsletter']!.stages = ['collect']
+    expect(loadPurposes(stages).policyHash).not.toBe(hash)
+  })
+})
+
+describe('lintPurposes', () => {
+  const errors = (config: PurposesConfig, rules?: Parameters<typeof lintPurposes>[1]) =>
+    lintPurposes(config, rules)
+      .filter(({ severity }) => severity === 'error')
+      .map(({ path }) => path)
+
+  test.each(['google', 'segment', 'rudder'] as const)('refuses a %s category on a communication purpose', (vendor) => {
+    for (const id of ['email_marketing', 'sms', 'whatsapp_marketing', 'push_offers']) {
+      expect(errors({ purposes: { [id]: purpose({ signals: { [vendor]: ['Advertising'] } }) } })).toEqual([
+        `/purposes/${id}/signals/${vendor}`,
+      ])
+      expect(errors({ purposes: { [id]: purpose({ signals: { [vendor]: ['Advertising'], person: true } }) } })).toEqual(
+        [],
+      )
+    }
+  })
+
+  test('knows a communication purpose by what destinations use it for', () => {
+    const config: PurposesConfig = {
+      purposes: { newsletter: purpose({ signals: { segment: ['Ads'] } }) },
+      destinations: {
+        rd: { connector: 'rdstation', role: 'operator', country: 'BR', purposes: { email_marketing: 'newsletter' } },
+      },
+    }
+    expect(errors(config)).toEqual(['/purposes/newsletter/signals/segment'])
+  })
+
+  test('refuses sensitive data under legitimate interest or contract', () => {
+    expect(
+      errors({
+        purposes: {
+          a: purpose({
+            basis: 'legitimate_interest',
+            sensitive: true,
+            lia: { approvedAt: '2026-01-01', approvedBy: 'x', ref: 'x' },
+          }),
+        },
+      }),
+    ).toEqual(['/purposes/a/basis'])
+    expect(
+      errors({ purposes: { a: purpose({ basis: 'contract', sensitive: true, opens: ['Order Completed'] }) } }),
+    ).toEqual(['/purposes/a/basis'])
+    expect(errors({ purposes: { a: purpose({ sensitive: true }) } })).toEqual([])
+  })
+
+  test('says that legitimate interest without a balancing test is off', () => {
+    expect(lintPurposes({ purposes: { a: purpose({ basis: 'legitimate_interest' }) } })).toEqual([
+      { path: '/purposes/a/lia', severity: 'warning', message: expect.stringContaining('Off') },
+    ])
+  })
+
+  test('refuses a contract that nothing opens, and unknown purposes in destinations and rules', () => {
+    expect(errors({ purposes: { a: purpose({ basis: 'contract' }) } })).toEqual(['/purposes/a/opens'])
+    const destinations = {
+      list: { connector: 'x', role: 'operator' as const, country: 'BR', purposes: ['a', 'nope'] },
+      map: { connector: 'x', role: 'controller' as const, country: 'BR', purposes: { email_marketing: 'gone' } },
+    }
+    expect(
+      errors({ purposes: { a: purpose({}) }, destinations }, [
+        { id: 'cart', unless: { purpose: 'missing' } },
+        { id: 'ok', unless: { purpose: 'share.map' } },
+      ]),
+    ).toEqual([
+      '/destinations/list/purposes/1',
+      '/destinations/map/purposes/email_marketing',
+      'rules/cart/unless/purpose',
+    ])
+  })
+
+  test('points at destinations abroad without a ground', () => {
+    const destination = { connector: 'x', role: 'operator' as const, purposes: [] }
+    const paths = (over: object) =>
+      lintPurposes({ purposes: {}, destinations: { d: { ...destination, ...over } } }).map(({ path }) => path)
+    expect(paths({})).toEqual(['/destinations/d/country'])
+    expect(paths({ country: 'US' })).toEqual(['/destinations/d/transfer'])
+    expect(paths({ country: 'US', transfer: { art33: 'II.a', ref: 'SCC 2025' } })).toEqual([])
+    expect(paths({ country: 'DE' })).toEqual([])
+  })
+})
