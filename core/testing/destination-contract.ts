@@ -754,10 +754,17 @@ const unmarkedPersonal = (schema: TSchema): string[] =>
     .filter(({ shape }) => shape.pii !== true && fromOf(shape).some((path) => CONTACT.test(path)))
     .map(({ path }) => path)
 
-/** Dotted names of what must be there: a field below an optional object is required only when the object comes. */
+/**
+ * Dotted names of what must be there. A field below an optional object is required only when the
+ * object comes; one with a default is never missing.
+ */
 const requiredFields = (schema: TSchema): string[] =>
   fields(schema)
-    .flatMap(({ path, shape }) => (shape.required ?? []).map((name) => (path ? `${path}.${name}` : name)))
+    .flatMap(({ path, shape }) =>
+      (shape.required ?? [])
+        .filter((name) => (shape.properties?.[name] as { default?: unknown } | undefined)?.default === undefined)
+        .map((name) => (path ? `${path}.${name}` : name)),
+    )
     .sort()
 
 // ---------------------------------------------------------------- values
