@@ -1,7 +1,4 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SourceEvent } from '../../core/kit/index.ts'
 import {
@@ -11,9 +8,6 @@ import {
   rejectedOf,
   sourceContract,
 } from '../../core/testing/source-contract.ts'
-import { consentOfHit, readGcd, readGcs } from './consent-mode.ts'
-import { readItem } from './items.ts'
-import { ga4NameOf, mappingOf, NAMES } from './names.ts'
 import gtm from './source.ts'
 
 const settings = {
@@ -525,119 +519,6 @@ sourceContract(gtm, {
   ],
 })
 
-describe('Consent Mode', () => {
-  it('reads every letter by its bits, also those outside the nine common ones', () => {
-    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-    const words = [undefined, undefined, 'denied', 'granted']
-    for (const [index, letter] of [...letters].entries()) {
-      const state = readGcd(`13${letter}3l3l3l5`)?.signals.ad_storage
-      expect([letter, state?.default, state?.update]).toEqual([letter, words[(index >> 2) & 3], words[index & 3]])
-    }
-  })
-
-  it('says nothing for a signal nobody set, though gtag behaves as if it were granted', () => {
-    expect(consentOfHit({ gcd: '13l3l3l3l1l1' })).toEqual([])
-    expect(consentOfHit({ gcs: 'G1--' })).toEqual([])
-    expect(consentOfHit({})).toEqual([])
-  })
-
-  it('believes gcd before gcs, and gcs when gcd cannot be read', () => {
-    expect(consentOfHit({ gcd: '13q3q3q3q5', gcs: 'G111' })[0]?.answers['ad_storage']).toEqual({ answer: 'denied' })
-    expect(consentOfHit({ gcd: '13r3r5', gcs: 'G100' })[0]?.answers).toEqual({
-      ad_storage: { answer: 'denied' },
-      analytics_storage: { answer: 'denied' },
-    })
-  })
-
-  it('takes Global Privacy Control from the flags of gcd and from the header', () => {
-    const refusal = { vendor: 'gpc', answers: { gpc: { answer: 'denied' } }, method: 'gpc', actor: 'browser_signal' }
-    expect(consentOfHit({ gcd: '13l3l3l3ld' })).toMatchObject([refusal])
-    expect(consentOfHit({ gcd: '13l3l3l3l9l1' })).toMatchObject([refusal])
-    expect(consentOfHit({ gcd: '13l3l3l3l5l1' })).toEqual([])
-    const request = { ...hit('v=2&tid=G-ABC123&cid=1.2&en=scroll'), headers: { 'Sec-GPC': '1' } }
-    expect(one(request).consent).toMatchObject([refusal])
-  })
-
-  it('never grants what is not one of the four signals of gcd', () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 20 }), (text) => {
-        for (const evidence of consentOfHit({ gcd: text, gcs: text }))
-          for (const name of Object.keys(evidence.answers))
-            expect(['ad_storage', 'analytics_storage', 'ad_user_data', 'ad_personalization', 'gpc']).toContain(name)
-      }),
-    )
-  })
-})
-
-describe('items', () => {
-  it('reads categories as gtag writes them and as other clients do', () => {
-    const levels = { item_category: 'Roupas', item_category2: 'Infantil', item_category3: '3 a 5 anos' }
-    expect(readItem('caRoupas~c2Infantil~c33 a 5 anos')).toEqual(levels)
-    expect(readItem('caRoupas~ca2Infantil~ca33 a 5 anos')).toEqual(levels)
-    expect(readItem('ca3D')).toEqual({ item_category: '3D' })
-  })
-
-  it('reads custom fields and a doubled ~ as part of the value', () => {
-    expect(readItem('idA~~B~k0cor~v0azul~k1sku~v1X-1~vaG~pr19.90')).toEqual({
-      item_id: 'A~B',
-      cor: 'azul',
-      sku: 'X-1',
-      item_variant: 'G',
-      price: 19.9,
-    })
-  })
-
-  it('keeps every item of an event that Segment has one product for', () => {
-    const event = one(hit('v=2&tid=G-ABC123&cid=1.2&en=add_to_cart&pr2=idB~pr2&pr1=idA~pr1&pr201=idZ'))
-    expect(event.properties).toEqual({
-      product_id: 'A',
-      price: 1,
-      quantity: 1,
-      products: [
-        { product_id: 'A', price: 1, quantity: 1 },
-        { product_id: 'B', price: 2, quantity: 1 },
-      ],
-    })
-  })
-
-  it('gives items what the event says of their list and promotion', () => {
-    expect(
-      one(hit('v=2&tid=G-ABC123&cid=1.2&en=view_item_list&ep.item_list_id=l1&ep.item_list_name=Ofertas&pr1=idA'))
-        .properties,
-    ).toEqual({
-      list_id: 'l1',
-      category: 'Ofertas',
-      products: [{ product_id: 'A', item_list_id: 'l1', item_list_name: 'Ofertas', quantity: 1 }],
-    })
-    expect(
-      one(hit('v=2&tid=G-ABC123&cid=1.2&en=view_promotion&pr1=idA~pip1~pnBlack~cnBanner~loTopo')).properties,
-    ).toMatchObject({
-      promotion_id: 'p1',
-      name: 'Black',
-      creative: 'Banner',
-      position: 'Topo',
-    })
-  })
-})
-
-describe('names', () => {
-  it('lead back to where they came from', () => {
-    for (const { ga4, type, name } of NAMES) {
-      const back = ga4NameOf(type, name ?? 'any')
-      expect([ga4, mappingOf(back)?.name, mappingOf(back)?.type]).toEqual([ga4, name, type])
-    }
-    expect(ga4NameOf('track', 'Products Searched')).toBe('search')
-    expect(ga4NameOf('track', 'Coupon Applied')).toBe('coupon_applied')
-  })
-
-  it('leaves names of the site and of GA4 itself alone', () => {
-    for (const name of ['user_engagement', 'session_start', 'first_visit', 'scroll', 'frete_calculado']) {
-      const event = one(hit(`v=2&tid=G-ABC123&cid=1.2&en=${name}`))
-      expect([event.type, event.name, event.originalName]).toEqual(['track', name, undefined])
-    }
-  })
-})
-
 describe('identity', () => {
   it('keeps hashes beside the event and never as identifiers', () => {
     const hash = createHash('sha256').update('ana@example.com').digest()
@@ -680,6 +561,11 @@ describe('identity', () => {
 })
 
 describe('what was taken', () => {
+  it('carries the Global Privacy Control header of its request', () => {
+    const request = { ...hit('v=2&tid=G-ABC123&cid=1.2&en=scroll'), headers: { 'Sec-GPC': '1' } }
+    expect(one(request).consent).toMatchObject([{ vendor: 'gpc', actor: 'browser_signal' }])
+  })
+
   it('can be read again from its raw form alone, wherever it came from', () => {
     const requests = [
       hit('v=2&tid=G-ABC123&cid=11.22&uid=u&en=purchase&ep.transaction_id=P1&pr1=idA~pr1'),
@@ -713,101 +599,5 @@ describe('what was taken', () => {
   it('says when a body names no event at all', () => {
     expect(rejectedOf(read(layer({ pagina: 'home' })))).toEqual([{ code: 'INVALID', path: '/event' }])
     expect(read(layer([{ ecommerce: null }]))).toEqual([])
-  })
-})
-
-const shared = process.env['ANUENTE_SHARED'] ?? resolve(import.meta.dirname, '../../../shared')
-
-describe.runIf(existsSync(`${shared}/vectors/gcd.json`))('public vectors', () => {
-  const load = (name: string) =>
-    JSON.parse(readFileSync(`${shared}/vectors/${name}`, 'utf8')) as Record<string, unknown>
-  const hits = () =>
-    load('ga4_hits.json')['hits'] as { n: number; method: string; path?: string; query: string; body: string | null }[]
-  const events = (n: number) => {
-    const { method, query, body } = hits().find((entry) => entry.n === n)!
-    const parameters = Object.fromEntries(new URLSearchParams(query))
-    const request = rawRequest({ method, path: '/g/collect', query: parameters, body: body ?? '' })
-    return eventsOf(gtm.normalize(request, { measurementId: parameters['tid']! }))
-  }
-
-  it('gcd and gcs', () => {
-    const {
-      gcd,
-      gcs,
-      letters,
-      signal_order: order,
-    } = load('gcd.json') as {
-      gcd: { raw: string; effective?: (string | null)[]; valid?: boolean }[]
-      gcs: ({ raw: string; valid?: boolean } & Record<string, string | null>)[]
-      letters: Record<string, { default: string | null; update: string | null }>
-      signal_order: string[]
-    }
-    for (const { raw, effective, valid } of gcd) {
-      const signals = readGcd(raw)?.signals as Record<string, { default?: string; update?: string }> | undefined
-      const read = signals && order.map((name) => signals[name]?.update ?? signals[name]?.default ?? null)
-      expect([raw, read]).toEqual([raw, valid === false ? undefined : effective])
-    }
-    for (const [letter, state] of Object.entries(letters)) {
-      const read = readGcd(`13${letter}3l3l3l1`)?.signals.ad_storage
-      expect([letter, read?.default ?? null, read?.update ?? null]).toEqual([letter, state.default, state.update])
-    }
-    for (const { raw, valid, ...expected } of gcs) {
-      const read = readGcs(raw)
-      expect([raw, read !== undefined]).toEqual([raw, valid !== false])
-      if (read)
-        expect([read.ad_storage ?? null, read.analytics_storage ?? null]).toEqual([
-          expected['ad_storage'],
-          expected['analytics_storage'],
-        ])
-    }
-  })
-
-  it('every plain hit gives its events', () => {
-    const counts = hits()
-      .filter((entry) => entry.path === '/g/collect')
-      .map(({ n }) => [n, events(n).map((event) => event.originalName ?? event.name)])
-    expect(counts).toEqual([
-      [1, ['page_view']],
-      [4, ['begin_checkout']],
-      [7, ['select_item']],
-      [10, ['level_start']],
-      [13, ['add_to_cart']],
-      [16, ['generate_lead']],
-      [19, ['add_to_cart']],
-      [22, ['page_view']],
-      [25, ['refund']],
-      [28, ['remove_from_cart']],
-      [31, ['page_view']],
-      [37, ['view_item_list']],
-      [40, ['begin_checkout']],
-      [43, ['page_view']],
-      [46, ['scroll']],
-      [49, ['x']],
-      [52, []],
-      [55, ['page_view', 'scroll']],
-      [58, ['view_search_results']],
-    ])
-  })
-
-  it('what the projects that published them assert', () => {
-    expect(events(22)[0]).toMatchObject({
-      identifiers: [{ type: 'ga_client_id', value: '584335997.1746564151' }],
-      context: {
-        page: { title: 'Sesamy Demo Page', referrer: 'https://bestbytes.cloudflareaccess.com/' },
-        google: { sessionId: '1749196701', gcs: 'G111' },
-      },
-    })
-    expect(events(37)[0]?.properties?.['products']).toHaveLength(4)
-    expect(events(40)[0]?.properties).toMatchObject({ currency: 'EUR', value: 259.97, coupon: 'WELCOME15' })
-    expect(events(40)[0]?.properties?.['products']).toHaveLength(3)
-    expect(events(43)[0]?.properties).toMatchObject({ page_type: 'home', engagement_time_msec: 100 })
-    expect(events(49)[0]?.consent?.[0]?.answers).toEqual({
-      ad_storage: answered('denied'),
-      analytics_storage: answered('denied'),
-    })
-    expect(events(55)[1]?.properties).toEqual({ percent_scrolled: 90 })
-    expect(events(31)[0]?.consent).toMatchObject([
-      { actor: 'system', answers: { ad_storage: { answer: 'granted', flags: ['preticked'] } } },
-    ])
   })
 })
