@@ -1,10 +1,33 @@
 /** Every connector, by id. Written by build/registry.ts from the folders here; edits are lost. */
 import type { AnyDestination, AnySource, Registry } from '../core/kit/define.ts'
+import gtmSource from './gtm/source.ts'
+import mailchimpDestination from './mailchimp/destination.ts'
+import mailchimpSandbox from './mailchimp/sandbox.ts'
+import metaDestination from './meta/destination.ts'
+import metaSandbox from './meta/sandbox.ts'
+import rdstationDestination from './rdstation/destination.ts'
+import rdstationSandbox from './rdstation/sandbox.ts'
+import rdstationSource from './rdstation/source.ts'
+import rudderstackSource from './rudderstack/source.ts'
+import segmentSource from './segment/source.ts'
+import slackDestination from './slack/destination.ts'
+import slackSandbox from './slack/sandbox.ts'
+import webhookDestination from './webhook/destination.ts'
+import webhookSandbox from './webhook/sandbox.ts'
 
 const sources: readonly AnySource[] = [
+  gtmSource,
+  rdstationSource,
+  rudderstackSource,
+  segmentSource,
 ]
 
 const destinations: readonly AnyDestination[] = [
+  mailchimpDestination,
+  metaDestination,
+  rdstationDestination,
+  slackDestination,
+  webhookDestination,
 ]
 
 export const registry: Registry = {
@@ -14,4 +37,9 @@ export const registry: Registry = {
 
 /** Stand-ins for the vendors, for the demo and the contract tests, by connector id. */
 export const sandboxes = {
+  mailchimp: mailchimpSandbox,
+  meta: metaSandbox,
+  rdstation: rdstationSandbox,
+  slack: slackSandbox,
+  webhook: webhookSandbox,
 } as const

@@ -5,6 +5,8 @@ import Ajv2020 from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { registry } from '../connectors/index.ts'
+import { checkSettings } from '../core/config.ts'
 import { Config } from '../schemas/config.ts'
 import { CanonicalEvent } from '../schemas/event.ts'
 import { Rule } from '../schemas/rule.ts'
@@ -60,6 +62,40 @@ describe('examples in the documentation', () => {
       expect(validators[kind!].errors ?? [], text).toEqual([])
       expect(valid).toBe(true)
     }
+  })
+})
+
+describe('examples and the connectors there are', () => {
+  type Instances = Record<string, { connector: string; settings?: Record<string, unknown>; actions?: string[] }>
+  interface Example {
+    sources?: Instances
+    destinations?: Instances
+    then?: { all: { action: string }[] }
+  }
+  const documents = examples.flatMap(({ page, text }) =>
+    parseAllDocuments(text).map((document) => ({ page, value: document.toJS() as Example })),
+  )
+
+  test('settings shown are settings of the connector', () => {
+    for (const { page, value } of documents) {
+      for (const [kind, instances] of [
+        ['sources', value.sources],
+        ['destinations', value.destinations],
+      ] as const) {
+        for (const [id, { connector, settings }] of Object.entries(instances ?? {})) {
+          const definition = registry[kind].get(connector)
+          expect(definition, `${page}: ${kind}.${id} names a connector`).toBeDefined()
+          checkSettings(definition!.settings, settings ?? {}, `${page}: ${kind}.${id}`)
+        }
+      }
+    }
+  })
+
+  test('actions of rules exist', () => {
+    const known = [...registry.destinations.values()].flatMap((definition) => Object.keys(definition.actions))
+    const used = documents.flatMap(({ value }) => value.then?.all.map(({ action }) => action) ?? [])
+    expect(used.length).toBeGreaterThan(2)
+    expect(used.filter((action) => !known.includes(action))).toEqual([])
   })
 })
 
