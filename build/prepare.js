@@ -134,7 +134,6 @@ function step(title, command, args) {
 }
 
 function buildCockpit(node) {
-  if (!existsSync(join(root, 'cockpit', 'vite.config.ts'))) return
   const stamp = join(root, 'dist', 'cockpit.stamp')
   const hash = hashOf(['cockpit', 'schemas', 'package-lock.json'])
   const built = existsSync(join(root, 'dist', 'cockpit', 'index.html'))
