@@ -519,47 +519,6 @@ sourceContract(gtm, {
   ],
 })
 
-describe('identity', () => {
-  it('keeps hashes beside the event and never as identifiers', () => {
-    const hash = createHash('sha256').update('ana@example.com').digest()
-    const event = one(
-      hit(
-        `v=2&tid=G-ABC123&cid=11.22&en=login&em=${encodeURIComponent(`tv.1~em.${hash.toString('base64url')}`)}&ep.user_data.sha256_phone_number=ff00`,
-      ),
-    )
-    expect(event.identifiers).toEqual([client])
-    expect(event.context?.['userData']).toEqual({
-      sha256_email_address: hash.toString('hex'),
-      sha256_phone_number: 'ff00',
-    })
-    expect(event.properties).toEqual({})
-  })
-
-  it('reads contact data given in the clear', () => {
-    const event = one(
-      layer({
-        event: 'sign_up',
-        user_data: {
-          email: 'ana@example.com',
-          phone_number: '+5511987654321',
-          address: { first_name: 'Ana', city: 'Recife', sha256_last_name: 'aa' },
-        },
-      }),
-    )
-    expect(event.identifiers).toEqual([
-      { type: 'email', value: 'ana@example.com' },
-      { type: 'phone', value: '+5511987654321' },
-    ])
-    expect(event.traits).toEqual({
-      email: 'ana@example.com',
-      phone: '+5511987654321',
-      firstName: 'Ana',
-      address: { city: 'Recife' },
-    })
-    expect(event.context).toEqual({ userData: { address: { sha256_last_name: 'aa' } } })
-  })
-})
-
 describe('what was taken', () => {
   it('carries the Global Privacy Control header of its request', () => {
     const request = { ...hit('v=2&tid=G-ABC123&cid=1.2&en=scroll'), headers: { 'Sec-GPC': '1' } }
