@@ -74,6 +74,12 @@ describe('a pending entry', () => {
     expect(one.entry.commit).not.toBe(two.entry.commit)
   })
 
+  test('no two of a thousand salts are alike, and none is empty', () => {
+    const salts = new Set(Array.from({ length: 1000 }, () => consentEntry(draft, 's', []).salt.toString('hex')))
+    expect(salts.size).toBe(1000)
+    expect(salts.has('0'.repeat(64))).toBe(false)
+  })
+
   test('worthless evidence is a record of that type', () => {
     expect(consentEntry({ ...draft, effect: 'record', status: 'invalid' }, 's', [], salt).entry.type).toBe(
       'consent.record',

@@ -2,12 +2,26 @@
  * One ledger entry before the sequencer numbers it: the public bytes that go into the tree, and the
  * payload that stays outside, tied together by a salted commitment. The caller seals payload and salt.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Identifier } from '../../schemas/event.ts'
 import type { LedgerEntryDraft } from '../status.ts'
 
 const COMMIT_PREFIX = Buffer.from('lgpd-commit-v1', 'utf8')
+
+// One call to the system's generator serves many entries; handed-out bytes are wiped here.
+const pool = Buffer.alloc(128 * 32)
+let used = pool.length
+function newSalt(): Buffer {
+  if (used === pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  const salt = Buffer.from(pool.subarray(used, used + 32))
+  pool.fill(0, used, used + 32)
+  used += 32
+  return salt
+}
 
 /** What everybody may see. No identifier, no evidence; `subject` is random. Numbers of the chain are added by the sequencer. */
 export interface PublicEntry {
@@ -48,7 +62,7 @@ export function consentEntry(
   draft: LedgerEntryDraft,
   subject: string,
   identifiers: readonly Identifier[],
-  salt: Buffer = randomBytes(32),
+  salt: Buffer = newSalt(),
 ): PendingEntry {
   const { evidence } = draft
   const payload = {
@@ -92,7 +106,7 @@ export function pendingEntry(
   facts: Omit<PublicEntry, 'v' | 'commit'> &
     Pick<PublicEntry, 'id' | 'ts' | 'type' | 'subject' | 'actor_kind' | 'source'>,
   payload: unknown,
-  salt: Buffer = randomBytes(32),
+  salt: Buffer = newSalt(),
 ): PendingEntry {
   const payloadBytes = jcs(payload)
   const entry: PublicEntry = { ...facts, v: 1, commit: commitment(salt, payloadBytes) }
