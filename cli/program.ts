@@ -4,11 +4,14 @@ import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { addDoctor } from './doctor.ts'
+import { addInit } from './init.ts'
 import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPreview } from './preview.ts'
+import { addRedrive } from './redrive.ts'
 
-const COMMANDS = [addNormalize, addPreview]
+const COMMANDS = [addInit, addDoctor, addNormalize, addPreview, addRedrive]
 
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(

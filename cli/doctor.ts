@@ -1,0 +1,65 @@
+/** `anuente doctor`: one line per check, and what to do about it. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { loadConfig } from '../core/config.ts'
+import { sendTestEvents } from '../core/doctor/test-events.ts'
+import { examine, examineNode, type Finding } from '../core/doctor.ts'
+import { ConfigError } from '../core/kit/errors.ts'
+import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
+import { type Cli, colors, writeJson, writeLine } from './output.ts'
+
+interface DoctorOptions extends StandardOptions {
+  readonly online?: boolean
+  readonly send?: boolean
+}
+
+export function addDoctor(program: Command, cli: Cli): void {
+  const command = program
+    .command('doctor')
+    .summary('check an installation')
+    .description(
+      'Checks Node, the configuration, data folder, disk, port, clock, public address, HTTPS, proxies, mail, purposes, rules and destinations, one line each. Exit code 1 when something must be corrected.',
+    )
+    .option('--online', "also ask each destination's vendor whether the credentials work")
+    .option('--send', 'also send a test event per source to the public address, through the real SDKs')
+    .action(async (options: DoctorOptions) => {
+      const counts = { ok: 0, warn: 0, fail: 0 }
+      const c = colors(cli)
+      const mark = { ok: c.green('ok  '), warn: c.yellow('warn'), fail: c.red('FAIL') }
+      for await (const finding of findings(options, cli)) {
+        counts[finding.status]++
+        if (options.json) await writeJson(cli.stdout, finding)
+        else
+          await writeLine(
+            cli.stdout,
+            `${mark[finding.status]}  ${finding.text}${finding.todo ? `\n      ${c.dim('→')} ${finding.todo}` : ''}`,
+          )
+      }
+      if (counts.fail > 0) cli.exit(1)
+      if (!options.json)
+        await writeLine(
+          cli.stdout,
+          `\n${counts.fail === 0 ? 'Nothing must be corrected' : `${counts.fail} to correct`}; ${counts.warn} to look at.`,
+        )
+    })
+  standard(command, [
+    'anuente doctor',
+    'anuente doctor --online --send',
+    'anuente doctor --json | jq \'select(.status != "ok")\'',
+  ])
+}
+
+async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Finding> {
+  yield examineNode()
+  let loaded: ReturnType<typeof loadConfig>
+  try {
+    loaded = loadConfig(resolve(options.config ?? DEFAULT_CONFIG), { registry: cli.registry, env: cli.env })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const text of error.message.split('\n'))
+      yield { check: 'config', status: 'fail', text, todo: 'Correct it; everything else can be checked only then.' }
+    return
+  }
+  yield* examine(loaded, { online: options.online ?? false })
+  if (options.send) yield* sendTestEvents(loaded)
+}
