@@ -129,9 +129,22 @@ describe('import arrows', () => {
   })
 
   test('the cockpit takes types alone from schemas', () => {
-    const values = [...texts]
-      .filter(([path]) => under(path, 'cockpit') && !isTest(path))
-      .filter(([, text]) => /^(?:import|export)\s+(?!type\b)[^;]*?from\s+'[./]+\/schemas\//ms.test(text))
+    const takesValues = (path: string, text: string) =>
+      ts.createSourceFile(path, text, ts.ScriptTarget.Latest).statements.some((statement) => {
+        const typeOnly =
+          (ts.isImportDeclaration(statement) && statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) ||
+          (ts.isExportDeclaration(statement) && statement.isTypeOnly)
+        const from =
+          'moduleSpecifier' in statement ? (statement.moduleSpecifier as ts.StringLiteral | undefined)?.text : ''
+        return !typeOnly && /^[./]+\/schemas\//.test(from ?? '')
+      })
+    expect(takesValues('a.ts', "import type { Me } from '../../schemas/admin.ts'")).toBe(false)
+    expect(
+      takesValues('a.ts', "import { useState } from 'react'\nimport { EXITS } from '../../schemas/exits.ts'"),
+    ).toBe(true)
+    const values = [...texts].filter(
+      ([path, text]) => under(path, 'cockpit') && !isTest(path) && takesValues(path, text),
+    )
     expect(values.map(([path]) => path)).toEqual([])
   })
 })
