@@ -1,0 +1,329 @@
+/** The command line as programs and people use it: child processes, standard streams, exit codes. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { registry } from '../connectors/index.ts'
+import { loadConfig } from '../core/config.ts'
+import { loadRules } from '../core/decision/index.ts'
+import { serveLocal, socketPath } from '../core/local-socket.ts'
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+let dir: string
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'anuente-cli-'))
+})
+afterAll(() => rmSync(dir, { recursive: true }))
+
+function anuente(args: string[], input = '', cwd = dir): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH: process.env['PATH'] } })
+    let out = ''
+    let err = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text
+    })
+    child.on('close', (code) => resolve({ code, out, err }))
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+  })
+}
+const lines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+describe('every command', () => {
+  const COMMANDS = [
+    ['init'],
+    ['doctor'],
+    ['normalize'],
+    ['preview'],
+    ['redrive', 'quarantine'],
+    ['redrive', 'deliveries'],
+  ]
+  test.each(COMMANDS)('%s %s has help with examples, --config and --json', async (...command) => {
+    const { code, out } = await anuente([...command, '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain('Examples:\n  anuente ')
+    expect(out).toContain('--config <file>')
+    expect(out).toContain('--json')
+  })
+
+  test('what is not known is an error with a hint', async () => {
+    expect(await anuente(['normalise'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Did you mean normalize?'),
+    })
+    expect(await anuente(['doctor', '--frobnicate'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('--frobnicate'),
+    })
+  })
+
+  test('a missing configuration says how to make one, as text and as JSON', async () => {
+    expect(await anuente(['redrive', 'quarantine'])).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('anuente init'),
+    })
+    const { code, out } = await anuente(['redrive', 'quarantine', '--json'])
+    expect(code).toBe(1)
+    expect(lines(out)[0]).toMatchObject({ error: { code: 'CONFIG', message: expect.stringContaining('anuente init') } })
+  })
+})
+
+describe('normalize', () => {
+  test('prints one line per line', async () => {
+    const input = [
+      {
+        path: '/v1/track',
+        body: {
+          userId: 'u1',
+          event: 'Order Completed',
+          messageId: 'm1',
+          timestamp: '2026-11-24T10:00:00Z',
+          sentAt: '2026-11-24T10:00:01Z',
+        },
+        receivedAt: '2026-11-24T11:00:01Z',
+      },
+      {
+        path: '/v1/batch?writeKey=k',
+        body: JSON.stringify({ batch: [{ type: 'track', userId: 'u1', event: 'X' }, { type: 'nope' }] }),
+      },
+      { body: '{"type"' },
+      { boby: {} },
+    ]
+    const { code, out } = await anuente(
+      ['normalize', 'segment'],
+      `${input.map((line) => JSON.stringify(line)).join('\r\n')}\n\nnot json\n`,
+    )
+    expect(code).toBe(0)
+    const [first, second, third, fourth, fifth, ...rest] = lines(out)
+    expect(rest).toEqual([])
+    expect(first).toMatchObject({
+      events: [
+        { messageId: 'm1', name: 'Order Completed', occurredAt: '2026-11-24T11:00:00.000Z', source: { id: 'segment' } },
+      ],
+    })
+    expect(second).toMatchObject({ events: [{ name: 'X' }], errors: [{ code: 'UNKNOWN_CALL', path: '/batch/1/type' }] })
+    expect(third).toEqual({ error: { code: 'MALFORMED_JSON', message: 'the body is not valid JSON', path: '' } })
+    expect(fourth).toMatchObject({ error: { code: 'INVALID' } })
+    expect(fifth).toMatchObject({ error: { code: 'MALFORMED_JSON' } })
+  })
+
+  test('reads thousands of lines in order', async () => {
+    const input = Array.from({ length: 3000 }, (_, index) =>
+      JSON.stringify({ path: '/v1/track', body: { userId: 'u', event: 'E', messageId: `m${index}` } }),
+    ).join('\n')
+    const { out } = await anuente(['normalize', 'segment'], input)
+    expect(lines(out).map((line) => (line['events'] as { messageId: string }[])[0]?.messageId)).toEqual(
+      Array.from({ length: 3000 }, (_, index) => `m${index}`),
+    )
+  })
+
+  test('an unknown source names those that exist', async () => {
+    expect(await anuente(['normalize', 'nothing'], '{}')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Known: .*segment/),
+    })
+  })
+})
+
+test('preview shows what would be sent, and what stops it', async () => {
+  const given = {
+    destination: 'rdstation',
+    action: 'sendConversion',
+    settings: { accessToken: 'token-12345' },
+    event: { type: 'track', event: 'Order Completed', userId: 'u1' },
+    profile: { traits: { email: 'ana@example.com' } },
+  }
+  const { code, out } = await anuente(
+    ['preview'],
+    [{ ...given, consent: 'granted' }, given].map((line) => JSON.stringify(line)).join('\n'),
+  )
+  expect(code).toBe(0)
+  expect(lines(out)).toEqual([
+    {
+      requests: [
+        expect.objectContaining({
+          method: 'POST',
+          url: 'https://api.rd.services/platform/events?event_type=conversion',
+          body: expect.objectContaining({ event_type: 'CONVERSION' }),
+        }),
+      ],
+    },
+    { halt: expect.objectContaining({ code: 'BLOCKED_BY_CONSENT', status: 'unknown' }) },
+  ])
+})
+
+describe('init', () => {
+  let here: string
+  beforeEach(() => {
+    here = mkdtempSync(join(dir, 'init-'))
+  })
+
+  test('writes a configuration that loads, with random keys, and never overwrites by itself', async () => {
+    const flags = [
+      '--name',
+      'Loja "Boa": nº 1',
+      '--dpo-name',
+      'Ana Prado',
+      '--dpo-email',
+      'dpo@loja.example',
+      '--public-url',
+      'https://hub.loja.example/',
+    ]
+    expect(await anuente(['init', ...flags], '', here)).toMatchObject({ code: 0, err: '' })
+    const loaded = loadConfig(join(here, 'anuente.yaml'), { registry, env: {} })
+    expect(loaded.config.organization).toMatchObject({
+      name: 'Loja "Boa": nº 1',
+      dpo: { name: 'Ana Prado', email: 'dpo@loja.example' },
+    })
+    expect(loaded).toMatchObject({ publicUrl: 'https://hub.loja.example', warnings: [] })
+    expect(Object.keys(loaded.config.purposes)).toHaveLength(10)
+    expect(readFileSync(join(here, '.gitignore'), 'utf8')).toContain('data/')
+
+    const before = readFileSync(join(here, 'anuente.yaml'), 'utf8')
+    expect(await anuente(['init'], '', here)).toMatchObject({ code: 1, err: expect.stringContaining('--force') })
+    expect(readFileSync(join(here, 'anuente.yaml'), 'utf8')).toBe(before)
+    expect(await anuente(['init', '--force', '--json'], '', here)).toMatchObject({ code: 0 })
+    const again = readFileSync(join(here, 'anuente.yaml'), 'utf8')
+    const key = (text: string) => /writeKey: (\S+)}/.exec(text)?.[1]
+    expect(key(again)).toMatch(/^wk_.{24}$/)
+    expect(key(again)).not.toBe(key(before))
+  })
+
+  test('the example rule runs once its lines are uncommented', async () => {
+    await anuente(['init'], '', here)
+    const text = readFileSync(join(here, 'rules', 'cart-recovery.yaml'), 'utf8')
+    const [, rule = ''] = text.split('#\n')
+    const { rules } = loadRules([{ file: 'cart-recovery.yaml', text: rule.replace(/^# /gm, '') }])
+    expect(rules.map((compiled) => compiled.rule.id)).toEqual(['cart-recovery'])
+  })
+
+  test('half an encarregado or a wrong address is refused before anything is written', async () => {
+    expect(await anuente(['init', '--dpo-name', 'Ana'], '', here)).toMatchObject({ code: 1 })
+    expect(await anuente(['init', '--public-url', 'hub.loja.example'], '', here)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('https://'),
+    })
+    expect(existsSync(join(here, 'anuente.yaml'))).toBe(false)
+  })
+})
+
+describe('redrive', () => {
+  let here: string
+  beforeEach(async () => {
+    here = mkdtempSync(join(dir, 'redrive-'))
+    await anuente(['init'], '', here)
+  })
+
+  test('goes to the running hub with its filter', async () => {
+    const server = await serveLocal(socketPath(join(here, 'data')), async (command) => ({
+      ok: true,
+      value: { matched: 3, redriven: 0, command },
+    }))
+    try {
+      const { code, out } = await anuente(
+        [
+          'redrive',
+          'deliveries',
+          '--destination',
+          'rd',
+          '--code',
+          'EXHAUSTED',
+          '--since',
+          '2026-11-24',
+          '--dry-run',
+          '--json',
+        ],
+        '',
+        here,
+      )
+      expect(code).toBe(0)
+      expect(lines(out)[0]).toMatchObject({
+        matched: 3,
+        command: {
+          name: 'redriveDeliveries',
+          actor: 'cli',
+          args: { filter: { destination: 'rd', code: 'EXHAUSTED', from: '2026-11-24T03:00:00.000Z' }, dryRun: true },
+        },
+      })
+      const text = await anuente(['redrive', 'quarantine', '--source', 'site'], '', here)
+      expect(text.out).toContain('matched   3')
+    } finally {
+      await server.close()
+    }
+  })
+
+  test('what the hub refuses is an error', async () => {
+    const server = await serveLocal(socketPath(join(here, 'data')), async () => ({
+      ok: false,
+      code: 'NOT_FOUND',
+      message: 'no such destination',
+    }))
+    try {
+      expect(await anuente(['redrive', 'deliveries'], '', here)).toMatchObject({
+        code: 1,
+        err: 'no such destination\n',
+      })
+    } finally {
+      await server.close()
+    }
+  })
+
+  test('without a hub, and with a time that is none', async () => {
+    expect(await anuente(['redrive', 'quarantine'], '', here)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('anuente serve'),
+    })
+    expect(await anuente(['redrive', 'quarantine', '--since', 'yesterday'], '', here)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('--since yesterday'),
+    })
+  })
+})
+
+describe('doctor', () => {
+  test('tells every check and ends with 0 when nothing must be corrected', async () => {
+    const here = mkdtempSync(join(dir, 'doctor-'))
+    await anuente(['init'], '', here)
+    const file = join(here, 'anuente.yaml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('port: 8787', 'port: 0'))
+    const { code, out } = await anuente(['doctor', '--json'], '', here)
+    expect(code).toBe(0)
+    const found = lines(out)
+    expect(found.map(({ check }) => check)).toEqual(
+      expect.arrayContaining([
+        'node',
+        'config',
+        'secrets',
+        'purposes',
+        'rules',
+        'data',
+        'disk',
+        'port',
+        'https',
+        'public-url',
+        'mail',
+      ]),
+    )
+    for (const finding of found) if (finding['status'] !== 'ok') expect(finding['todo']).toBeTruthy()
+  })
+
+  test('a broken configuration is told line by line and ends with 1', async () => {
+    const file = join(dir, 'broken.yaml')
+    writeFileSync(file, 'organization: {nome: x}\nsources: {}\npurposes: {}\n')
+    const { code, out } = await anuente(['doctor', '--config', file])
+    expect(code).toBe(1)
+    expect(out).toContain('FAIL  broken.yaml:1:16 organization.nome: unknown key "nome". Did you mean name?')
+    expect(out).toContain('FAIL  broken.yaml:1:1 organization.name: is missing')
+  })
+})
