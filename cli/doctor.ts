@@ -2,7 +2,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../core/config.ts'
-import { sendTestEvents } from '../core/doctor/test-events.ts'
 import { examine, examineNode, type Finding } from '../core/doctor.ts'
 import { ConfigError } from '../core/kit/errors.ts'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
@@ -61,5 +60,8 @@ async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Findi
     return
   }
   yield* examine(loaded, { online: options.online ?? false })
-  if (options.send) yield* sendTestEvents(loaded)
+  if (!options.send) return
+  // The vendors' SDKs take a while to load: only when they are used.
+  const { sendTestEvents } = await import('../core/doctor/test-events.ts')
+  yield* sendTestEvents(loaded)
 }

@@ -37,7 +37,7 @@ test('a category is allowed only when every purpose under it is', () => {
   expect(told({ ads_measurement: 'granted' }).segment['Advertising']).toBe(false)
   const both = told({ ads_measurement: 'granted', ads_personalization: 'granted', analytics: 'granted' })
   expect(both.segment).toMatchObject({ Advertising: true, Analytics: true, Functional: false })
-  expect(both.rudder.allowedConsentIds.sort()).toEqual(['advertising', 'analytics'])
+  expect([...both.rudder.allowedConsentIds].sort()).toEqual(['advertising', 'analytics'])
   expect(both.rudder.deniedConsentIds).toEqual(['functional'])
 })
 
