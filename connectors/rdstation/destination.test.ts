@@ -15,6 +15,7 @@ import {
 } from '../../core/testing/index.ts'
 import rdstation from './destination.ts'
 import sandbox from './sandbox.ts'
+import source from './source.ts'
 
 const maria = { email: 'maria.souza@example.com', name: 'Maria Souza', phone: '(11) 98765-4321', plan: 'ouro' }
 const granted = { rd: [{ category: 'communications', type: 'consent', status: 'granted' as const }] }
@@ -145,6 +146,34 @@ destinationContract(rdstation, {
       },
     },
   ],
+})
+
+describe('rdstation: what comes back', () => {
+  it('a conversion of the hub is recognised in the webhook that reports it', () => {
+    const given = track({ name: 'Cart Abandoned', traits: { email: maria.email } })
+    const [item] = itemsOf(rdstation, { action: 'sendConversion', given, with: { conversion: 'Carrinho' } })
+    const body = {
+      event_type: 'WEBHOOK.CONVERTED',
+      entity_type: 'CONTACT',
+      event_identifier: 'Carrinho',
+      timestamp: '2026-11-24T09:00:02.000-03:00',
+      event_timestamp: '2026-11-24T09:00:00.000-03:00',
+      contact: { uuid, email: 'Maria.Souza@example.com', name: 'Maria Souza' },
+    }
+    const items = source.normalize(
+      {
+        method: 'POST',
+        path: '/in/rd',
+        query: {},
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from(JSON.stringify(body)),
+        receivedAt: GIVEN.now,
+      },
+      { token: 'rd-webhook-token-0123456789', header: 'x-token' },
+    )
+    const events = items.flatMap((one) => ('event' in one && one.event.type === 'track' ? [one.event] : []))
+    expect(events.map(({ echo }) => echo)).toEqual([rdstation.actions.sendConversion.echo!(item!.payload as never)])
+  })
 })
 
 describe('rdstation: what the vendor answers', () => {

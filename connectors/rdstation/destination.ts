@@ -5,6 +5,7 @@
  */
 import { Type } from 'typebox'
 import { defineDestination, type HttpResponse, type Outcome, type OutgoingSignals } from '../../core/kit/index.ts'
+import { conversionEcho } from './echo.ts'
 
 const DAY = 86_400
 
@@ -157,6 +158,7 @@ export default defineDestination({
       renders: 'vendor',
       // RD Station has no idempotency key: a conversion sent twice starts the flow twice.
       idempotency: 'none',
+      echo: ({ conversion, email }) => conversionEcho(conversion, email),
       payload: Type.Object({
         email,
         conversion: Type.String({
