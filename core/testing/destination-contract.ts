@@ -279,7 +279,7 @@ export function destinationContract(definition: AnyDestination, contract: Destin
       const required = Object.fromEntries(
         actions.map((action) => [action, requiredFields(actionOf(definition, action).payload)]),
       )
-      if (process.env['ANUENTE_UPDATE_CONTRACTS'] === '1') writeFileSync(file, `${JSON.stringify(required, null, 2)}\n`)
+      if (process.env['ANUENTE_UPDATE_CONTRACTS'] === '1') writeFileSync(file, contractText(required))
       expect(existsSync(file), `${file} is committed`).toBe(true)
       const committed = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string[]>
       expect(Object.keys(committed).sort()).toEqual([...actions].sort())
@@ -766,6 +766,17 @@ const requiredFields = (schema: TSchema): string[] =>
         .map((name) => (path ? `${path}.${name}` : name)),
     )
     .sort()
+
+/** As the formatter would write it: a list on one line where it fits. */
+function contractText(required: Readonly<Record<string, readonly string[]>>): string {
+  const lines = Object.entries(required).map(([action, names]) => {
+    const line = `  ${JSON.stringify(action)}: [${names.map((name) => JSON.stringify(name)).join(', ')}]`
+    return line.length < 120
+      ? line
+      : `  ${JSON.stringify(action)}: ${JSON.stringify(names, null, 2).replaceAll('\n', '\n  ')}`
+  })
+  return `{\n${lines.join(',\n')}\n}\n`
+}
 
 // ---------------------------------------------------------------- values
 
