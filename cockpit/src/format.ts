@@ -1,0 +1,111 @@
+/** Numbers, dates and durations in the chosen language. Times come as epoch milliseconds and are shown in the organization's zone. */
+import { currentLanguage } from './i18n/index.ts'
+
+let zone = 'America/Sao_Paulo'
+export function setZone(next: string): void {
+  zone = next
+}
+
+const made = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>()
+function once<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>(
+  key: string,
+  make: (language: string) => T,
+): T {
+  const full = `${currentLanguage()} ${zone} ${key}`
+  let found = made.get(full)
+  if (!found) {
+    found = make(currentLanguage())
+    made.set(full, found)
+  }
+  return found as T
+}
+
+export const number = (value: number) => once('number', (language) => new Intl.NumberFormat(language)).format(value)
+
+export const compact = (value: number) =>
+  value < 10_000
+    ? number(value)
+    : once(
+        'compact',
+        (language) => new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 }),
+      ).format(value)
+
+export const share = (value: number) =>
+  once(
+    'share',
+    (language) => new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: value < 0.1 ? 1 : 0 }),
+  ).format(value)
+
+export const money = (minor: number, currency: string) =>
+  once(`money ${currency}`, (language) => new Intl.NumberFormat(language, { style: 'currency', currency })).format(
+    minor / 100,
+  )
+
+export const dateTime = (at: number) =>
+  once(
+    'dateTime',
+    (language) => new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium', timeZone: zone }),
+  ).format(at)
+
+export const date = (at: number) =>
+  once('date', (language) => new Intl.DateTimeFormat(language, { dateStyle: 'short', timeZone: zone })).format(at)
+
+export const clock = (at: number) =>
+  once(
+    'clock',
+    (language) =>
+      new Intl.DateTimeFormat(language, {
+        hour: '2-digit',
+        minute: '2-digit',
+        second: '2-digit',
+        timeZone: zone,
+        hourCycle: 'h23',
+      }),
+  ).format(at)
+
+export const hourMinute = (at: number) =>
+  once(
+    'hourMinute',
+    (language) =>
+      new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', timeZone: zone, hourCycle: 'h23' }),
+  ).format(at)
+
+export const dayHour = (at: number) =>
+  once(
+    'dayHour',
+    (language) =>
+      new Intl.DateTimeFormat(language, {
+        day: '2-digit',
+        month: '2-digit',
+        hour: '2-digit',
+        minute: '2-digit',
+        timeZone: zone,
+        hourCycle: 'h23',
+      }),
+  ).format(at)
+
+const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1000],
+]
+
+/** "há 12 segundos", "ontem". */
+export function ago(at: number, now: number): string {
+  const past = Math.max(0, now - at)
+  const [unit, size] = UNITS.find(([, ms]) => past >= ms) ?? UNITS[3]!
+  return once('ago', (language) => new Intl.RelativeTimeFormat(language, { numeric: 'always' })).format(
+    -Math.floor(past / size),
+    unit,
+  )
+}
+
+/** "12 s", "3 min", "2 h", "4 d". */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 90) return `${number(seconds)} s`
+  if (seconds < 5400) return `${number(Math.round(seconds / 60))} min`
+  if (seconds < 172_800) return `${number(Math.round(seconds / 3600))} h`
+  return `${number(Math.round(seconds / 86_400))} d`
+}

@@ -1,0 +1,267 @@
+import { Button, CopyButton, Drawer } from '@mantine/core'
+import { IconCheck, IconCopy, IconX } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import type { DeliveryDetail, Explanation } from '../../../schemas/admin.ts'
+import { useAddress, useChangeAddress } from '../address.ts'
+import { get } from '../api.ts'
+import { date, dateTime, number } from '../format.ts'
+import { currentLanguage } from '../i18n/index.ts'
+import { ExitBadge, StatusBadge, useExits } from './exit-badge.tsx'
+import { Failure, Loading } from './states.tsx'
+
+const OPEN = ['queued', 'leased', 'attempted', 'retry']
+
+/** "Por que?" opens from anywhere: the address carries the delivery. */
+export function DeliveryDrawer() {
+  const { t } = useTranslation()
+  const { delivery } = useAddress()
+  const change = useChangeAddress()
+  return (
+    <Drawer
+      opened={delivery !== undefined}
+      onClose={() => change({ delivery: undefined })}
+      position="right"
+      size="lg"
+      title={<strong>{t('why.title')}</strong>}
+      closeButtonProps={{ 'aria-label': t('app.close') }}
+    >
+      {delivery !== undefined && <DeliveryWhy id={delivery} />}
+    </Drawer>
+  )
+}
+
+export function DeliveryWhy({ id }: { id: string }) {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['delivery', id],
+    queryFn: () => get<DeliveryDetail>(`/api/deliveries/${encodeURIComponent(id)}`),
+    refetchInterval: ({ state }) => (state.data && state.data.delivery.settledAt === null ? 5000 : false),
+  })
+  if (error) return <Failure error={error} retry={() => void refetch()} />
+  if (!data) return <Loading lines={6} />
+  return <Why detail={data} />
+}
+
+function Why({ detail }: { detail: DeliveryDetail }) {
+  const { t } = useTranslation()
+  const { text } = useExits()
+  const { delivery, explanation, consent, attempts } = detail
+  const lead = OPEN.includes(delivery.status)
+    ? t('why.lead.open', { time: dateTime(delivery.dueAt) })
+    : delivery.status === 'delivered' ||
+        delivery.status === 'held_out' ||
+        delivery.status === 'blocked' ||
+        delivery.status === 'dead' ||
+        delivery.status === 'uncertain'
+      ? t(`why.lead.${delivery.status}`, {
+          destination: delivery.destination,
+          time: dateTime(delivery.settledAt ?? delivery.dueAt),
+        })
+      : t('why.lead.other')
+  const link = `${location.origin}/deliveries?delivery=${encodeURIComponent(delivery.id)}`
+  return (
+    <div>
+      <StatusBadge status={delivery.status} />
+      <p style={{ fontSize: '1.0625rem', margin: '0.5rem 0' }}>{lead}</p>
+      {delivery.reason !== null && (
+        <p className="quiet" style={{ margin: 0 }}>
+          {text(delivery.reason)}{' '}
+          {text(delivery.reason) !== delivery.reason && <span className="mono">{delivery.reason}</span>}
+        </p>
+      )}
+      <CopyButton value={link}>
+        {({ copied, copy }) => (
+          <Button
+            mt="sm"
+            size="xs"
+            variant="default"
+            leftSection={copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
+            onClick={copy}
+          >
+            {t(copied ? 'app.copied' : 'why.copyLink')}
+          </Button>
+        )}
+      </CopyButton>
+
+      <section className="section">
+        <h3>{t('why.decision')}</h3>
+        {delivery.rule === null ? (
+          <p style={{ margin: 0 }}>{t('why.noRule')}</p>
+        ) : explanation ? (
+          <ExplanationView explanation={explanation} arm={delivery.arm} />
+        ) : (
+          <p className="quiet" style={{ margin: 0 }}>
+            {t('why.noExplanation', { id: delivery.id })}
+          </p>
+        )}
+      </section>
+
+      <section className="section">
+        <h3>{t('why.consent')}</h3>
+        {consent ? (
+          <>
+            <p style={{ margin: '0 0 0.5rem' }}>
+              {delivery.purpose} · <span className="mono">{t('why.consentEntry', { id: consent.entryId })}</span> ·{' '}
+              {t('why.consentAt', { time: dateTime(consent.at) })}
+            </p>
+            <OpenPart value={consent.public} />
+          </>
+        ) : (
+          <p className="quiet" style={{ margin: 0 }}>
+            {detail.entryId === null ? t('why.noConsent') : t('why.entryElsewhere', { id: detail.entryId })}
+          </p>
+        )}
+      </section>
+
+      <section className="section">
+        <h3>{t('why.attempts')}</h3>
+        {attempts.length === 0 ? (
+          <p className="quiet" style={{ margin: 0 }}>
+            {t('why.noAttempts')}
+          </p>
+        ) : (
+          <ol className="journey">
+            {attempts.map((attempt) => (
+              <li key={attempt.n} data-tone={attempt.outcome === 'delivered' ? 'delivered' : 'failed'}>
+                <div>
+                  {t('why.attempt', { n: number(attempt.n) })} · {attempt.outcome}
+                </div>
+                <div className="quiet">
+                  {dateTime(attempt.at)} · <span className="mono">{attempt.reason}</span>
+                </div>
+              </li>
+            ))}
+          </ol>
+        )}
+        {detail.answer !== null && (
+          <p style={{ margin: '0.5rem 0 0' }}>
+            <span className="quiet">{t('why.answer')}: </span>
+            <span className="mono">{detail.answer}</span>
+          </p>
+        )}
+      </section>
+
+      <section className="section">
+        <h3>{t('why.facts')}</h3>
+        <dl className="facts">
+          <dt>{t('now.detail.id')}</dt>
+          <dd className="mono">{delivery.id}</dd>
+          <dt>{t('deliveries.destination')}</dt>
+          <dd>
+            {delivery.destination} · {delivery.action}
+          </dd>
+          <dt>{t('deliveries.purpose')}</dt>
+          <dd>{delivery.purpose}</dd>
+          <dt>{t('deliveries.channel')}</dt>
+          <dd>{delivery.channel ?? t('app.none')}</dd>
+          <dt>{t('why.person')}</dt>
+          <dd className="mono">{delivery.personId}</dd>
+          <dt>{t('why.event')}</dt>
+          <dd className="mono">{delivery.eventId}</dd>
+          <dt>{t('deliveries.created')}</dt>
+          <dd>{dateTime(delivery.createdAt)}</dd>
+          <dt>{t('why.due')}</dt>
+          <dd>{dateTime(delivery.dueAt)}</dd>
+          {delivery.settledAt !== null && (
+            <>
+              <dt>{t('why.settled')}</dt>
+              <dd>{dateTime(delivery.settledAt)}</dd>
+            </>
+          )}
+          {detail.expiresAt !== null && (
+            <>
+              <dt>{t('why.expires')}</dt>
+              <dd>{dateTime(detail.expiresAt)}</dd>
+            </>
+          )}
+        </dl>
+      </section>
+    </div>
+  )
+}
+
+/** Clauses with a check or a cross, in words too, and the value that was found. */
+export function ExplanationView({ explanation, arm }: { explanation: Explanation; arm: string | null }) {
+  const { t, i18n } = useTranslation()
+  const { text } = useExits()
+  const armKey = `arm.${arm}`
+  return (
+    <>
+      <p style={{ margin: '0 0 0.5rem' }}>
+        {t('why.rule', { rule: explanation.rule, version: explanation.version ?? t('app.none') })}
+        {arm !== null && (
+          <>
+            {' · '}
+            {t('why.arm')}: <strong>{i18n.exists(armKey) ? t(armKey as 'arm.treated') : arm}</strong>
+          </>
+        )}
+      </p>
+      <ul className="clauses" aria-label={t('why.clauses')}>
+        {explanation.clauses.map((clause) => (
+          <li key={clause.id}>
+            {clause.ok ? (
+              <IconCheck size={18} color="var(--tone-delivered-ink)" aria-hidden />
+            ) : (
+              <IconX size={18} color="var(--tone-failed-ink)" aria-hidden />
+            )}
+            <span>
+              {currentLanguage() === 'en' ? clause.clause : clause.pt}{' '}
+              <strong>{t(clause.ok ? 'why.holds' : 'why.fails')}</strong>
+              <span className="quiet">
+                {' '}
+                · {t('why.actual', { value: actual(clause.value, t('why.missing'), t('app.yes'), t('app.no')) })}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {explanation.skipped.length > 0 && (
+        <>
+          <p style={{ margin: '0.75rem 0 0.25rem' }}>{t('why.skipped')}</p>
+          <ul className="clauses">
+            {explanation.skipped.map((skipped) => (
+              <li key={`${skipped.destination} ${skipped.action}`}>
+                <IconX size={18} color="var(--tone-failed-ink)" aria-hidden />
+                <span>
+                  {skipped.destination} · {skipped.action} <ExitBadge code={skipped.code} />{' '}
+                  <span className="quiet">{text(skipped.code)}</span>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </>
+  )
+}
+
+function actual(value: unknown, missing: string, yes: string, no: string): string {
+  if (value === null || value === undefined) return missing
+  if (typeof value === 'number') return number(value)
+  if (typeof value === 'boolean') return value ? yes : no
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** The open part of a ledger entry, flat; nothing in it names a person. */
+function OpenPart({ value }: { value: unknown }) {
+  const { t, i18n } = useTranslation()
+  if (typeof value !== 'object' || value === null) return null
+  const shown = (inner: unknown): string =>
+    typeof inner === 'object' && inner !== null
+      ? Object.values(inner).map(shown).join(' · ')
+      : typeof inner === 'number' && inner > 1_000_000_000_000
+        ? date(inner)
+        : String(inner)
+  return (
+    <dl className="facts">
+      {Object.entries(value)
+        .filter(([, inner]) => inner !== null && inner !== undefined && inner !== '')
+        .map(([key, inner]) => (
+          <div key={key} style={{ display: 'contents' }}>
+            <dt>{i18n.exists(`why.field.${key}`) ? t(`why.field.${key}` as 'why.field.action') : key}</dt>
+            <dd>{shown(inner)}</dd>
+          </div>
+        ))}
+    </dl>
+  )
+}

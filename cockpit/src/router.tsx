@@ -1,0 +1,71 @@
+import { Button } from '@mantine/core'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  lazyRouteComponent,
+  Navigate,
+  Outlet,
+} from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { linkTo, readAddress } from './address.ts'
+import { Empty, Failure, Loading } from './parts/states.tsx'
+import { Shell } from './shell.tsx'
+
+function NotFound() {
+  const { t } = useTranslation()
+  return (
+    <div className="card">
+      <Empty
+        title={t('app.notFound')}
+        text={t('app.notFoundText')}
+        next={
+          <Button component={Link} {...linkTo('/now')} variant="default">
+            {t('app.toNow')}
+          </Button>
+        }
+      />
+    </div>
+  )
+}
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFound,
+  errorComponent: ({ error, reset }) => <Failure error={error} retry={reset} />,
+  validateSearch: readAddress,
+})
+
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell })
+
+/** Each page is a file of its own in the build. */
+const page = (path: string, load: () => Promise<Record<string, () => React.ReactNode>>, name: string) =>
+  createRoute({ getParentRoute: () => shell, path, component: lazyRouteComponent(load, name) })
+
+const tree = root.addChildren([
+  shell.addChildren([
+    createRoute({ getParentRoute: () => shell, path: '/', component: () => <Navigate to="/now" replace /> }),
+    page('/now', () => import('./pages/now.tsx'), 'NowPage'),
+    page('/deliveries', () => import('./pages/deliveries.tsx'), 'DeliveriesPage'),
+    page('/quarantine', () => import('./pages/quarantine.tsx'), 'QuarantinePage'),
+    page('/connectors', () => import('./pages/connectors.tsx'), 'ConnectorsPage'),
+    page('/settings', () => import('./pages/settings.tsx'), 'SettingsPage'),
+  ]),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/login',
+    component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/setup',
+    component: lazyRouteComponent(() => import('./pages/setup.tsx'), 'SetupPage'),
+  }),
+])
+
+export const router = createRouter({
+  routeTree: tree,
+  defaultPendingComponent: Loading,
+  defaultPreload: 'intent',
+})
