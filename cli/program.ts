@@ -10,8 +10,9 @@ import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
+import { addServe } from './serve.ts'
 
-const COMMANDS = [addInit, addDoctor, addNormalize, addPreview, addRedrive]
+const COMMANDS = [addInit, addServe, addDoctor, addNormalize, addPreview, addRedrive]
 
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(

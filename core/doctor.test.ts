@@ -119,7 +119,7 @@ test('knows which Node is too old', () => {
 
 describe('the address', () => {
   test('a running hub behind its public address', async () => {
-    answer = (_, __, response) => json(response, { status: 'ok', hub: 'h1', client: '198.51.100.2' })
+    answer = (_, __, response) => json(response, { name: 'anuente', id: 'h1', client: '198.51.100.2' })
     const all = await findings(minimal)
     expect(of(all, 'port')[0]?.text).toBe(`The hub is running on 127.0.0.1:${port}.`)
     expect(of(all, 'public-url')).toEqual([
@@ -131,7 +131,7 @@ describe('the address', () => {
 
   test('another hub, or something else, answers', async () => {
     answer = (request, _, response) =>
-      json(response, { status: 'ok', hub: request.headers.host?.startsWith('localhost') ? 'other' : 'this' })
+      json(response, { name: 'anuente', id: request.headers.host?.startsWith('localhost') ? 'other' : 'this' })
     expect(of(await findings(minimal), 'public-url')[0]).toMatchObject({
       status: 'fail',
       text: expect.stringContaining('another hub'),
@@ -144,7 +144,7 @@ describe('the address', () => {
 
   test('a hub that believes any X-Forwarded-For', async () => {
     answer = (request, _, response) =>
-      json(response, { status: 'ok', client: request.headers['x-forwarded-for'] ?? '127.0.0.1' })
+      json(response, { name: 'anuente', client: request.headers['x-forwarded-for'] ?? '127.0.0.1' })
     expect(of(await findings(minimal), 'proxies')[0]).toMatchObject({
       status: 'fail',
       todo: expect.stringContaining('trust only the proxy'),
@@ -152,7 +152,7 @@ describe('the address', () => {
   })
 
   test('a clock that is off', async () => {
-    answer = (_, __, response) => json(response, { status: 'ok' })
+    answer = (_, __, response) => json(response, { name: 'anuente' })
     expect(of(await findings(minimal, false, () => Date.now() + 120_000), 'clock')[0]).toMatchObject({
       status: 'fail',
       text: expect.stringContaining('s off'),
@@ -172,7 +172,7 @@ describe('the address', () => {
   })
 
   test('plain http to the world is wrong', async () => {
-    answer = (_, __, response) => json(response, { status: 'ok' })
+    answer = (_, __, response) => json(response, { name: 'anuente' })
     const loaded = { ...load(minimal), publicUrl: 'http://hub.invalid' }
     const all: Finding[] = []
     for await (const finding of examine(loaded, { online: false })) all.push(finding)
@@ -183,7 +183,7 @@ describe('the address', () => {
 
 describe('what is written', () => {
   beforeEach(() => {
-    answer = (_, __, response) => json(response, { status: 'ok' })
+    answer = (_, __, response) => json(response, { name: 'anuente' })
   })
 
   test('missing notice, missing encarregado, a cookie category on a communication purpose, a broken rule', async () => {
@@ -222,7 +222,7 @@ destinations: {crm: {connector: vendor, sandbox: "http://127.0.0.1:${port}/sandb
     const asked: string[] = []
     answer = (request, _, response) => {
       if (request.url?.startsWith('/sandbox')) asked.push(`${request.url} ${request.headers.authorization}`)
-      json(response, { status: 'ok', name: 'Loja' })
+      json(response, request.url?.startsWith('/sandbox') ? { name: 'Loja' } : { name: 'anuente' })
     }
     expect(of(await findings(destination()), 'destination').at(-1)?.text).toContain('--online')
     expect(asked).toEqual([])
@@ -235,7 +235,8 @@ destinations: {crm: {connector: vendor, sandbox: "http://127.0.0.1:${port}/sandb
   })
 
   test('refused credentials and undeclared purposes', async () => {
-    answer = (request, _, response) => json(response, { status: 'ok' }, request.url?.startsWith('/sandbox') ? 401 : 200)
+    answer = (request, _, response) =>
+      json(response, { name: 'anuente' }, request.url?.startsWith('/sandbox') ? 401 : 200)
     const all = of(await findings(destination().replace('{email_marketing: news}', '[news]'), true), 'destination')
     expect(all[0]).toMatchObject({ status: 'warn', text: expect.stringContaining('send will never send') })
     expect(all.at(-1)).toMatchObject({ status: 'fail', text: 'crm: HTTP 401' })

@@ -213,7 +213,11 @@ async function health(
       headers: { accept: 'application/json', ...headers },
     })
     const json = response.json
-    const hub = response.status === 200 && json !== null && typeof json === 'object' && 'status' in json
+    const hub =
+      response.status === 200 &&
+      json !== null &&
+      typeof json === 'object' &&
+      (json as { name?: unknown }).name === 'anuente'
     return { response, ...(hub && { json: json as Record<string, unknown> }) }
   } catch (error) {
     return {
@@ -269,7 +273,7 @@ function reachFinding(
       `${publicUrl}/healthz answers ${response?.status}, and not as a hub.`,
       'Point the proxy at the hub; it must pass every path on unchanged.',
     )
-  const [theirs, ours] = [json['hub'], running?.json?.['hub']]
+  const [theirs, ours] = [json['id'], running?.json?.['id']]
   if (theirs !== undefined && ours !== undefined && theirs !== ours)
     return fail(
       'public-url',

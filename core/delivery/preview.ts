@@ -13,6 +13,8 @@ import {
   type SharingTarget,
   STARTER_PURPOSES,
 } from '../../consent/purposes.ts'
+import { outgoingSignals } from '../../consent/signals.ts'
+import type { PurposeStatus } from '../../consent/status.ts'
 import { STATUSES, type Status } from '../../schemas/consent.ts'
 import { CanonicalEvent, IDENTIFIER_TYPES, type IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
@@ -30,7 +32,6 @@ import { type HttpRequest, readResponse } from '../kit/http.ts'
 import { normalizeIdentifier } from '../kit/identifiers.ts'
 import { readSpec } from '../kit/segment-spec.ts'
 import { canonicalize } from '../stages/normalize.ts'
-import { outgoingSignals } from './outgoing-signals.ts'
 import { buildPayload, checkAgainst } from './payload.ts'
 import { connect, performAction } from './perform.ts'
 import { buildView } from './view.ts'
@@ -343,7 +344,7 @@ async function previewAction(name: string, about: ActionCase): Promise<PreviewRe
     items: [
       {
         payload: payload.value,
-        signals: outgoingSignals(purposes, statusOf),
+        signals: outgoingSignals((one) => assumed(one, statusOf(one.id), now), purposes, now),
         delivery: { id: STAND_IN, key: `${STAND_IN}-${name}` },
         occurredAt: event.occurredAt,
       },
@@ -355,6 +356,19 @@ async function previewAction(name: string, about: ActionCase): Promise<PreviewRe
       ? { halt: { code: result.status === 'authentication' ? 'AUTHENTICATION' : 'REJECTED', message: result.reason } }
       : { requests: [] }
   return { requests }
+}
+
+/** The ledger entry that would stand behind a status of the case. */
+function assumed({ basis }: Purpose, status: Status, at: string): PurposeStatus | undefined {
+  if (status === 'unknown') return undefined
+  const stand = {
+    entryId: STAND_IN,
+    actor: 'subject',
+    evidenceClass: 'valid',
+    originKind: STAND_IN,
+    originRef: STAND_IN,
+  } as const
+  return { ...stand, status, basis, occurredAt: at, receivedAt: at, seen: 1, lastSeenAt: at, lastSeenOrigin: STAND_IN }
 }
 
 const LINK = (page: string) => `https://hub.invalid/privacidade/${page}/${STAND_IN}`

@@ -35,6 +35,12 @@ export function buildView(input: ViewInput): MappingView {
     properties: event?.properties ?? {},
     context: event?.context ?? {},
     traits: { ...input.traits, ...event?.traits },
+    ...(event && {
+      event: {
+        traits: event.traits,
+        ...(event.subject.previousId !== undefined && { previousId: event.subject.previousId }),
+      },
+    }),
     identifiers: { ...input.identifiers, ...named },
     ...(input.cart && { cart: input.cart }),
     person: { id: input.person.id },

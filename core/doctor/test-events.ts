@@ -122,7 +122,7 @@ function byRudder(writeKey: string, dataPlaneUrl: string): Promise<Trouble> {
       dataPlaneUrl,
       flushAt: 1,
       retryCount: 0,
-      logLevel: 'error',
+      logLevel: 'none',
       // Without it the SDK ends the process when the hub answers 400.
       errorHandler: (error: unknown) => resolve(reasonOf(error) ?? 'failed'),
     })

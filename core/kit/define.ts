@@ -155,6 +155,12 @@ export interface MappingView {
   readonly context: Readonly<Record<string, unknown>>
   /** The profile's traits with those of the event on top. */
   readonly traits: Readonly<Record<string, unknown>>
+  /** What the event says by itself, without the profile: for passing it on as it came. */
+  readonly event?: {
+    readonly traits: Readonly<Record<string, unknown>>
+    /** alias only. */
+    readonly previousId?: string
+  }
   readonly identifiers: Readonly<Partial<Record<IdentifierType, string>>>
   readonly cart?: Cart
   readonly person: { readonly id: string }
@@ -171,6 +177,7 @@ export const MAPPING_ROOTS = [
   'properties',
   'context',
   'traits',
+  'event',
   'identifiers',
   'cart',
   'person',

@@ -2,6 +2,7 @@
  * The only way a request leaves for a vendor. Every write takes the destination's slot and the
  * last look (fences, status, goal) before its bytes; a look-up takes the slot alone.
  */
+import { gzipSync } from 'node:zlib'
 import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios'
 import type { Outcome } from './define.ts'
 import { AuthenticationError, RejectedError, RetryableError } from './errors.ts'
@@ -10,6 +11,7 @@ export interface HttpRequest {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** Always readable text. With `content-encoding: gzip` among the headers it is compressed on the way. */
   readonly body?: string
 }
 
@@ -140,6 +142,10 @@ const NOTHING_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
+/** The bytes of a body as they travel. */
+export const wireBody = ({ headers, body }: HttpRequest): string | Buffer | undefined =>
+  body !== undefined && headers['content-encoding'] === 'gzip' ? gzipSync(body) : body
+
 /** Axios as the transport: no redirects (a redirected POST loses its body), text in, text out. */
 export function axiosTransport(client: AxiosInstance = axios.create(), timeoutMs = 15_000): Transport {
   return async (request) => {
@@ -148,7 +154,7 @@ export function axiosTransport(client: AxiosInstance = axios.create(), timeoutMs
         method: request.method,
         url: request.url,
         headers: { ...request.headers },
-        ...(request.body !== undefined && { data: request.body }),
+        ...(request.body !== undefined && { data: wireBody(request) }),
         timeout: timeoutMs,
         maxRedirects: 0,
         responseType: 'text',

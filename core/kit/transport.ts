@@ -14,7 +14,7 @@ import axios, {
 } from 'axios'
 import { Agent, type Dispatcher, Pool } from 'undici'
 import { RejectedError, RetryableError } from './errors.ts'
-import { type HttpRequest, readResponse, type Transport } from './http.ts'
+import { type HttpRequest, readResponse, type Transport, wireBody } from './http.ts'
 
 export const MAX_ANSWER_BYTES = 1024 * 1024
 
@@ -64,7 +64,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
       method: request.method,
       url: url.href,
       headers: exactHeaders(request.headers),
-      ...(request.body !== undefined && { data: request.body }),
+      ...(request.body !== undefined && { data: wireBody(request) }),
     })
     return readResponse(response.status, response.headers as Record<string, unknown>, response.data)
   }
@@ -102,7 +102,7 @@ function overAgent(
         path: `${url.pathname}${url.search}`,
         method: (config.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
         headers: config.headers.toJSON() as Record<string, string>,
-        body: (config.data as string | undefined) ?? null,
+        body: (config.data as string | Buffer | undefined) ?? null,
         headersTimeout: 0,
         bodyTimeout: 0,
       },

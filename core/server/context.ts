@@ -36,7 +36,9 @@ export interface Command {
   readonly actor: string
 }
 /** The values commands may answer with cross a message port: plain data only. */
-export type CommandResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly code: string; readonly message: string }
+export type CommandResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string }
 
 export interface ServerContext {
   readonly config: Config
@@ -47,7 +49,15 @@ export interface ServerContext {
 }
 
 /** A command's implementation; each admin area exports a map of these, which the process role merges. */
-export type CommandHandlers = Readonly<Record<string, (args: Readonly<Record<string, unknown>>, context: { readonly state: StateStore; readonly actor: string; readonly now: number }) => Promise<unknown>>>
+export type CommandHandlers = Readonly<
+  Record<
+    string,
+    (
+      args: Readonly<Record<string, unknown>>,
+      context: { readonly state: StateStore; readonly actor: string; readonly now: number },
+    ) => Promise<unknown>
+  >
+>
 
 /** Thrown by a command handler: an answer for the person who asked, not a bug. */
 export class CommandError extends Error {

@@ -32,11 +32,12 @@ export type Canonicalized =
  * @param newId makes the hub's own ids (ULIDs).
  */
 export function canonicalize(item: SourceItem, source: SourceContext, receivedAt: string, newId: () => string): Canonicalized {
-  const raw = JSON.stringify(item.raw) ?? 'null'
+  // Depth first: turning a body of a hundred thousand levels into text overflows the stack.
+  const hostile = findHostile(item.raw, '', 0)
+  const raw = hostile?.code === 'TOO_DEEP' ? textOfDeep(item.raw) : (JSON.stringify(item.raw) ?? 'null')
   const refuse = (code: ExitCode, path: string, message: string): Canonicalized => ({ quarantine: { code, path, message }, raw })
   if ('rejected' in item) return refuse(item.rejected.code, item.rejected.path, item.rejected.message)
   if (Buffer.byteLength(raw) > MAX_EVENT_BYTES) return refuse('EVENT_TOO_LARGE', '', `the event is larger than ${MAX_EVENT_BYTES} bytes`)
-  const hostile = findHostile(item.raw, '', 0)
   if (hostile) return refuse(hostile.code, hostile.path, hostile.message)
 
   const { event } = item
@@ -52,9 +53,10 @@ export function canonicalize(item: SourceItem, source: SourceContext, receivedAt
   if (identifiers.length === 0) return refuse('NO_IDENTIFIER', '', 'no usable userId, anonymousId, e-mail, phone or device id')
 
   const previousId = event.previousId === undefined ? undefined : normalizeIdentifier('anonymousId', event.previousId)
-  const consent = (event.consent ?? []).flatMap(
-    (evidence) => readSignals(evidence, { purposes: source.purposes, sourceId: source.id, notice: source.notice, occurredAt: clock.at }).signals,
-  )
+  const verified = identifiers.some(({ type }) => type === 'userId' || type === 'cpf')
+  const consent = event.consent?.length
+    ? readSignals(event.consent, { purposes: source.purposes, sourceId: source.id, notice: source.notice, occurredAt: clock.at, verified }).signals
+    : []
   return {
     event: {
       schemaVersion: EVENT_SCHEMA_VERSION,
@@ -125,6 +127,15 @@ function findHostile(value: unknown, path: string, depth: number): { code: ExitC
     }
   }
   return undefined
+}
+
+/** What can be written of an over-deep body; beyond the stack only the fact remains. */
+function textOfDeep(raw: unknown): string {
+  try {
+    return JSON.stringify(raw)
+  } catch {
+    return '{"anuente":"nested too deep to be written down"}'
+  }
 }
 
 /** SHA-256 of the raw event without the fields an SDK's retry changes. */

@@ -77,7 +77,7 @@ const initial: Step = async (db, dialect) => {
 
   await create(
     'deliveries',
-    'id text primary key, destination text not null, action text not null, kind text not null, person_id text not null, node_id text not null, purpose text not null, channel text, rule text, rule_version integer, arm text not null, event_id text not null, ord bigint not null, status text not null, reason text, entry_id text, due_at bigint not null, expires_at bigint, attempt integer not null, lease text, leased_until bigint, input BYTES, payload BYTES, answer text, created_at bigint not null, settled_at bigint',
+    'id text primary key, destination text not null, action text not null, kind text not null, person_id text not null, node_id text not null, purpose text not null, channel text, rule text, rule_version integer, arm text not null, event_id text not null, ord bigint not null, status text not null, reason text, entry_id text, due_at bigint not null, expires_at bigint, attempt integer not null, lease text, leased_until bigint, input BYTES, payload BYTES, answer text, created_at bigint not null, since bigint, settled_at bigint',
   )
   await sql.raw('create index deliveries_open on deliveries (destination, due_at) where settled_at is null').execute(db)
   await sql.raw('create index deliveries_lane on deliveries (person_id, destination, kind, ord) where settled_at is null').execute(db)

@@ -107,6 +107,8 @@ export interface Tables {
     payload: Uint8Array | null
     answer: string | null
     created_at: number
+    /** When the event behind it happened: a goal reached before it is another story. */
+    since: number | null
     settled_at: number | null
   }
   attempts: { delivery_id: string; n: number; at: number; outcome: string; reason: string }

@@ -9,6 +9,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import axios from 'axios'
 import nock from 'nock'
 import type { TObject, TSchema } from 'typebox'
@@ -629,7 +630,7 @@ function answerWith(answers: readonly (VendorAnswer | Error | 'silence')[]): See
         seen.push({
           path,
           headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
-          body: Buffer.concat(requestBodyBuffers ?? []).toString('utf8'),
+          body: unpacked(Buffer.concat(requestBodyBuffers ?? []), String(headers['content-encoding'])).toString('utf8'),
         })
         if (answer === 'silence' || answer === undefined) return
         if (answer instanceof Error) answerNow(answer, [500])
@@ -637,6 +638,8 @@ function answerWith(answers: readonly (VendorAnswer | Error | 'silence')[]): See
       })
   return seen
 }
+
+const unpacked = (bytes: Buffer, encoding: string): Buffer => (encoding === 'gzip' ? gunzipSync(bytes) : bytes)
 
 /** Axios' own http adapter, the one nock sees. */
 const nocked = (timeoutMs?: number): Transport =>
@@ -729,6 +732,7 @@ const BELOW: Readonly<Record<(typeof MAPPING_ROOTS)[number], true | readonly str
   properties: true,
   context: true,
   traits: true,
+  event: ['traits', 'previousId'],
   identifiers: IDENTIFIER_TYPES,
   cart: ['id', 'lines', 'total', 'currency', 'url', 'updatedAt'],
   person: ['id'],

@@ -1,0 +1,144 @@
+/**
+ * The way of one event: three straight lines, nothing else calls the stages. Each step returns the
+ * next value or a named exit.
+ *
+ *   ingest     verify ─▶ normalize ─▶ record                                   answers 200 once on disk
+ *   process    deduplicate ─▶ identify ─▶ note consent ─▶ collect ─▶ apply ─▶ decide ─▶ enqueue
+ *   deliver    lease ─▶ permit ─▶ map ─▶ send ─▶ settle
+ */
+import { collect } from '../consent/gate.ts'
+import { keepFields } from '../consent/collects.ts'
+import type { CanonicalEvent } from '../schemas/event.ts'
+import type { ExitCode, StageName } from '../schemas/exits.ts'
+import { EXITS } from '../schemas/exits.ts'
+import { dueTimers } from './decision/index.ts'
+import type { HttpAnswer, RawRequest } from './kit/define.ts'
+import type { Positioned } from './log/event-log.ts'
+import { apply } from './stages/apply.ts'
+import { Batch } from './stages/batch.ts'
+import { commitBatch } from './stages/commit.ts'
+import { decideTurn } from './stages/decide.ts'
+import { deduplicate, type Fresh, remember } from './stages/deduplicate.ts'
+import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
+import { hold } from './stages/hold.ts'
+import { identify } from './stages/identify.ts'
+import { loadBatch, loadTimers, type Loaded } from './stages/load.ts'
+import { noteConsent, statusFor } from './stages/note-consent.ts'
+import { moveQuarantined } from './stages/quarantine.ts'
+import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
+import type { ProcessPorts } from './stages/ports.ts'
+import { leaseDue } from './stages/lease.ts'
+import { mapLeased } from './stages/map.ts'
+import { permitLeased } from './stages/permit.ts'
+import { sendMapped } from './stages/send.ts'
+import { settle } from './stages/settle.ts'
+import type { DeliverPorts } from './stages/deliver-ports.ts'
+
+/** One request of a source. The answer leaves once its events, and the fence of any withdrawal on them, are on disk. */
+export async function ingest(request: RawRequest, path: SourcePath, ports: IngestPorts): Promise<HttpAnswer> {
+  const source = await verify(request, path, ports)
+  if (isRefusal(source)) return refuse(source)
+  const normalized = normalize(request, source, ports)
+  if (isRefusal(normalized)) return refuse(normalized)
+  const taken = await record(normalized, ports)
+  return source.definition.accept(request, taken)
+}
+
+/** One batch of the log: everything it changes is one state transaction, with the log position in it. */
+export async function process(inputs: readonly Positioned[], from: number, ports: ProcessPorts): Promise<Batch> {
+  const batch = new Batch(ports.clock(), ports.keys)
+  for (const { record } of inputs) batch.count(`source:${record.kind === 'event' ? record.event.source.id : record.sourceId}`, 'RECEIVED')
+  await moveQuarantined(inputs, batch, ports)
+  const { fresh, exits } = await deduplicate(inputs.filter(isEvent), batch, ports.state)
+  for (const { input, code } of exits) exit(input.record.event, code, batch)
+  await moveQuarantined(exits.filter(({ code }) => code === 'ID_REUSED').map(({ input }) => input), batch, ports, 'ID_REUSED')
+  for (const { input } of [...fresh.map(({ input }) => ({ input })), ...exits.filter(({ code }) => code !== 'ID_REUSED')]) batch.finishedFences.push(...input.record.fences)
+  const loaded = await loadBatch(fresh, batch, ports)
+  for (const item of fresh) processEvent(item.input.record.event, item, loaded, batch, ports)
+  const to = inputs.length === 0 ? from : inputs.at(-1)!.position + 1
+  await commitBatch(batch, ports.state, { partition: 0, logId: ports.logId, from, to })
+  return batch
+}
+
+/** Timers whose time, grace included, has passed and before which nothing waits unprocessed. */
+export async function fireTimers(watermark: number, ports: ProcessPorts): Promise<Batch | undefined> {
+  const batch = new Batch(ports.clock(), ports.keys)
+  const due = await loadTimers(watermark, batch, ports)
+  if (due.people.length === 0) return undefined
+  for (const person of due.people) {
+    for (const timer of dueTimers(person.profile, new Date(watermark).toISOString())) {
+      const start = due.startOf(person, timer)
+      person.seq += 1
+      person.profile.seq = person.seq
+      const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
+      const result = decideTurn({ ...timer, seq: person.seq, ...(start && { event: start.event }) }, turn, batch, ports.settings)
+      enqueueDecision(result, turn, start?.node ?? person.nodes[0]!, batch)
+    }
+    person.dirty = true
+  }
+  await commitBatch(batch, ports.state, undefined)
+  return batch
+}
+
+/** One event in the order of its person. What it releases from holding comes first: it happened earlier. */
+function processEvent(event: CanonicalEvent, item: Fresh | undefined, loaded: Loaded, batch: Batch, ports: ProcessPorts): void {
+  const { settings } = ports
+  const identified = identify(event, batch)
+  const changed = item !== undefined && noteConsent(identified, batch, settings.purposes)
+  if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
+  const now = new Date(batch.now).toISOString()
+  const collected = collect(event, (purpose) => statusFor(identified, purpose.scope, purpose.id, batch), settings.purposes, now)
+  if (collected.effect === 'hold') {
+    // Already held and still without an answer: it stays where it is, with its own deadline.
+    if (item) {
+      hold(identified, batch, loaded.heldKey)
+      loaded.addHeld(identified)
+      remember(item, 'HELD', batch)
+      exit(event, 'HELD', batch)
+    }
+    return
+  }
+  if (!item) batch.releasedHeld.add(event.id)
+  if (collected.effect === 'drop') {
+    if (item) remember(item, collected.code, batch)
+    return exit(event, collected.code, batch)
+  }
+  const purposes = collected.allowed.map(({ id }) => id)
+  const applied = apply(identified, keepFields(event, collected.allowed), purposes, batch, settings)
+  const turn = { person: applied.person, deviceNode: applied.deviceNode, purposes, copy: applied.copy }
+  const decided = decideTurn({ kind: 'event', event: applied.event, seq: applied.person.seq }, turn, batch, settings)
+  enqueueDecision(decided, turn, applied.node, batch)
+  enqueueFollowing(applied, turn, batch, settings)
+  if (item) remember(item, 'KEPT', batch)
+  exit(event, 'KEPT', batch, applied.person.id)
+}
+
+/** One round of one destination: what is due leaves, or is settled with the reason why not. */
+export async function deliver(destinationId: string, ports: DeliverPorts): Promise<number> {
+  const leased = await leaseDue(destinationId, ports)
+  const permitted = await permitLeased(leased, ports)
+  const mapped = await mapLeased(permitted, ports)
+  const sent = await sendMapped(mapped, ports)
+  await settle(sent, ports)
+  return leased.length
+}
+
+function exit(event: CanonicalEvent, code: ExitCode, batch: Batch, personId?: string): void {
+  const origin = `source:${event.source.id}`
+  batch.count(origin, code)
+  batch.live.push({
+    id: event.id,
+    at: batch.now,
+    kind: 'event',
+    origin: event.source.id,
+    type: event.type,
+    name: event.type === 'track' ? event.name : '',
+    stage: EXITS[code].stage as StageName,
+    code,
+    ...(personId !== undefined && { personId }),
+  })
+}
+
+function isEvent(input: Positioned): input is Fresh['input'] {
+  return input.record.kind === 'event'
+}

@@ -1,0 +1,151 @@
+/** The deliver role: one line per destination, each on its own, so that a bad vendor stalls nobody else. */
+import type { LoadedConfig } from '../config.ts'
+import { createAttemptWriter } from '../delivery/attempts.ts'
+import { createBreaker } from '../delivery/breaker.ts'
+import { createLimiter } from '../delivery/limiter.ts'
+import type { RuleSet } from '../decision/index.ts'
+import type { Purposes } from '../../consent/purposes.ts'
+import type { Keys } from '../keys.ts'
+import { createTransport } from '../kit/transport.ts'
+import type { Transport } from '../kit/http.ts'
+import type { LogReader } from '../log/event-log.ts'
+import { deliver } from '../pipeline.ts'
+import type { LiveEvent } from '../server/context.ts'
+import type { Action, DeliverPorts, Line } from '../stages/deliver-ports.ts'
+import { recoverLeases } from '../stages/lease.ts'
+import { mayRepeat, type Settlement, writeSettlements } from '../stages/settle.ts'
+import type { StateStore } from '../stores/open.ts'
+import { faultOf, type ProcessOptions } from './process.ts'
+
+const IDLE_MS = 250
+/** Rounds of one destination at the same time: a slow answer holds up its own round only. */
+const ROUNDS = 4
+
+export interface DeliverOptions {
+  readonly config: LoadedConfig
+  readonly state: StateStore
+  readonly keys: Keys
+  readonly log: LogReader
+  readonly purposes: Purposes
+  readonly rules: RuleSet
+  readonly clock: () => number
+  readonly onLive: (events: readonly LiveEvent[]) => void
+  readonly onCounts: ProcessOptions['onCounts']
+  readonly onFault: ProcessOptions['onFault']
+  /** For tests: another way to carry bytes. */
+  readonly transportFor?: (destinationId: string) => Transport | undefined
+}
+
+export interface DeliverRole {
+  wake(): void
+  /** Resolves when no delivery is due and none is on its way. */
+  drained(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startDeliver(options: DeliverOptions): Promise<DeliverRole> {
+  const { config, state, clock } = options
+  const lines = new Map<string, Line>()
+  for (const [id, destination] of config.destinationSettings) {
+    const { definition, settings } = destination
+    const baseUrl = typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings)
+    const origin = new URL(baseUrl)
+    lines.set(id, {
+      destination,
+      limiter: createLimiter(definition.limits),
+      breaker: createBreaker(),
+      transport:
+        options.transportFor?.(id) ??
+        createTransport({
+          allowPrivate: config.config.network?.allow ?? [],
+          hosts: [origin.host],
+          ...(destination.config.sandbox !== undefined && { sandbox: { vendorOrigin: origin.origin, target: destination.config.sandbox } }),
+          timeoutMs: 15_000,
+        }),
+    })
+  }
+  const ports: DeliverPorts = {
+    state,
+    keys: options.keys,
+    log: options.log,
+    purposes: options.purposes,
+    rules: options.rules,
+    lines,
+    attempts: createAttemptWriter(state),
+    publicUrl: config.publicUrl,
+    clock,
+    tell: options.onLive,
+    count: options.onCounts,
+  }
+  await recover(ports)
+
+  let stopped = false
+  const sleepers = new Set<() => void>()
+  let idle = 0
+  let total = 0
+  const drains: (() => void)[] = []
+  const wake = () => {
+    for (const wakeUp of [...sleepers]) wakeUp()
+  }
+
+  const run = async (id: string) => {
+    while (!stopped) {
+      let worked = 0
+      try {
+        worked = await deliver(id, ports)
+      } catch (error) {
+        options.onFault(faultOf(`deliver ${id}`, error))
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      if (worked > 0) continue
+      idle += 1
+      if (idle === total) for (const resolve of drains.splice(0)) resolve()
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer)
+          sleepers.delete(done)
+          resolve()
+        }
+        const timer = setTimeout(done, IDLE_MS)
+        sleepers.add(done)
+      })
+      idle -= 1
+    }
+  }
+  const running: Promise<void>[] = []
+  for (const [id, { destination }] of lines) {
+    const rounds = Math.min(ROUNDS, destination.definition.limits.concurrency)
+    for (let round = 0; round < rounds; round++) {
+      total += 1
+      running.push(run(id))
+    }
+  }
+
+  return {
+    wake,
+    drained: () =>
+      new Promise((resolve) => {
+        if (total === 0) return resolve()
+        drains.push(resolve)
+        wake()
+      }),
+    async stop() {
+      stopped = true
+      wake()
+      await Promise.all(running)
+      for (const { limiter } of lines.values()) limiter.close()
+    },
+  }
+}
+
+/** What a crash left `attempted` may have reached the vendor: its idempotency says whether it is sent again. */
+async function recover(ports: DeliverPorts): Promise<void> {
+  const now = ports.clock()
+  const settlements: Settlement[] = []
+  for (const row of await recoverLeases(ports.state)) {
+    const action = ports.lines.get(row.destination)?.destination.definition.actions[row.action] as Action | undefined
+    const again = action !== undefined && mayRepeat(action, row, row.attempt, now)
+    settlements.push({ row, status: again ? 'retry' : 'uncertain', code: again ? 'RETRY' : 'UNCERTAIN', ...(again && { dueAt: now }), detail: 'the hub stopped before the answer came' })
+  }
+  if (settlements.length > 0) await writeSettlements(settlements, new Set(settlements.map(({ row }) => row.id)), now, ports)
+}

@@ -1,0 +1,223 @@
+/** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
+import type { Keys } from '../keys.ts'
+import type { LogReader, Positioned } from '../log/event-log.ts'
+import { fireTimers, process } from '../pipeline.ts'
+import { type Command, CommandError, type CommandHandlers, type CommandResult, type LiveEvent } from '../server/context.ts'
+import { Batch } from '../stages/batch.ts'
+import { commitBatch, PositionTaken } from '../stages/commit.ts'
+import { dayOf, dropOldDedupeTables, ensureDedupeTable } from '../stages/deduplicate.ts'
+import { createSealKeys, expireSealed } from '../stages/hold.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
+import { moveQuarantined } from '../stages/quarantine.ts'
+import type { StateStore } from '../stores/open.ts'
+
+const BATCH = 512
+const IDLE_MS = 250
+const HOUSEKEEPING_MS = 60_000
+const TRIES = 3
+const ROLLUP_KEPT_MINUTES = 400 * 24 * 60
+
+export interface ProcessOptions {
+  readonly state: StateStore
+  readonly keys: Keys
+  readonly log: LogReader
+  readonly settings: ProcessPorts['settings']
+  readonly commands: CommandHandlers
+  readonly clock: () => number
+  /** The state committed everything below `position`; these fences have done their work. */
+  readonly onCommitted: (position: number, fences: readonly string[]) => void
+  readonly onLive: (events: readonly LiveEvent[]) => void
+  /** `minute\0origin\0code` -> how many more. */
+  readonly onCounts: (counts: ReadonlyMap<string, number>) => void
+  /** There may be something to deliver. */
+  readonly onDeliveries: () => void
+  /** A fault that is nobody's input: class and code only. */
+  readonly onFault: (fault: { readonly where: string; readonly name: string; readonly code?: string; readonly message: string }) => void
+}
+
+export interface ProcessRole {
+  wake(): void
+  run(command: Command): Promise<CommandResult>
+  /** Resolves when everything recorded so far is processed and due timers have fired. */
+  drained(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startProcess(options: ProcessOptions): Promise<ProcessRole> {
+  const { state, keys, log, clock } = options
+  const ports: ProcessPorts = { state, keys, sealKeys: createSealKeys(state, keys), logId: log.logId, settings: options.settings, clock }
+  let position = await startPosition(state, log.logId)
+  let stopped = false
+  let wakeUp: (() => void) | undefined
+  let housekeepingAt = 0
+  const waiting: { command: Command; resolve: (result: CommandResult) => void }[] = []
+  const drains: (() => void)[] = []
+  await ensureDedupeTable(state.db, state.dialect, dayOf(clock()))
+
+  const publish = (batch: Batch) => {
+    options.onCounts(batch.counts)
+    if (batch.live.length > 0) options.onLive(batch.live.slice(-500))
+    if (batch.rows.deliveries.length > 0) options.onDeliveries()
+  }
+
+  const take = async (inputs: readonly Positioned[]): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        const batch = await process(inputs, position, ports)
+        position = inputs.at(-1)!.position + 1
+        options.onCommitted(position, batch.finishedFences)
+        publish(batch)
+        return
+      } catch (error) {
+        if (error instanceof PositionTaken) {
+          position = await startPosition(state, log.logId)
+          return
+        }
+        options.onFault(faultOf('process', error))
+        if (isStorageFault(error)) {
+          // The database is the trouble, not an event: wait for it, for ever.
+          await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 200 * tries)))
+          if (stopped) return
+          continue
+        }
+        if (inputs.length > 1) {
+          // One of them is poison: halves find it, and its neighbours go on.
+          const middle = Math.ceil(inputs.length / 2)
+          await take(inputs.slice(0, middle))
+          await take(inputs.slice(middle))
+          return
+        }
+        if (tries >= TRIES) return setAside(inputs[0]!)
+      }
+    }
+  }
+
+  /** A poison event goes to quarantine with its fences and does not stop its partition. */
+  const setAside = async (input: Positioned): Promise<void> => {
+    const batch = new Batch(clock(), keys)
+    await moveQuarantined([input], batch, ports, input.record.kind === 'event' ? 'POISON' : input.record.code)
+    if (input.record.kind === 'event') batch.count(`source:${input.record.event.source.id}`, 'POISON')
+    await commitBatch(batch, state, { partition: 0, logId: log.logId, from: position, to: input.position + 1 })
+    position = input.position + 1
+    options.onCommitted(position, [])
+    publish(batch)
+  }
+
+  const runCommand = async (command: Command): Promise<CommandResult> => {
+    const handler = options.commands[command.name]
+    if (!handler) return { ok: false, code: 'UNKNOWN_COMMAND', message: `there is no command ${command.name}` }
+    try {
+      const value = await state.transaction((trx) =>
+        handler(command.args, { state: { ...state, db: trx as unknown as StateStore['db'], transaction: (work) => work(trx) }, actor: command.actor, now: clock() }),
+      )
+      return { ok: true, value }
+    } catch (error) {
+      if (error instanceof CommandError) return { ok: false, code: error.code, message: error.message }
+      options.onFault(faultOf(`command ${command.name}`, error))
+      return { ok: false, code: 'INTERNAL', message: 'the hub could not do this; its log says why' }
+    }
+  }
+
+  const housekeeping = async (now: number) => {
+    housekeepingAt = now + HOUSEKEEPING_MS
+    await expireSealed(state, now)
+    await dropOldDedupeTables(state, now)
+    await ensureDedupeTable(state.db, state.dialect, dayOf(now + 86_400_000))
+    await state.db.deleteFrom('rollups').where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES).execute()
+    await state.db.deleteFrom('echoes').where('expires_at', '<=', now).execute()
+    await state.db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
+    // An idle hub closes its open segment too.
+    options.onCommitted(position, [])
+  }
+
+  const loop = async () => {
+    while (!stopped) {
+      for (const { command, resolve } of waiting.splice(0)) {
+        resolve(await runCommand(command))
+        options.onDeliveries()
+      }
+      const before = clock()
+      let worked = false
+      try {
+        const inputs = log.read(position, BATCH)
+        if (inputs.length > 0) {
+          worked = true
+          await take(inputs)
+        }
+        // A timer fires only when everything received before it has been processed.
+        const last = inputs.at(-1)
+        const watermark = last ? Math.min(before, receivedAt(last)) : before
+        const fired = await fireTimers(watermark, ports)
+        if (fired) {
+          worked = true
+          publish(fired)
+        }
+        if (!worked && before >= housekeepingAt) await housekeeping(before)
+      } catch (error) {
+        options.onFault(faultOf('process', error))
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      if (worked || waiting.length > 0) continue
+      for (const resolve of drains.splice(0)) resolve()
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, IDLE_MS)
+        wakeUp = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      wakeUp = undefined
+    }
+    for (const { resolve } of waiting.splice(0)) resolve({ ok: false, code: 'STOPPING', message: 'the hub is stopping; try again' })
+  }
+  const running = loop()
+
+  return {
+    wake: () => wakeUp?.(),
+    run: (command) =>
+      new Promise((resolve) => {
+        waiting.push({ command, resolve })
+        wakeUp?.()
+      }),
+    drained: () =>
+      new Promise((resolve) => {
+        drains.push(resolve)
+        wakeUp?.()
+      }),
+    async stop() {
+      stopped = true
+      wakeUp?.()
+      await running
+    },
+  }
+}
+
+function receivedAt({ record }: Positioned): number {
+  return Date.parse(record.kind === 'event' ? record.event.receivedAt : record.receivedAt)
+}
+
+async function startPosition(state: StateStore, logId: string): Promise<number> {
+  const row = await state.db.selectFrom('positions').select(['log_id', 'position']).where('partition', '=', 0).executeTakeFirst()
+  if (!row) {
+    await state.db.insertInto('positions').values({ partition: 0, log_id: logId, position: 0 }).execute()
+    return 0
+  }
+  if (row.log_id !== logId) throw new Error('the state belongs to another log; restore both from one backup')
+  return row.position
+}
+
+/** Faults of the database are waited out; anything else is about an event. */
+function isStorageFault(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  if (typeof code !== 'string') return false
+  // SQLite: busy, full, I/O. PostgreSQL: classes 08 connection, 40 serialization, 53 resources, 57 operator intervention; Node: sockets.
+  return /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY)/.test(code) || /^(08|40|53|57)[0-9A-Z]{3}$/.test(code) || /^E[A-Z]+$/.test(code)
+}
+
+export function faultOf(where: string, error: unknown): { where: string; name: string; code?: string; message: string } {
+  if (!(error instanceof Error)) return { where, name: typeof error, message: '' }
+  const code = (error as { code?: unknown }).code
+  // The place in our code, never the message: it may quote what was being processed.
+  const place = error.stack?.split('\n').find((line) => line.includes('/core/') || line.includes('/consent/'))?.trim() ?? ''
+  return { where, name: error.name, ...(typeof code === 'string' && { code }), message: place.replace(/^.*\/(core|consent)\//, '$1/').replace(/\)$/, '') }
+}

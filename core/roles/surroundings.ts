@@ -1,0 +1,78 @@
+/** What every role derives from the configuration in the same way: purposes, rules, believed sources. */
+import { lintPurposes } from '../../consent/lint.ts'
+import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import type { LoadedConfig } from '../config.ts'
+import { buildRuleSet, compileRule, type CompiledRule, lintRules, loadRules, neededWindows, recentWindow, type RuleSet } from '../decision/index.ts'
+import { ConfigError } from '../kit/errors.ts'
+import type { ApplySettings } from '../stages/apply.ts'
+import type { DecideSettings } from '../stages/decide.ts'
+import type { StateStore } from '../stores/open.ts'
+import type { Rule } from '../../schemas/rule.ts'
+
+/** Text traits that say nothing about who somebody is. */
+const OPEN_TRAITS = ['plan', 'state', 'country', 'language', 'lifecycle_stage']
+const BELIEVED = ['segment', 'rudderstack', 'gtm', 'rdstation']
+
+export interface Surroundings {
+  readonly purposes: Purposes
+  readonly rules: readonly CompiledRule[]
+  readonly warnings: readonly string[]
+}
+
+/** @throws ConfigError with every mistake in rules and purposes, each with its place. */
+export function readSurroundings(config: LoadedConfig): Surroundings {
+  const purposes = loadPurposes(config.config)
+  const { rules } = loadRules(config.ruleDocuments)
+  lintRules(rules, {
+    purposes: purposes.all.map(({ id }) => id),
+    destinations: Object.fromEntries([...config.destinationSettings].map(([id, { definition }]) => [id, definition.actions as Record<string, { channel?: string }>])),
+    openTraits: openTraitsOf(config),
+  })
+  const findings = lintPurposes(
+    config.config,
+    rules.map(({ rule }) => rule),
+  )
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  if (errors.length > 0) throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
+  return { purposes, rules, warnings: findings.map(({ path, message }) => `${path}: ${message}`) }
+}
+
+const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.config.openTraits ?? [])]
+
+/** The published rules and the earlier versions whose timers may still run; new versions are remembered. */
+export async function publishRules(rules: readonly CompiledRule[], state: StateStore, now: number): Promise<RuleSet> {
+  for (const { rule, hash } of rules) {
+    const known = await state.db.selectFrom('rule_versions').select('hash').where('rule', '=', rule.id).where('version', '=', rule.version).executeTakeFirst()
+    if (known && known.hash !== hash)
+      throw new ConfigError(`rule ${rule.id} version ${rule.version} was changed without a new version: raise "version", so that running instances keep theirs`, `rules/${rule.id}`)
+    if (!known)
+      await state.db
+        .insertInto('rule_versions')
+        .values({ rule: rule.id, version: rule.version, hash, body: JSON.stringify(rule), loaded_at: now })
+        .onConflict((conflict) => conflict.columns(['rule', 'version']).doNothing())
+        .execute()
+  }
+  return loadRuleSet(rules, state)
+}
+
+export async function loadRuleSet(rules: readonly CompiledRule[], state: StateStore): Promise<RuleSet> {
+  const rows = await state.db.selectFrom('rule_versions').select('body').execute()
+  return buildRuleSet(
+    rules,
+    rows.map(({ body }) => compileRule(JSON.parse(body) as Rule)),
+  )
+}
+
+export function processSettings(config: LoadedConfig, { purposes }: Surroundings, rules: RuleSet, all: readonly CompiledRule[]): ApplySettings & DecideSettings {
+  const { experiments, authoritative } = config.config
+  return {
+    purposes,
+    rules,
+    destinations: config.destinationSettings,
+    openTraits: new Set(openTraitsOf(config)),
+    currency: config.currency,
+    believed: authoritative ?? BELIEVED,
+    recentWindow: recentWindow(neededWindows(all)),
+    holdout: { globalHoldout: experiments?.globalHoldout ?? 0, globalSeed: experiments?.seed ?? 'anuente-global' },
+  }
+}

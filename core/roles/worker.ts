@@ -1,0 +1,87 @@
+/** One role in a worker thread: the same role as in one thread, over a message port. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadConfig } from '../config.ts'
+import { createKeys } from '../keys.ts'
+import type { Registry } from '../kit/define.ts'
+import { openLogReader } from '../log/sqlite/log.ts'
+import { processCommands } from '../server/commands.ts'
+import type { Command, CommandResult, LiveEvent } from '../server/context.ts'
+import { openState } from '../stores/open.ts'
+import { startDeliver } from './deliver.ts'
+import { type ProcessOptions, startProcess } from './process.ts'
+import { loadRuleSet, processSettings, readSurroundings } from './surroundings.ts'
+
+export interface WorkerData {
+  readonly role: 'process' | 'deliver'
+  readonly configFile: string
+  readonly logFile: string
+  readonly stateFile: string
+  readonly postgres: string | undefined
+  readonly master: Uint8Array
+}
+
+export type ToWorker =
+  | { readonly kind: 'wake' | 'stop' }
+  | { readonly kind: 'drain'; readonly id: number }
+  | { readonly kind: 'command'; readonly id: number; readonly command: Command }
+
+export type FromWorker =
+  | { readonly kind: 'ready' | 'deliveries' | 'stopped' }
+  | { readonly kind: 'drained'; readonly id: number }
+  | { readonly kind: 'committed'; readonly position: number; readonly fences: readonly string[] }
+  | { readonly kind: 'live'; readonly events: readonly LiveEvent[] }
+  | { readonly kind: 'counts'; readonly counts: ReadonlyMap<string, number> }
+  | { readonly kind: 'result'; readonly id: number; readonly result: CommandResult }
+  | { readonly kind: 'fault'; readonly fault: Parameters<ProcessOptions['onFault']>[0] }
+
+/** Runs the role named in workerData until told to stop. Called by the thread's entry, which brings the connectors. */
+export async function runWorker(registry: Registry): Promise<void> {
+  const { role, configFile, logFile, stateFile, postgres, master } = workerData as WorkerData
+  const post = (message: FromWorker) => parentPort!.postMessage(message)
+  const config = loadConfig(configFile, { registry })
+  const keys = createKeys(Buffer.from(master))
+  const state = await openState({ file: stateFile, postgres }, { migrate: false })
+  const log = openLogReader(logFile, keys)
+  const surroundings = readSurroundings(config)
+  const rules = await loadRuleSet(surroundings.rules, state)
+  const onLive = (events: readonly LiveEvent[]) => post({ kind: 'live', events })
+  const onCounts = (counts: ReadonlyMap<string, number>) => post({ kind: 'counts', counts })
+  const onFault: ProcessOptions['onFault'] = (fault) => post({ kind: 'fault', fault })
+  const processRole =
+    role === 'process'
+      ? await startProcess({
+          state,
+          keys,
+          log,
+          settings: processSettings(config, surroundings, rules, surroundings.rules),
+          commands: processCommands(config),
+          clock: Date.now,
+          onCommitted: (position, fences) => post({ kind: 'committed', position, fences }),
+          onLive,
+          onCounts,
+          onDeliveries: () => post({ kind: 'deliveries' }),
+          onFault,
+        })
+      : undefined
+  const started = processRole ?? (await startDeliver({ config, state, keys, log, purposes: surroundings.purposes, rules, clock: Date.now, onLive, onCounts, onFault }))
+
+  parentPort!.on('message', async (message: ToWorker) => {
+    switch (message.kind) {
+      case 'wake':
+        return started.wake()
+      case 'drain':
+        await started.drained()
+        return post({ kind: 'drained', id: message.id })
+      case 'command':
+        if (processRole) post({ kind: 'result', id: message.id, result: await processRole.run(message.command) })
+        return
+      case 'stop':
+        await started.stop()
+        await state.close()
+        log.close()
+        post({ kind: 'stopped' })
+        parentPort!.close()
+    }
+  })
+  post({ kind: 'ready' })
+}

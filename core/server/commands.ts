@@ -1,0 +1,102 @@
+/** Admin acts that the process role carries out between its batches, each in one transaction. */
+import { type ExitCode, EXITS } from '../../schemas/exits.ts'
+import type { LoadedConfig } from '../config.ts'
+import { newId } from '../ids.ts'
+import { chunks } from '../stores/open.ts'
+import { adminCommands } from './accounts/commands.ts'
+import { CommandError, type CommandHandlers } from './context.ts'
+
+type Args = Readonly<Record<string, unknown>>
+
+export interface QuarantineFilter {
+  readonly source?: string
+  readonly code?: string
+  /** Epoch milliseconds. */
+  readonly since?: number
+}
+
+export function processCommands(config: LoadedConfig): CommandHandlers {
+  return {
+    ...adminCommands,
+
+    /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
+    async markRedriven(args, { state }) {
+      for (const part of chunks(stringList(args['ids'])))
+        await state.db.updateTable('quarantine').set({ status: 'redriven' }).where('id', 'in', part).where('status', '=', 'open').execute()
+      return null
+    },
+
+    /** Gives an input up: its sealed body is deleted; code, path and time stay. */
+    async dismissQuarantine(args, { state, actor, now }) {
+      const id = String(args['id'] ?? '')
+      const row = await state.db.selectFrom('quarantine').select(['status', 'fences']).where('id', '=', id).executeTakeFirst()
+      if (!row) throw new CommandError('NOT_FOUND', 'No quarantined input has this id.')
+      if (row.status !== 'open') throw new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
+      await state.db.updateTable('quarantine').set({ status: 'dismissed', sealed: Buffer.alloc(0) }).where('id', '=', id).execute()
+      await noteAccess(state.db, now, actor, 'quarantine.dismiss', id)
+      return { fences: JSON.parse(row.fences) as string[] }
+    },
+
+    /**
+     * Dead and uncertain deliveries once more: mapped anew, consent asked now by permit, with a rate
+     * budget of a quarter of the vendor's, never to those already delivered.
+     */
+    async redriveDeliveries(args, { state, actor, now }) {
+      const filter = readFilter(args['filter'])
+      let query = state.db.selectFrom('deliveries').select(['id', 'destination', 'person_id']).where('status', 'in', ['dead', 'uncertain'])
+      if (filter['destination']) query = query.where('destination', '=', String(filter['destination']))
+      if (filter['code']) query = query.where('reason', '=', String(filter['code']))
+      if (filter['rule']) query = query.where('rule', '=', String(filter['rule']))
+      if (filter['status']) query = query.where('status', '=', String(filter['status']))
+      if (filter['id']) query = query.where('id', '=', String(filter['id']))
+      const from = readTime(filter['from'] ?? filter['since'])
+      const to = readTime(filter['to'])
+      if (from !== undefined) query = query.where('created_at', '>=', from)
+      if (to !== undefined) query = query.where('created_at', '<', to)
+      const rows = await query.orderBy('ord').execute()
+      const people = new Set(rows.map(({ person_id }) => person_id)).size
+      if (args['dryRun'] === true) return { deliveries: rows.length, people, dryRun: true }
+      const nextAt = new Map<string, number>()
+      for (const row of rows) {
+        const perSecond = (config.destinationSettings.get(row.destination)?.definition.limits.perSecond ?? 1) / 4
+        const at = nextAt.get(row.destination) ?? now
+        nextAt.set(row.destination, at + 1000 / perSecond)
+        await state.db
+          .updateTable('deliveries')
+          .set({ status: 'queued', reason: null, settled_at: null, payload: null, lease: null, attempt: 0, due_at: Math.round(at), created_at: now, expires_at: null })
+          .where('id', '=', row.id)
+          .execute()
+        await state.db.deleteFrom('attempts').where('delivery_id', '=', row.id).execute()
+      }
+      await noteAccess(state.db, now, actor, 'deliveries.redrive', `${rows.length}`)
+      return { deliveries: rows.length, people, dryRun: false }
+    },
+  }
+}
+
+/** Filters of API and command line; unknown codes are told rather than matching nothing. */
+export function readFilter(value: unknown): Args {
+  if (value === undefined) return {}
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new CommandError('INVALID', 'The filter must be an object.')
+  const filter = value as Args
+  const code = filter['code']
+  if (code !== undefined && !(String(code) in EXITS)) throw new CommandError('INVALID', `No exit is called ${String(code) as ExitCode}; docs/reference/exits.md lists them.`)
+  return filter
+}
+
+/** Epoch milliseconds from a number or an ISO date. */
+export function readTime(value: unknown): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  const time = typeof value === 'number' ? value : /^\d+$/.test(String(value)) ? Number(value) : Date.parse(String(value))
+  if (Number.isNaN(time)) throw new CommandError('INVALID', 'A time must be a date such as 2026-11-24T10:00:00Z.')
+  return time
+}
+
+function stringList(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+}
+
+async function noteAccess(db: Parameters<CommandHandlers[string]>[1]['state']['db'], now: number, actor: string, act: string, target: string): Promise<void> {
+
+  await db.insertInto('access_log').values({ id: newId(now), at: now, actor, act, target }).execute()
+}

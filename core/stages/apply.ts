@@ -1,0 +1,159 @@
+/** apply: what a kept event changes. History, identifiers, traits, cart, counters; never more than was allowed. */
+import { createHash } from 'node:crypto'
+import type { KeptEvent } from '../../consent/collects.ts'
+import type { Purposes } from '../../consent/purposes.ts'
+import type { CanonicalEvent } from '../../schemas/event.ts'
+import { seal } from '../seal.ts'
+import type { Batch } from './batch.ts'
+import { cartAfter } from './cart.ts'
+import { type Amounts, amountsOf, isCartCopy, reportOrder } from './facts.ts'
+import { type Identified, join } from './identify.ts'
+import type { NodeState, PersonState } from './people.ts'
+
+export interface ApplySettings {
+  readonly purposes: Purposes
+  readonly openTraits: ReadonlySet<string>
+  readonly currency: string
+  /** Connectors, most believed first, when several report one fact. */
+  readonly believed: readonly string[]
+  /** How long times of an event name are kept for windowed counts, in milliseconds; 0: no rule counts it. */
+  readonly recentWindow: (eventName: string) => number
+}
+
+export interface Applied {
+  readonly person: PersonState
+  /** The node the event belongs to. */
+  readonly node: NodeState
+  /** The node that stands for the device of the event. */
+  readonly deviceNode: NodeState
+  readonly event: CanonicalEvent
+  readonly purposes: readonly string[]
+  /** Another source already reported this fact: evidence only, triggers nothing. */
+  readonly copy: boolean
+  readonly amounts: Amounts
+}
+
+/** What history seals of an event, under the node's data key. */
+export interface SealedEvent {
+  readonly messageId: string
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly context: Readonly<Record<string, unknown>>
+  readonly traits: Readonly<Record<string, unknown>>
+  readonly identifiers: CanonicalEvent['subject']['identifiers']
+  readonly originalName?: string
+  readonly copy?: true
+  /** Node that stands for the device. */
+  readonly device: string
+}
+
+const RECENT_KEPT = 500
+
+export function apply(identified: Identified, kept: KeptEvent, allowed: readonly string[], batch: Batch, settings: ApplySettings): Applied {
+  const { event } = kept
+  const { person, node } = join(identified, batch, settings.purposes)
+  const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
+  const amounts = amountsOf(event, settings.currency)
+  const order = reportOrder(event, node.id, amounts, batch, settings.believed)
+  const { profile } = person
+  const copy = order.copy || isCartCopy(event, profile)
+
+  person.seq += 1
+  person.dirty = true
+  profile.seq = person.seq
+  if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
+  if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
+
+  storeIdentifiers(identified, kept, batch)
+  storeTraits(kept, node, person, batch, settings)
+  if (!copy) {
+    const cart = cartAfter(profile.cart, event, allowed, settings.currency)
+    if (cart) profile.cart = cart
+    else delete profile.cart
+    remember(profile.recent, event, settings)
+  }
+  if (order.orders !== 0 || order.revenue !== 0)
+    for (const purpose of allowed) {
+      profile.counters[purpose] = { ...profile.counters[purpose] }
+      const counters = profile.counters[purpose]!
+      counters['orders'] = (counters['orders'] ?? 0) + order.orders
+      counters['revenue'] = (counters['revenue'] ?? 0) + order.revenue
+    }
+
+  const sealed: SealedEvent = {
+    messageId: event.messageId,
+    properties: event.properties,
+    context: event.context,
+    traits: event.traits,
+    identifiers: event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
+    ...(event.source.originalName !== undefined && { originalName: event.source.originalName }),
+    ...(copy && { copy: true as const }),
+    device: deviceNode.id,
+  }
+  batch.rows.history.push([
+    event.id,
+    node.id,
+    person.seq,
+    event.type,
+    event.name,
+    Date.parse(event.occurredAt),
+    Date.parse(event.receivedAt),
+    event.source.id,
+    event.source.connector,
+    JSON.stringify(allowed),
+    JSON.stringify(amounts),
+    seal(batch.keys.unwrap(node.dataKey), JSON.stringify(sealed)),
+  ])
+  return { person, node, deviceNode, event, purposes: allowed, copy, amounts }
+}
+
+/** The value behind an identifier is stored, sealed, only when a purpose that allowed the event needs it. */
+function storeIdentifiers(identified: Identified, kept: KeptEvent, batch: Batch): void {
+  for (const { identifier, hmac } of identified.named) {
+    const node = batch.nodes.get(hmac)
+    if (!node || node.hasValue || !kept.sealedIdentifiers.includes(identifier.type)) continue
+    node.hasValue = true
+    node.newValue = identifier.value
+  }
+}
+
+function storeTraits(kept: KeptEvent, node: NodeState, person: PersonState, batch: Batch, settings: ApplySettings): void {
+  const at = kept.event.occurredAt
+  for (const [path, purposes] of Object.entries(kept.traitPurposes)) {
+    const value = read(kept.event.traits, path)
+    if (value === undefined) continue
+    const open = typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && settings.openTraits.has(path))
+    if (open) {
+      const known = person.profile.traits[path]
+      if (!known || known.at <= at) person.profile.traits[path] = { value: value as string | number | boolean, at, purposes: [...new Set([...(known?.purposes ?? []), ...purposes])] }
+      continue
+    }
+    const row = batch.nodeTraits(node)
+    const known = row.sealed.traits[path]
+    if (known && known.at > at) continue
+    row.sealed.traits[path] = { value, at, purposes: [...new Set([...(known?.purposes ?? []), ...purposes])] }
+    row.dirty = true
+  }
+}
+
+function remember(recent: PersonState['profile']['recent'], event: CanonicalEvent, settings: ApplySettings): void {
+  const name = event.type === 'track' ? event.name : event.type
+  const window = settings.recentWindow(name)
+  if (!window) return
+  const times = [...(recent[name] ?? []), event.occurredAt].sort()
+  const oldest = new Date(Date.parse(times.at(-1)!) - window).toISOString()
+  recent[name] = times.filter((time) => time >= oldest).slice(-RECENT_KEPT)
+}
+
+function read(root: Readonly<Record<string, unknown>>, path: string): unknown {
+  let value: unknown = root
+  for (const step of path.split('.')) {
+    if (value === null || typeof value !== 'object') return undefined
+    value = (value as Record<string, unknown>)[step]
+  }
+  return value
+}
+
+/** Deterministic id of a delivery that follows an event by itself: a replayed transaction makes the same one. */
+export function followingDeliveryId(eventId: string, destination: string, action: string): string {
+  return createHash('sha256').update(`${eventId}\0${destination}\0${action}`).digest('hex').slice(0, 32)
+}

@@ -1,0 +1,197 @@
+/**
+ * One batch of inputs and everything it touches: loaded in a few queries, changed in memory by the
+ * stages, written in one transaction by commit.ts. No query per event.
+ */
+import type { PurposeStatus } from '../../consent/status.ts'
+import type { IdentifierType } from '../../schemas/event.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
+import type { SealedTraits } from '../../schemas/profile.ts'
+import type { Keys } from '../keys.ts'
+import { unsealJson } from '../seal.ts'
+import type { LiveEvent } from '../server/context.ts'
+import { chunks, type StateStore } from '../stores/open.ts'
+import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statuses, type TraitsRow } from './people.ts'
+
+export interface Fact {
+  readonly key: Buffer
+  readonly kind: string
+  readonly nodeId: string
+  connector: string
+  readonly eventId: string
+  amounts: Record<string, number | string>
+  readonly at: number
+  isNew: boolean
+  dirty: boolean
+}
+
+/** Rows that only get added. Column order as in commit.ts. */
+export interface NewRows {
+  history: unknown[][]
+  ledger: unknown[][]
+  edges: unknown[][]
+  merges: unknown[][]
+  held: unknown[][]
+  heldIdentifiers: unknown[][]
+  quarantine: unknown[][]
+  deliveries: unknown[][]
+  explanations: unknown[][]
+  latest: Map<string, unknown[]>
+  dedupe: { day: number; row: unknown[] }[]
+}
+
+export class Batch {
+  /** Epoch milliseconds: the clock of everything in this batch. */
+  readonly now: number
+  readonly keys: Keys
+  /** By hex of the identifier's HMAC. */
+  readonly nodes = new Map<string, NodeState>()
+  readonly persons = new Map<string, PersonState>()
+  /** from -> into, of merges made in this batch. */
+  readonly merged = new Map<string, string>()
+  readonly statuses: Statuses = new Map()
+  readonly changedStatuses = new Map<string, { nodeId: string; purpose: string; status: PurposeStatus }>()
+  readonly traits = new Map<string, TraitsRow>()
+  readonly sealedTraits = new Map<string, Uint8Array>()
+  readonly facts = new Map<string, Fact>()
+  readonly rows: NewRows = {
+    history: [],
+    ledger: [],
+    edges: [],
+    merges: [],
+    held: [],
+    heldIdentifiers: [],
+    quarantine: [],
+    deliveries: [],
+    explanations: [],
+    latest: new Map(),
+    dedupe: [],
+  }
+  readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
+  readonly releasedHeld = new Set<string>()
+  readonly finishedFences: string[] = []
+  readonly counts = new Map<string, number>()
+  readonly live: LiveEvent[] = []
+
+  constructor(now: number, keys: Keys) {
+    this.now = now
+    this.keys = keys
+  }
+
+  count(origin: string, code: ExitCode | 'RECEIVED' | (string & {}), by = 1): void {
+    const key = `${Math.floor(this.now / 60_000)}\0${origin}\0${code}`
+    this.counts.set(key, (this.counts.get(key) ?? 0) + by)
+  }
+
+  person(id: string): PersonState {
+    let into = id
+    while (this.merged.has(into)) into = this.merged.get(into)!
+    return this.persons.get(into)!
+  }
+
+  nodeTraits(node: NodeState): TraitsRow {
+    let row = this.traits.get(node.id)
+    if (!row) {
+      const sealed = this.sealedTraits.get(node.id)
+      row = { sealed: sealed ? unsealJson<SealedTraits>(this.keys.unwrap(node.dataKey), sealed) : { traits: {} }, dirty: false }
+      this.traits.set(node.id, row)
+    }
+    return row
+  }
+}
+
+/** Loads every person behind these identifiers, with all their nodes, statuses, traits and cap uses. */
+export async function loadPeople(batch: Batch, state: StateStore, identifiers: readonly Buffer[], personIds: readonly string[] = []): Promise<void> {
+  const { db } = state
+  const wanted = new Set(personIds)
+  const unknown = identifiers.filter((hmac) => !batch.nodes.has(hmac.toString('hex')))
+  for (const part of chunks(unknown)) {
+    const rows = await db
+      .selectFrom('identifiers')
+      .innerJoin('nodes', 'nodes.id', 'identifiers.node_id')
+      .select('nodes.person_id')
+      .where('identifiers.hmac', 'in', part)
+      .execute()
+    for (const row of rows) wanted.add(row.person_id)
+  }
+  const missing = [...wanted].filter((id) => !batch.persons.has(id))
+  const loaded: string[] = []
+  for (const part of chunks(missing)) {
+    const people = await db.selectFrom('persons').select(['id', 'seq', 'profile']).where('id', 'in', part).where('merged_into', 'is', null).execute()
+    for (const row of people) {
+      loaded.push(row.id)
+      batch.persons.set(row.id, {
+        id: row.id,
+        seq: row.seq,
+        profile: JSON.parse(row.profile) as PersonState['profile'],
+        nodes: [],
+        caps: [],
+        isNew: false,
+        dirty: false,
+      })
+    }
+  }
+  const nodeIds: string[] = []
+  for (const part of chunks(loaded)) {
+    const nodes = await db
+      .selectFrom('nodes')
+      .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
+      .select(['nodes.id', 'nodes.person_id', 'nodes.subject', 'nodes.data_key', 'nodes.proof_key', 'nodes.founded_at', 'identifiers.type', 'identifiers.hmac'])
+      .select((eb) => eb('identifiers.sealed', 'is not', null).as('has_value'))
+      .where('nodes.person_id', 'in', part)
+      .orderBy('nodes.id')
+      .execute()
+    for (const row of nodes) {
+      const node: NodeState = {
+        id: row.id,
+        personId: row.person_id,
+        subject: row.subject,
+        type: row.type as IdentifierType,
+        hmac: Buffer.from(row.hmac).toString('hex'),
+        dataKey: row.data_key,
+        proofKey: row.proof_key,
+        foundedAt: row.founded_at,
+        isNew: false,
+        hasValue: Boolean(row.has_value),
+      }
+      batch.nodes.set(node.hmac, node)
+      batch.persons.get(row.person_id)?.nodes.push(node)
+      nodeIds.push(row.id)
+    }
+    const caps = await db.selectFrom('caps').select(['key', 'person_id', 'at', 'delivery_id']).where('person_id', 'in', part).orderBy('at').execute()
+    for (const row of caps) batch.persons.get(row.person_id)?.caps.push({ key: row.key, at: row.at, deliveryId: row.delivery_id, isNew: false } satisfies CapUse)
+  }
+  for (const part of chunks(nodeIds)) {
+    const statuses = await db.selectFrom('consent_status').select(['node_id', 'purpose', 'body', 'updated_at']).where('node_id', 'in', part).execute()
+    for (const row of statuses) {
+      let purposes = batch.statuses.get(row.node_id)
+      if (!purposes) batch.statuses.set(row.node_id, (purposes = new Map()))
+      purposes.set(row.purpose, { status: JSON.parse(row.body) as PurposeStatus, updatedAt: row.updated_at })
+    }
+    const traits = await db.selectFrom('node_traits').select(['node_id', 'sealed']).where('node_id', 'in', part).execute()
+    for (const row of traits) batch.sealedTraits.set(row.node_id, row.sealed)
+  }
+}
+
+export async function loadFacts(batch: Batch, state: StateStore, keys: readonly Buffer[]): Promise<void> {
+  for (const part of chunks(keys)) {
+    const rows = await state.db.selectFrom('facts').selectAll().where('key', 'in', part).execute()
+    for (const row of rows)
+      batch.facts.set(Buffer.from(row.key).toString('hex'), {
+        key: Buffer.from(row.key),
+        kind: row.kind,
+        nodeId: row.node_id,
+        connector: row.connector,
+        eventId: row.event_id,
+        amounts: JSON.parse(row.amounts) as Fact['amounts'],
+        at: row.at,
+        isNew: false,
+        dirty: false,
+      })
+  }
+}
+
+export function newPerson(batch: Batch, id: string, at: string): PersonState {
+  const person: PersonState = { id, seq: 0, profile: emptyProfile(at), nodes: [], caps: [], isNew: true, dirty: true }
+  batch.persons.set(id, person)
+  return person
+}

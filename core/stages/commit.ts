@@ -1,0 +1,235 @@
+/** The one state transaction of a batch: everything the stages changed, with the log position in it. */
+import type { Transaction } from 'kysely'
+import { seal, sealJson } from '../seal.ts'
+import { chunks, insertMany, type StateStore } from '../stores/open.ts'
+import type { Tables } from '../stores/tables.ts'
+import type { Batch } from './batch.ts'
+import { dedupeTable, ensureDedupeTable } from './deduplicate.ts'
+
+/** The state moved on without us: another process holds this partition. Nothing was written. */
+export class PositionTaken extends Error {
+  override readonly name = 'PositionTaken'
+}
+
+export interface PositionMove {
+  readonly partition: number
+  readonly logId: string
+  readonly from: number
+  readonly to: number
+}
+
+export async function commitBatch(batch: Batch, state: StateStore, move: PositionMove | undefined): Promise<void> {
+  await state.transaction(async (trx) => {
+    if (move && move.to !== move.from) await movePosition(trx, move)
+    await writePeople(batch, state, trx)
+    await writeConsent(batch, state, trx)
+    await writeEvents(batch, state, trx)
+    await writeDecisions(batch, state, trx)
+    await writeCounts(batch, state, trx)
+  })
+}
+
+async function movePosition(trx: Transaction<Tables>, move: PositionMove): Promise<void> {
+  const result = await trx
+    .updateTable('positions')
+    .set({ position: move.to })
+    .where('partition', '=', move.partition)
+    .where('log_id', '=', move.logId)
+    .where('position', '=', move.from)
+    .executeTakeFirst()
+  if (Number(result.numUpdatedRows) !== 1) throw new PositionTaken(`position ${move.from} of partition ${move.partition} was moved by another process`)
+}
+
+async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
+  const { keys } = batch
+  const nodes: unknown[][] = []
+  const identifiers: unknown[][] = []
+  const values: { id: string; sealed: Buffer }[] = []
+  for (const node of batch.nodes.values()) {
+    const sealed = node.newValue === undefined ? null : seal(keys.unwrap(node.dataKey), node.newValue)
+    if (node.isNew) {
+      nodes.push([node.id, node.personId, node.subject, isDevice(node.type) ? 1 : 0, node.dataKey, node.proofKey, node.foundedAt])
+      identifiers.push([Buffer.from(node.hmac, 'hex'), node.type, node.id, sealed, node.foundedAt])
+    } else if (sealed) values.push({ id: node.id, sealed })
+  }
+  await insertMany(trx, dialect, 'nodes', ['id', 'person_id', 'subject', 'device', 'data_key', 'proof_key', 'founded_at'], nodes)
+  await insertMany(trx, dialect, 'identifiers', ['hmac', 'type', 'node_id', 'sealed', 'first_seen_at'], identifiers)
+  for (const { id, sealed } of values) await trx.updateTable('identifiers').set({ sealed }).where('node_id', '=', id).execute()
+
+  for (const [from, into] of batch.merged) {
+    const target = batch.person(into).id
+    await trx.updateTable('nodes').set({ person_id: target }).where('person_id', '=', from).execute()
+    await trx.updateTable('persons').set({ merged_into: target }).where('id', '=', from).execute()
+    await trx.updateTable('persons').set({ merged_into: target }).where('merged_into', '=', from).execute()
+    await trx.updateTable('deliveries').set({ person_id: target }).where('person_id', '=', from).where('settled_at', 'is', null).execute()
+    await trx.updateTable('caps').set({ person_id: target }).where('person_id', '=', from).execute()
+    await trx.deleteFrom('wakeups').where('person_id', '=', from).execute()
+  }
+  const persons: unknown[][] = []
+  const wakeups: unknown[][] = []
+  const asleep: string[] = []
+  for (const person of batch.persons.values()) {
+    if (!person.dirty || batch.merged.has(person.id)) continue
+    persons.push([person.id, person.seq, JSON.stringify(person.profile), null, batch.now])
+    const due = person.profile.timers.reduce((earliest, timer) => Math.min(earliest, Date.parse(timer.graceUntil)), Number.POSITIVE_INFINITY)
+    if (Number.isFinite(due)) wakeups.push([person.id, due])
+    else if (!person.isNew) asleep.push(person.id)
+  }
+  await insertMany(
+    trx,
+    dialect,
+    'persons',
+    ['id', 'seq', 'profile', 'merged_into', 'updated_at'],
+    persons,
+    'on conflict (id) do update set seq = excluded.seq, profile = excluded.profile, updated_at = excluded.updated_at',
+  )
+  await insertMany(trx, dialect, 'wakeups', ['person_id', 'due_at'], wakeups, 'on conflict (person_id) do update set due_at = excluded.due_at')
+  for (const part of chunks(asleep)) await trx.deleteFrom('wakeups').where('person_id', 'in', part).execute()
+  await insertMany(trx, dialect, 'edges', ['node_a', 'node_b', 'event_id', 'source_id', 'at', 'refused'], batch.rows.edges, 'on conflict (node_a, node_b) do nothing')
+  await insertMany(trx, dialect, 'merge_log', ['id', 'from_person', 'into_person', 'event_id', 'reason', 'at'], batch.rows.merges)
+
+  const traits: unknown[][] = []
+  for (const node of batch.nodes.values()) {
+    const row = batch.traits.get(node.id)
+    if (row?.dirty) traits.push([node.id, sealJson(keys.unwrap(node.dataKey), row.sealed), batch.now])
+  }
+  await insertMany(trx, dialect, 'node_traits', ['node_id', 'sealed', 'updated_at'], traits, 'on conflict (node_id) do update set sealed = excluded.sealed, updated_at = excluded.updated_at')
+}
+
+const isDevice = (type: string) => type === 'anonymousId' || type === 'ga_client_id' || type === 'device_id'
+
+async function writeConsent(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
+  const rows = [...batch.changedStatuses.values()].map(({ nodeId, purpose, status }) => [
+    nodeId,
+    purpose,
+    status.status,
+    JSON.stringify(status),
+    batch.statuses.get(nodeId)!.get(purpose)!.updatedAt,
+  ])
+  await insertMany(
+    trx,
+    dialect,
+    'consent_status',
+    ['node_id', 'purpose', 'status', 'body', 'updated_at'],
+    rows,
+    'on conflict (node_id, purpose) do update set status = excluded.status, body = excluded.body, updated_at = excluded.updated_at',
+  )
+  await insertMany(trx, dialect, 'ledger_pending', ['id', 'node_id', 'subject', 'purpose', 'at', 'public', 'sealed'], batch.rows.ledger)
+}
+
+async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
+  const { rows } = batch
+  const days = new Map<number, unknown[][]>()
+  for (const { day, row } of rows.dedupe) {
+    let list = days.get(day)
+    if (!list) days.set(day, (list = []))
+    list.push(row)
+  }
+  for (const [day, list] of days) {
+    await ensureDedupeTable(trx, dialect, day)
+    await insertMany(trx, dialect, dedupeTable(day), ['hash', 'body', 'event_id', 'code'], list)
+  }
+  await insertMany(
+    trx,
+    dialect,
+    'history',
+    ['id', 'node_id', 'person_seq', 'type', 'name', 'occurred_at', 'received_at', 'source_id', 'connector', 'purposes', 'amounts', 'sealed'],
+    rows.history,
+  )
+  const facts = [...batch.facts.values()].filter((fact) => fact.isNew || fact.dirty)
+  await insertMany(
+    trx,
+    dialect,
+    'facts',
+    ['key', 'kind', 'node_id', 'connector', 'event_id', 'amounts', 'at'],
+    facts.map((fact) => [fact.key, fact.kind, fact.nodeId, fact.connector, fact.eventId, JSON.stringify(fact.amounts), fact.at]),
+    'on conflict (key) do update set connector = excluded.connector, amounts = excluded.amounts',
+  )
+  await insertMany(trx, dialect, 'held', ['id', 'key_id', 'sealed', 'received_at', 'expires_at'], rows.held)
+  await insertMany(trx, dialect, 'held_identifiers', ['hmac', 'held_id'], rows.heldIdentifiers)
+  for (const part of chunks([...batch.releasedHeld])) {
+    await trx.deleteFrom('held').where('id', 'in', part).execute()
+    await trx.deleteFrom('held_identifiers').where('held_id', 'in', part).execute()
+  }
+  await insertMany(
+    trx,
+    dialect,
+    'quarantine',
+    ['id', 'source_id', 'connector', 'code', 'path', 'message', 'key_id', 'sealed', 'status', 'fences', 'received_at', 'expires_at'],
+    rows.quarantine,
+    'on conflict (id) do nothing',
+  )
+}
+
+async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
+  const { rows } = batch
+  for (const { personId, rule, reason, at } of batch.cancels) {
+    const target = batch.person(personId).id
+    const cancelled = await trx
+      .updateTable('deliveries')
+      .set({ status: 'cancelled', reason, settled_at: batch.now })
+      .where('person_id', '=', target)
+      .where('rule', '=', rule)
+      .where('settled_at', 'is', null)
+      .where('since', '<=', at)
+      .where('status', 'in', ['queued', 'retry'])
+      .returning('id')
+      .execute()
+    for (const part of chunks(cancelled)) await trx.deleteFrom('caps').where('delivery_id', 'in', part.map(({ id }) => id)).execute()
+  }
+  await insertMany(
+    trx,
+    dialect,
+    'deliveries',
+    [
+      'id',
+      'destination',
+      'action',
+      'kind',
+      'person_id',
+      'node_id',
+      'purpose',
+      'channel',
+      'rule',
+      'rule_version',
+      'arm',
+      'event_id',
+      'ord',
+      'status',
+      'reason',
+      'entry_id',
+      'due_at',
+      'expires_at',
+      'attempt',
+      'input',
+      'created_at',
+      'since',
+    ],
+    rows.deliveries,
+    'on conflict (id) do nothing',
+  )
+  const caps = [...batch.persons.values()].flatMap((person) => person.caps.filter((cap) => cap.isNew).map((cap) => [cap.key, person.id, cap.at, cap.deliveryId]))
+  await insertMany(trx, dialect, 'caps', ['key', 'person_id', 'at', 'delivery_id'], caps, 'on conflict (key, delivery_id) do nothing')
+  await insertMany(trx, dialect, 'explanations', ['id', 'person_id', 'rule', 'version', 'event_id', 'at', 'result', 'body'], rows.explanations, 'on conflict (id) do nothing')
+  await insertMany(
+    trx,
+    dialect,
+    'explanations_latest',
+    ['person_id', 'rule', 'at', 'result', 'body'],
+    [...rows.latest.values()],
+    'on conflict (person_id, rule) do update set at = excluded.at, result = excluded.result, body = excluded.body',
+  )
+}
+
+async function writeCounts(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
+  await writeRollups(trx, dialect, batch.counts)
+}
+
+/** @param counts `minute\0origin\0code` -> how many more. */
+export async function writeRollups(trx: Transaction<Tables>, dialect: StateStore['dialect'], counts: ReadonlyMap<string, number>): Promise<void> {
+  const rows = [...counts].map(([key, count]) => {
+    const [minute, origin, code] = key.split('\0') as [string, string, string]
+    return [Number(minute), origin, code, count]
+  })
+  await insertMany(trx, dialect, 'rollups', ['minute', 'origin', 'code', 'count'], rows, 'on conflict (minute, origin, code) do update set count = rollups.count + excluded.count')
+}

@@ -1,0 +1,117 @@
+/** enqueue: outbox rows, in the same transaction as the state they follow from. */
+import { newId, nextOrder } from '../ids.ts'
+import type { ActionDefinition } from '../kit/define.ts'
+import { readPath } from '../delivery/payload.ts'
+import { type DecisionResult, nameMatches } from '../decision/index.ts'
+import { sealJson } from '../seal.ts'
+import type { TObject } from 'typebox'
+import { type Applied, followingDeliveryId } from './apply.ts'
+import type { Batch } from './batch.ts'
+import { type DecideSettings, reaches, statusOfTurn, type Turn } from './decide.ts'
+
+/** Writes what the rules decided: deliveries, reservations, timers, cancellations, explanations. */
+export function enqueueDecision(result: DecisionResult, turn: Turn, node: { readonly id: string; readonly dataKey: Uint8Array }, batch: Batch): void {
+  const { person } = turn
+  const { profile } = person
+  profile.timers = result.timers
+  profile.entries = result.entries
+  profile.closings = result.closings
+  person.dirty = true
+  for (const cancel of result.cancels) batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
+  for (const use of result.capUses)
+    person.caps.push({ key: `${person.id}\0${use.key}`, at: Date.parse(use.at), deliveryId: use.deliveryId, isNew: true })
+  for (const draft of result.deliveries) {
+    profile.arms = { ...profile.arms, [draft.rule]: profile.arms?.[draft.rule] ?? draft.arm }
+    batch.rows.deliveries.push([
+      draft.id,
+      draft.destination,
+      draft.action,
+      draft.kind,
+      person.id,
+      node.id,
+      draft.purpose,
+      draft.channel ?? null,
+      draft.rule,
+      draft.version,
+      draft.arm,
+      draft.eventId,
+      nextOrder(batch.now),
+      'queued',
+      null,
+      draft.entryId ?? null,
+      batch.now,
+      draft.expiresAt === undefined ? null : Date.parse(draft.expiresAt),
+      0,
+      sealJson(batch.keys.unwrap(node.dataKey), { with: draft.with, device: turn.deviceNode?.id }),
+      batch.now,
+      Date.parse(draft.since),
+    ])
+    batch.count(`destination:${draft.destination}`, 'RECEIVED')
+  }
+  for (const explanation of result.explanations) {
+    const body = JSON.stringify(explanation)
+    const at = Date.parse(explanation.at)
+    // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.
+    if (explanation.latestOnly) for (const clause of explanation.failed) batch.count(`rule:${explanation.rule}`, clause)
+    if (explanation.latestOnly) batch.rows.latest.set(`${person.id}\0${explanation.rule}`, [person.id, explanation.rule, at, explanation.result, body])
+    else
+      batch.rows.explanations.push([explanation.id ?? newId(batch.now), person.id, explanation.rule, explanation.version, explanation.eventId, at, explanation.result, body])
+  }
+}
+
+/** Actions that follow an event by themselves, for the purposes the event was kept for. */
+export function enqueueFollowing(applied: Applied, turn: Turn, batch: Batch, settings: DecideSettings): void {
+  if (applied.copy) return
+  const { event, person, node } = applied
+  for (const destination of settings.destinations.values())
+    for (const id of destination.actions) {
+      const action = destination.definition.actions[id] as ActionDefinition<unknown, TObject> | undefined
+      if (!action?.trigger || !follows(action.trigger, applied)) continue
+      const purpose = destination.purposeOf(action.purpose)
+      const origin = `destination:${destination.id}`
+      if (purpose === undefined || !applied.purposes.includes(purpose)) {
+        batch.count(origin, purpose === undefined ? 'UNDECLARED' : 'NO_CONSENT')
+        continue
+      }
+      if (!reaches(person, action.identifier)) {
+        batch.count(origin, 'NOT_REACHABLE')
+        continue
+      }
+      const scope = settings.purposes.get(purpose)!.scope
+      batch.rows.deliveries.push([
+        followingDeliveryId(event.id, destination.id, id),
+        destination.id,
+        id,
+        action.kind,
+        person.id,
+        node.id,
+        purpose,
+        action.channel ?? null,
+        null,
+        null,
+        'treated',
+        event.id,
+        nextOrder(batch.now),
+        'queued',
+        null,
+        statusOfTurn(turn, purpose, scope, batch)?.entryId ?? null,
+        batch.now,
+        null,
+        0,
+        sealJson(batch.keys.unwrap(node.dataKey), { with: {}, device: applied.deviceNode.id }),
+        batch.now,
+        Date.parse(event.occurredAt),
+      ])
+      batch.count(origin, 'RECEIVED')
+    }
+}
+
+function follows(trigger: NonNullable<ActionDefinition<unknown, TObject>['trigger']>, { event }: Applied): boolean {
+  const types = typeof trigger.type === 'string' ? [trigger.type] : trigger.type
+  if (!types.includes(event.type)) return false
+  if (trigger.name !== undefined) {
+    const names = typeof trigger.name === 'string' ? [trigger.name] : trigger.name
+    if (!names.some((name) => nameMatches(name, event.name))) return false
+  }
+  return (trigger.has ?? []).every((path) => readPath(event, path) !== undefined)
+}

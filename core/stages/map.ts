@@ -1,0 +1,155 @@
+/** map: from the event, the profile and the rule to the payload of an action. Frozen payloads are taken as they are. */
+import { declares, keepFields } from '../../consent/collects.ts'
+import { signLink, stopUrl, whyUrl } from '../../consent/links.ts'
+import type { Purpose } from '../../consent/purposes.ts'
+import { outgoingSignals } from '../../consent/signals.ts'
+import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import { buildPayload } from '../delivery/payload.ts'
+import { buildView } from '../delivery/view.ts'
+import type { MappingView } from '../kit/define.ts'
+import { unseal, unsealJson } from '../seal.ts'
+import { chunks } from '../stores/open.ts'
+import type { SealedEvent } from './apply.ts'
+import type { Batch } from './batch.ts'
+import { statusOfTurn } from './decide.ts'
+import type { DeliverPorts, Halted, Permitted } from './deliver-ports.ts'
+import { eventOf } from './load.ts'
+import type { Asked, PermitAnswers } from './permit.ts'
+import type { NodeState } from './people.ts'
+
+export interface MapAnswers {
+  readonly mapped: Permitted[]
+  readonly halted: Halted[]
+}
+
+export async function mapLeased({ permitted, halted, batch }: PermitAnswers, ports: DeliverPorts): Promise<MapAnswers> {
+  const fresh = permitted.filter(({ leased }) => leased.row.payload === null)
+  const events = await loadEvents(fresh, batch, ports)
+  const values = await loadValues(fresh, ports)
+  const mapped: Permitted[] = []
+  const failed: Halted[] = []
+  for (const asked of permitted) {
+    const { leased, permit, person, node, deviceNode } = asked
+    const { row, line, action } = leased
+    const key = ports.keys.unwrap(node.dataKey)
+    const input = row.input === null ? {} : unsealJson<{ with?: Record<string, unknown> }>(key, row.input)
+    let payload: Record<string, unknown>
+    if (row.payload !== null) payload = unsealJson<Record<string, unknown>>(key, row.payload)
+    else {
+      const purpose = ports.purposes.get(permit.purpose)!
+      const view = viewOf(asked, purpose, events.get(row.event_id), values, batch, ports)
+      const checked = buildPayload(action.payload, view, input.with ?? {})
+      if ('errors' in checked) {
+        failed.push({ leased, code: 'MAPPING_FAILED', entryId: permit.entryId, detail: checked.errors.map(({ path, message }) => `${path} ${message}`).join('; ').slice(0, 500) })
+        continue
+      }
+      payload = checked.value
+    }
+    const signals = outgoingSignals(({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch), ports.purposes, new Date(batch.now).toISOString())
+    mapped.push({
+      leased,
+      permit,
+      payload,
+      dataKey: node.dataKey,
+      item: { payload, signals, delivery: { id: row.id, key: row.id }, occurredAt: events.get(row.event_id)?.occurredAt ?? new Date(row.since ?? row.created_at).toISOString() },
+    })
+  }
+  return { mapped, halted: [...halted, ...failed] }
+}
+
+/** Only what the purpose of this delivery declares is visible, whatever else the profile holds. */
+function viewOf(
+  { leased, person, node }: Asked,
+  purpose: Purpose,
+  event: CanonicalEvent | undefined,
+  values: ReadonlyMap<string, string>,
+  batch: Batch,
+  ports: DeliverPorts,
+): MappingView {
+  const { row } = leased
+  const kept = event && keepFields(event, [purpose])
+  const traits: Record<string, unknown> = {}
+  for (const [path, { value }] of Object.entries(person.profile.traits)) if (declares(purpose, path)) traits[path] = value
+  const dated = new Map<string, string>()
+  for (const own of person.nodes)
+    for (const [path, { value, at }] of Object.entries(batch.nodeTraits(own).sealed.traits)) {
+      if (!declares(purpose, path) || (dated.get(path) ?? '') > at) continue
+      dated.set(path, at)
+      traits[path] = value
+    }
+  const identifiers = identifiersOf(person.nodes, purpose, values, node)
+  // An address known as an identifier is also the trait of that name.
+  for (const type of ['email', 'phone'] as const) if (traits[type] === undefined && identifiers[type] !== undefined) traits[type] = identifiers[type]
+  const { cart } = person.profile
+  const link = { deliveryId: row.id, purpose: row.purpose, channel: row.channel ?? '' }
+  return buildView({
+    ...(kept && { event: { ...kept.event, subject: { identifiers: kept.event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)) } } }),
+    traits: nested(traits),
+    identifiers,
+    ...(cart && (!cart.purposes || cart.purposes.includes(purpose.id)) && { cart }),
+    person: { id: person.id },
+    delivery: { id: row.id },
+    links: {
+      stop: stopUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'stop', ...link })),
+      why: whyUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'why', ...link })),
+    },
+    ...(row.rule !== null && { rule: { id: row.rule, version: row.rule_version ?? 0 } }),
+    decidedAt: new Date(row.created_at).toISOString(),
+  })
+}
+
+const CONTACT: ReadonlySet<IdentifierType> = new Set(['email', 'phone', 'cpf'])
+
+function identifiersOf(nodes: readonly NodeState[], purpose: Purpose, values: ReadonlyMap<string, string>, own: NodeState): Partial<Record<IdentifierType, string>> {
+  const found: Partial<Record<IdentifierType, string>> = {}
+  // The node of the delivery first, then the newest: the address a person gave last is the one they read.
+  for (const node of [own, ...[...nodes].reverse()]) {
+    const value = values.get(node.id)
+    if (value === undefined || found[node.type] !== undefined) continue
+    if (CONTACT.has(node.type) && !declares(purpose, node.type)) continue
+    found[node.type] = value
+  }
+  return found
+}
+
+async function loadEvents(asked: readonly Asked[], batch: Batch, ports: DeliverPorts): Promise<Map<string, CanonicalEvent>> {
+  const nodes = new Map([...batch.nodes.values()].map((node) => [node.id, node]))
+  const events = new Map<string, CanonicalEvent>()
+  for (const part of chunks([...new Set(asked.map(({ leased }) => leased.row.event_id))]))
+    for (const row of await ports.state.db.selectFrom('history').selectAll().where('id', 'in', part).execute()) {
+      const node = nodes.get(row.node_id)
+      if (node) events.set(row.id, eventOf(row, unsealJson<SealedEvent>(ports.keys.unwrap(node.dataKey), row.sealed)))
+    }
+  return events
+}
+
+/** node id -> the identifier's value */
+async function loadValues(asked: readonly Asked[], ports: DeliverPorts): Promise<Map<string, string>> {
+  const nodes = new Map(asked.flatMap(({ person }) => person.nodes.filter(({ hasValue }) => hasValue).map((node) => [node.id, node] as const)))
+  const values = new Map<string, string>()
+  for (const part of chunks([...nodes.keys()]))
+    for (const row of await ports.state.db.selectFrom('identifiers').select(['node_id', 'sealed']).where('node_id', 'in', part).execute()) {
+      if (row.sealed) values.set(row.node_id, unsealText(ports, nodes.get(row.node_id)!, row.sealed))
+    }
+  return values
+}
+
+function unsealText(ports: DeliverPorts, node: NodeState, sealed: Uint8Array): string {
+  return unseal(ports.keys.unwrap(node.dataKey), sealed).toString('utf8')
+}
+
+/** Trait paths ("address.city") as the objects they came from. */
+function nested(paths: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const root: Record<string, unknown> = {}
+  for (const [path, value] of Object.entries(paths)) {
+    const steps = path.split('.')
+    let place = root
+    for (const step of steps.slice(0, -1)) {
+      const next = Object.hasOwn(place, step) ? place[step] : undefined
+      if (next === null || typeof next !== 'object') place[step] = {}
+      place = place[step] as Record<string, unknown>
+    }
+    place[steps.at(-1)!] = value
+  }
+  return root
+}

@@ -1,0 +1,70 @@
+/**
+ * note consent: the signals an event carries change the status of a person or a device; a ledger
+ * entry is written when they do. The absence of a signal changes nothing.
+ */
+import { consentEntry } from '../../consent/ledger/entry.ts'
+import type { Purposes } from '../../consent/purposes.ts'
+import { openingSignal } from '../../consent/signals.ts'
+import { applySignal, mergeStatuses, type PurposeStatus } from '../../consent/status.ts'
+import type { ConsentSignal } from '../../schemas/consent.ts'
+import { newId } from '../ids.ts'
+import { seal } from '../seal.ts'
+import type { Batch } from './batch.ts'
+import { foundNode, type Identified, type Named, personStatus, setStatus } from './identify.ts'
+import type { PersonState } from './people.ts'
+
+/** @returns whether any status changed, so that what is held for this person is asked again. */
+export function noteConsent(identified: Identified, batch: Batch, purposes: Purposes): boolean {
+  const { event } = identified
+  const opened = purposes.openedBy(event).map((purpose) => openingSignal(purpose, { sourceId: event.source.id, messageId: event.messageId, occurredAt: event.occurredAt }))
+  let changed = false
+  for (const signal of [...event.consent, ...opened]) {
+    const purpose = purposes.get(signal.purpose)
+    if (!purpose) continue
+    const name = signal.scope === 'device' ? identified.device : identified.named[0]!
+    const node = batch.nodes.get(name.hmac) ?? foundNode(name, batch, event.occurredAt)
+    const current = statusFor(identified, signal.scope, purpose.id, batch)
+    const { next, entry } = applySignal(current, signal, {
+      receivedAt: event.receivedAt,
+      newId: () => newId(batch.now),
+      ends: purpose.ends,
+      verified: isVerified(name, signal),
+    })
+    setStatus(batch, node.id, purpose.id, next)
+    if (!entry) continue
+    changed ||= current?.status !== next.status
+    const pending = consentEntry(entry, node.subject, [name.identifier])
+    batch.rows.ledger.push([
+      entry.id,
+      node.id,
+      node.subject,
+      purpose.id,
+      Date.parse(entry.receivedAt),
+      pending.publicBytes.toString('utf8'),
+      seal(batch.keys.unwrap(node.proofKey), Buffer.concat([pending.salt, pending.payload])),
+    ])
+  }
+  return changed
+}
+
+/** A login and an authenticated vendor speak for a person; a bare cookie or typed e-mail is a claim. */
+function isVerified(name: Named, signal: ConsentSignal): boolean {
+  return name.identifier.type === 'userId' || name.identifier.type === 'cpf' || signal.origin.kind === 'rd' || signal.origin.kind === 'link'
+}
+
+/** The status gates read: of the device, or of every person this event reaches, the more restrictive where they differ. */
+export function statusFor(identified: Identified, scope: ConsentSignal['scope'], purpose: string, batch: Batch): PurposeStatus | undefined {
+  if (scope === 'device') {
+    const node = batch.nodes.get(identified.device.hmac)
+    return node && batch.statuses.get(node.id)?.get(purpose)?.status
+  }
+  const outside = new Set(identified.refused.map(({ named }) => named.hmac))
+  const people = new Set<PersonState>()
+  for (const { hmac } of identified.named) {
+    const node = batch.nodes.get(hmac)
+    if (node && !outside.has(hmac)) people.add(batch.person(node.personId))
+  }
+  let status: PurposeStatus | undefined
+  for (const person of people) status = mergeStatuses(status, personStatus(person.nodes, purpose, batch)?.row.status)
+  return status
+}

@@ -1,0 +1,120 @@
+/**
+ * permit: consent asked again at delivery. Fences first, status second, then goal and expiry; and the
+ * same question once more as the last look, just before the bytes.
+ */
+import { isHalt, type Permit, permit } from '../../consent/gate.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
+import { goalReached } from '../decision/index.ts'
+import type { Fence } from '../log/event-log.ts'
+import { unsealJson } from '../seal.ts'
+import { chunks } from '../stores/open.ts'
+import { Batch, loadPeople } from './batch.ts'
+import { statusOfTurn } from './decide.ts'
+import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
+import type { NodeState, PersonState } from './people.ts'
+
+export interface Asked {
+  readonly leased: Leased
+  readonly permit: Permit
+  readonly person: PersonState
+  /** The node whose key seals this delivery and its event. */
+  readonly node: NodeState
+  readonly deviceNode: NodeState | undefined
+}
+
+export interface PermitAnswers {
+  readonly permitted: Asked[]
+  readonly halted: Halted[]
+  /** What was loaded of the people, for mapping. */
+  readonly batch: Batch
+}
+
+export async function permitLeased(leased: readonly Leased[], ports: DeliverPorts): Promise<PermitAnswers> {
+  const batch = new Batch(ports.clock(), ports.keys)
+  await loadPeople(batch, ports.state, [], [...new Set(leased.map(({ row }) => row.person_id))])
+  const devices = devicesOf(leased, batch, ports)
+  const fences = fencesByNode(batch, ports)
+  const permitted: Asked[] = []
+  const halted: Halted[] = []
+  for (const item of leased) {
+    const person = batch.persons.get(item.row.person_id)
+    const node = person?.nodes.find(({ id }) => id === item.row.node_id)
+    if (!person || !node) {
+      halted.push({ leased: item, code: 'SUBJECT_SUPPRESSED' })
+      continue
+    }
+    const deviceNode = person.nodes.find(({ id }) => id === devices.get(item.row.id))
+    const answer = askPermit(item, person, deviceNode, fences, batch, ports)
+    if ('code' in answer) halted.push({ leased: item, code: answer.code, entryId: answer.entryId })
+    else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
+  }
+  return { permitted, halted, batch }
+}
+
+function askPermit(
+  { row, line, action }: Leased,
+  person: PersonState,
+  deviceNode: NodeState | undefined,
+  fences: ReadonlyMap<string, readonly Pick<Fence, 'purposes'>[]>,
+  batch: Batch,
+  ports: DeliverPorts,
+): Permit | { code: ExitCode; entryId?: string | undefined } {
+  const answer = permit({
+    purpose: row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
+    destinationId: line.destination.id,
+    statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
+    purposes: ports.purposes,
+    fences: person.nodes.flatMap(({ hmac }) => fences.get(hmac) ?? []).map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
+    now: new Date(batch.now).toISOString(),
+  })
+  if (isHalt(answer)) return answer
+  if (row.expires_at !== null && row.expires_at <= batch.now) return { code: 'EXPIRED', entryId: answer.entryId }
+  if (reached(row, person, ports)) return { code: 'GOAL_REACHED', entryId: answer.entryId }
+  // Controls pass the same gates as everybody, and only then stay behind.
+  if (row.arm !== 'treated') return { code: 'HELD_OUT', entryId: answer.entryId }
+  return answer
+}
+
+function reached(row: DeliveryRow, person: PersonState, ports: DeliverPorts): boolean {
+  if (row.rule === null || row.rule_version === null || row.since === null) return false
+  const rule = ports.rules.versionOf(row.rule, row.rule_version)
+  return rule !== undefined && goalReached(rule, person.profile, new Date(row.since).toISOString())
+}
+
+/** Node that stands for the device of the event behind each delivery, as it was enqueued. */
+function devicesOf(leased: readonly Leased[], batch: Batch, ports: DeliverPorts): Map<string, string> {
+  const devices = new Map<string, string>()
+  for (const { row } of leased) {
+    const node = batch.persons.get(row.person_id)?.nodes.find(({ id }) => id === row.node_id)
+    if (!node || row.input === null) continue
+    const { device } = unsealJson<{ device?: string }>(ports.keys.unwrap(node.dataKey), row.input)
+    if (device !== undefined) devices.set(row.id, device)
+  }
+  return devices
+}
+
+function fencesByNode(batch: Batch, ports: DeliverPorts): Map<string, Pick<Fence, 'purposes'>[]> {
+  const nodes = [...batch.nodes.values()]
+  const byNode = new Map<string, Pick<Fence, 'purposes'>[]>()
+  // Almost always there is no fence at all: one question for everybody, then one each only if there is.
+  const all = ports.log.fencesFor(nodes.map(({ hmac }) => Buffer.from(hmac, 'hex')))
+  if (all.length === 0) return byNode
+  for (const { hmac } of nodes) {
+    const fences = ports.log.fencesFor([Buffer.from(hmac, 'hex')])
+    if (fences.length > 0) byNode.set(hmac, fences)
+  }
+  return byNode
+}
+
+/**
+ * The last look: asked inside the slot, after the attempt is on disk, for each item of the request.
+ * @returns the items that may not leave, with the reason; everything else is handed over.
+ */
+export async function lastLook(items: readonly Leased[], ports: DeliverPorts): Promise<Map<string, Halted>> {
+  const refused = new Map<string, Halted>()
+  for (const part of chunks(items)) {
+    const { halted } = await permitLeased(part, ports)
+    for (const halt of halted) refused.set(halt.leased.row.id, halt)
+  }
+  return refused
+}

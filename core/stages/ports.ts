@@ -1,0 +1,16 @@
+/** What the process role works with. */
+import type { Keys } from '../keys.ts'
+import type { StateStore } from '../stores/open.ts'
+import type { ApplySettings } from './apply.ts'
+import type { DecideSettings } from './decide.ts'
+import type { SealKeys } from './hold.ts'
+
+export interface ProcessPorts {
+  readonly state: StateStore
+  readonly keys: Keys
+  readonly sealKeys: SealKeys
+  readonly logId: string
+  readonly settings: ApplySettings & DecideSettings
+  /** Epoch milliseconds. */
+  readonly clock: () => number
+}

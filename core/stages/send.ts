@@ -1,0 +1,96 @@
+/**
+ * send: slot, attempt on disk, last look, bytes. An item that the last look refuses leaves its batch
+ * and the rest is sent without it.
+ */
+import { connect, type Item, type ItemResult, performAction } from '../delivery/perform.ts'
+import { HandOverRefused } from '../kit/http.ts'
+import { sealJson } from '../seal.ts'
+import type { DeliverPorts, Halted, Line, Permitted, Sent } from './deliver-ports.ts'
+import type { MapAnswers } from './map.ts'
+import { lastLook } from './permit.ts'
+
+export interface SendAnswers {
+  readonly sent: Sent[]
+  readonly halted: Halted[]
+}
+
+export async function sendMapped({ mapped, halted }: MapAnswers, ports: DeliverPorts): Promise<SendAnswers> {
+  const groups = new Map<string, Permitted[]>()
+  for (const item of mapped) {
+    const { row, line, action } = item.leased
+    // Batch actions go together; single ones each on their own, so that one slow answer holds up one.
+    const key = action.batch ? `${line.destination.id}\0${row.action}` : row.id
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  const answers = await Promise.all([...groups.values()].map((group) => group[0]!.leased.line.limiter.queue.add(() => perform(group, ports))))
+  return { sent: answers.flatMap(({ sent }) => sent), halted: [...halted, ...answers.flatMap(({ halted }) => halted)] }
+}
+
+async function perform(group: readonly Permitted[], ports: DeliverPorts): Promise<SendAnswers> {
+  const { line, row } = group[0]!.leased
+  const sent: Sent[] = []
+  const halted: Halted[] = []
+  let left = [...group]
+  while (left.length > 0) {
+    const refused = new Map<string, Halted>()
+    const byDelivery = new Map(left.map((item) => [item.item.delivery.id, item]))
+    const begun = new Set<string>()
+    const results = await performAction({
+      definition: line.destination.definition,
+      action: row.action,
+      settings: line.destination.settings,
+      now: new Date(ports.clock()),
+      items: left.map(({ item }) => item),
+      http: (items) => httpFor(items, byDelivery, begun, refused, line, ports),
+    })
+    const again: Permitted[] = []
+    results.forEach((result, index) => {
+      const permitted = left[index]!
+      const halt = refused.get(permitted.item.delivery.id)
+      if (halt) halted.push(halt)
+      else if (result.status === 'refused') again.push(permitted)
+      else sent.push({ permitted, result })
+    })
+    // Nothing was refused and still nothing left: the vendor's answer is unknown, not another round.
+    if (refused.size === 0 && again.length > 0) {
+      sent.push(...again.map((permitted) => ({ permitted, result: { status: 'retry', reason: 'cancelled before it was handed over' } satisfies ItemResult })))
+      break
+    }
+    left = again
+  }
+  return { sent, halted }
+}
+
+function httpFor(items: readonly Item[], byDelivery: ReadonlyMap<string, Permitted>, begun: Set<string>, refused: Map<string, Halted>, line: Line, ports: DeliverPorts) {
+  const mine = items.map(({ delivery }) => byDelivery.get(delivery.id)!)
+  return connect(line.destination.definition, line.destination.settings, {
+    slot: line.limiter.slot,
+    transport: line.transport,
+    async lastLook() {
+      const starting = mine.filter(({ item }) => !begun.has(item.delivery.id))
+      if (starting.length > 0) {
+        const held = await ports.attempts.begin(
+          starting.map(({ leased: { row, action }, payload, dataKey }) => ({
+            deliveryId: row.id,
+            lease: row.lease!,
+            ...(row.payload === null && { payload: sealJson(ports.keys.unwrap(dataKey), payload) }),
+            ...(action.echo && { echo: ports.keys.echo(action.echo(payload as never)) }),
+          })),
+          ports.clock(),
+        )
+        for (const { item, leased } of starting) {
+          if (held.has(item.delivery.id)) begun.add(item.delivery.id)
+          else refused.set(item.delivery.id, { leased, code: 'GOAL_REACHED' })
+        }
+      }
+      for (const [id, halt] of await lastLook(
+        mine.map(({ leased }) => leased),
+        ports,
+      ))
+        refused.set(id, halt)
+      if (mine.some(({ item }) => refused.has(item.delivery.id))) throw new HandOverRefused('an item of this request may not leave')
+    },
+  })
+}
