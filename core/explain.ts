@@ -28,7 +28,12 @@ export interface ExplainedJourney {
     readonly receivedAt: string
   }
   /** In the order of the stages; the last one of a branch names the exit taken. */
-  readonly journey: readonly { readonly stage: StageName; readonly at?: string; readonly exit?: ExitCode; readonly detail?: string }[]
+  readonly journey: readonly {
+    readonly stage: StageName
+    readonly at?: string
+    readonly exit?: ExitCode
+    readonly detail?: string
+  }[]
   readonly decisions: readonly {
     readonly rule: string
     readonly version: number
@@ -56,7 +61,12 @@ export interface ExplainedJourney {
     readonly code?: ExitCode
     readonly reason?: string
     readonly entryId?: string
-    readonly attempts: readonly { readonly n: number; readonly at: string; readonly outcome: string; readonly reason: string }[]
+    readonly attempts: readonly {
+      readonly n: number
+      readonly at: string
+      readonly outcome: string
+      readonly reason: string
+    }[]
   }[]
   readonly sentence: { readonly pt: string; readonly en: string }
 }
@@ -96,25 +106,70 @@ async function findMessage(messageId: string, { state, keys, sources }: ExplainP
   const wanted = [...hashes.keys()].map((hash) => Buffer.from(hash, 'hex'))
   if (wanted.length === 0) return undefined
   for (const day of await dedupeTables(state)) {
-    const found = await sql<{ hash: Uint8Array; event_id: string; code: string }>`select hash, event_id, code from ${sql.table(dedupeTable(day))} where hash in (${sql.join(wanted)})`.execute(state.db)
+    const found = await sql<{
+      hash: Uint8Array
+      event_id: string
+      code: string
+    }>`select hash, event_id, code from ${sql.table(dedupeTable(day))} where hash in (${sql.join(wanted)})`.execute(
+      state.db,
+    )
     const row = found.rows[0]
-    if (row) return { eventId: row.event_id, source: hashes.get(Buffer.from(row.hash).toString('hex'))!, code: row.code as ExitCode }
+    if (row)
+      return {
+        eventId: row.event_id,
+        source: hashes.get(Buffer.from(row.hash).toString('hex'))!,
+        code: row.code as ExitCode,
+      }
   }
   return undefined
 }
 
-async function explainEvent(id: string, eventId: string, found: 'event' | 'delivery', seen: Seen | undefined, ports: ExplainPorts, only?: Tables['deliveries']): Promise<ExplainedJourney> {
+async function explainEvent(
+  id: string,
+  eventId: string,
+  found: 'event' | 'delivery',
+  seen: Seen | undefined,
+  ports: ExplainPorts,
+  only?: Tables['deliveries'],
+): Promise<ExplainedJourney> {
   const { db } = ports.state
-  const history = await db.selectFrom('history').innerJoin('nodes', 'nodes.id', 'history.node_id').selectAll('history').select('nodes.data_key').where('history.id', '=', eventId).executeTakeFirst()
-  const deliveries = only ? [only] : await db.selectFrom('deliveries').selectAll().where('event_id', '=', eventId).orderBy('ord').execute()
+  const history = await db
+    .selectFrom('history')
+    .innerJoin('nodes', 'nodes.id', 'history.node_id')
+    .selectAll('history')
+    .select('nodes.data_key')
+    .where('history.id', '=', eventId)
+    .executeTakeFirst()
+  const deliveries = only
+    ? [only]
+    : await db.selectFrom('deliveries').selectAll().where('event_id', '=', eventId).orderBy('ord').execute()
   const all = await db.selectFrom('explanations').selectAll().where('event_id', '=', eventId).orderBy('at').execute()
   const explanations = only ? all.filter(({ body }) => body.includes(only.id)) : all
-  const attempts = deliveries.length === 0 ? [] : await db.selectFrom('attempts').selectAll().where('delivery_id', 'in', deliveries.map((row) => row.id)).orderBy('n').execute()
+  const attempts =
+    deliveries.length === 0
+      ? []
+      : await db
+          .selectFrom('attempts')
+          .selectAll()
+          .where(
+            'delivery_id',
+            'in',
+            deliveries.map((row) => row.id),
+          )
+          .orderBy('n')
+          .execute()
   const rules = await rulesOf(explanations, ports)
   const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, ports))
   const event = history && eventOf(history, ports)
   const journey = journeyOf(event, seen, decisions, deliveries)
-  const entryIds = [...new Set([...deliveries.map((row) => row.entry_id), ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId)].filter((entry) => entry != null))]
+  const entryIds = [
+    ...new Set(
+      [
+        ...deliveries.map((row) => row.entry_id),
+        ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId),
+      ].filter((entry) => entry != null),
+    ),
+  ]
   const last = journey.at(-1)
   return {
     id,
@@ -131,22 +186,48 @@ async function explainEvent(id: string, eventId: string, found: 'event' | 'deliv
       ...(row.reason !== null && { code: row.reason as ExitCode }),
       ...(row.answer !== null && { reason: row.answer }),
       ...(row.entry_id !== null && { entryId: row.entry_id }),
-      attempts: attempts.filter(({ delivery_id }) => delivery_id === row.id).map(({ n, at, outcome, reason }) => ({ n, at: iso(at), outcome, reason })),
+      attempts: attempts
+        .filter(({ delivery_id }) => delivery_id === row.id)
+        .map(({ n, at, outcome, reason }) => ({ n, at: iso(at), outcome, reason })),
     })),
-    sentence: decisions.at(-1)?.sentence ?? (last?.exit ? { pt: EXITS[last.exit].pt, en: EXITS[last.exit].en } : { pt: 'O evento está em processamento.', en: 'The event is being processed.' }),
+    sentence:
+      decisions.at(-1)?.sentence ??
+      (last?.exit
+        ? { pt: EXITS[last.exit].pt, en: EXITS[last.exit].en }
+        : { pt: 'O evento está em processamento.', en: 'The event is being processed.' }),
   }
 }
 
 const iso = (at: number) => new Date(at).toISOString()
 
-function eventOf(row: Tables['history'] & { data_key: Uint8Array }, { keys }: ExplainPorts): NonNullable<ExplainedJourney['event']> {
+function eventOf(
+  row: Tables['history'] & { data_key: Uint8Array },
+  { keys }: ExplainPorts,
+): NonNullable<ExplainedJourney['event']> {
   const { messageId } = unsealJson<SealedEvent>(keys.unwrap(row.data_key), row.sealed)
-  return { id: row.id, messageId, name: row.name, type: row.type, source: row.source_id, occurredAt: iso(row.occurred_at), receivedAt: iso(row.received_at) }
+  return {
+    id: row.id,
+    messageId,
+    name: row.name,
+    type: row.type,
+    source: row.source_id,
+    occurredAt: iso(row.occurred_at),
+    receivedAt: iso(row.received_at),
+  }
 }
 
 /** Stages in order; an event that was not kept ends where its exit says. */
-function journeyOf(event: ExplainedJourney['event'], seen: Seen | undefined, decisions: ExplainedJourney['decisions'], deliveries: readonly Tables['deliveries'][]): Journey[] {
-  const steps: Journey[] = [{ stage: 'verify' }, { stage: 'normalize' }, { stage: 'record', ...(event && { at: event.receivedAt }) }]
+function journeyOf(
+  event: ExplainedJourney['event'],
+  seen: Seen | undefined,
+  decisions: ExplainedJourney['decisions'],
+  deliveries: readonly Tables['deliveries'][],
+): Journey[] {
+  const steps: Journey[] = [
+    { stage: 'verify' },
+    { stage: 'normalize' },
+    { stage: 'record', ...(event && { at: event.receivedAt }) },
+  ]
   const code = event ? 'KEPT' : seen?.code
   if (code === undefined) return steps
   const passed: StageName[] = ['deduplicate', 'identify', 'consent', 'collect', 'apply']
@@ -159,11 +240,22 @@ function journeyOf(event: ExplainedJourney['event'], seen: Seen | undefined, dec
   }
   if (!event) return steps
   for (const decision of decisions)
-    steps.push({ stage: 'decide', at: decision.at, detail: `${decision.rule} v${decision.version}: ${decision.result}`, ...(decision.result in EXITS && { exit: decision.result as ExitCode }) })
+    steps.push({
+      stage: 'decide',
+      at: decision.at,
+      detail: `${decision.rule} v${decision.version}: ${decision.result}`,
+      ...(decision.result in EXITS && { exit: decision.result as ExitCode }),
+    })
   for (const row of deliveries) {
     const detail = `${row.destination}.${row.action}`
     steps.push({ stage: 'enqueue', at: iso(row.created_at), detail })
-    if (row.reason !== null) steps.push({ stage: EXITS[row.reason as ExitCode].stage, ...(row.settled_at !== null && { at: iso(row.settled_at) }), exit: row.reason as ExitCode, detail })
+    if (row.reason !== null)
+      steps.push({
+        stage: EXITS[row.reason as ExitCode].stage,
+        ...(row.settled_at !== null && { at: iso(row.settled_at) }),
+        exit: row.reason as ExitCode,
+        detail,
+      })
   }
   return steps
 }
@@ -173,13 +265,23 @@ async function rulesOf(rows: readonly Tables['explanations'][], { state }: Expla
   for (const { rule, version } of rows) {
     const key = `${rule}@${version}`
     if (rules.has(key)) continue
-    const row = await state.db.selectFrom('rule_versions').select('body').where('rule', '=', rule).where('version', '=', version).executeTakeFirst()
+    const row = await state.db
+      .selectFrom('rule_versions')
+      .select('body')
+      .where('rule', '=', rule)
+      .where('version', '=', version)
+      .executeTakeFirst()
     if (row) rules.set(key, JSON.parse(row.body) as Rule)
   }
   return rules
 }
 
-function decisionOf(row: Tables['explanations'], rules: ReadonlyMap<string, Rule>, deliveries: readonly Tables['deliveries'][], ports: ExplainPorts): ExplainedJourney['decisions'][number] {
+function decisionOf(
+  row: Tables['explanations'],
+  rules: ReadonlyMap<string, Rule>,
+  deliveries: readonly Tables['deliveries'][],
+  ports: ExplainPorts,
+): ExplainedJourney['decisions'][number] {
   const explanation = JSON.parse(row.body) as Explanation
   const rule = rules.get(`${row.rule}@${row.version}`)
   const delivery = deliveries.find(({ id }) => explanation.deliveryIds.includes(id))
@@ -214,10 +316,29 @@ function titleOf(rule: Rule, { purposes }: ExplainPorts): { purposeTitle?: { pt:
 
 async function consentOf(entryIds: readonly string[], { state }: ExplainPorts): Promise<ExplainedJourney['consent']> {
   if (entryIds.length === 0) return []
-  const rows = await state.db.selectFrom('ledger_pending').select(['id', 'public']).where('id', 'in', entryIds).execute()
+  const rows = await state.db
+    .selectFrom('ledger_pending')
+    .select(['id', 'public'])
+    .where('id', 'in', entryIds)
+    .execute()
   return rows.map(({ id, public: text }) => {
-    const entry = JSON.parse(text) as { ts: string; purpose: string; status: string; basis: string; source: string; notice?: { id: string; version: number } }
-    return { entryId: id, purpose: entry.purpose, status: entry.status, basis: entry.basis, at: entry.ts, origin: entry.source, ...(entry.notice && { notice: entry.notice }) }
+    const entry = JSON.parse(text) as {
+      ts: string
+      purpose: string
+      status: string
+      basis: string
+      source: string
+      notice?: { id: string; version: number }
+    }
+    return {
+      entryId: id,
+      purpose: entry.purpose,
+      status: entry.status,
+      basis: entry.basis,
+      at: entry.ts,
+      origin: entry.source,
+      ...(entry.notice && { notice: entry.notice }),
+    }
   })
 }
 

@@ -59,7 +59,10 @@ export interface Hub {
 
 /** @throws ConfigError, or an error naming what of the data directory does not fit. */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const config = loadConfig(options.configFile, { registry: options.registry, ...(options.environment && { env: options.environment }) })
+  const config = loadConfig(options.configFile, {
+    registry: options.registry,
+    ...(options.environment && { env: options.environment }),
+  })
   const surroundings = readSurroundings(config)
   const logger = pino({ level: options.log === 'silent' ? 'silent' : 'info', base: null }, pino.destination(2))
   const { dataDir } = config
@@ -68,7 +71,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const keys = createKeys(master)
 
   // The socket is also the lock: a second hub on the same directory finds the first one answering.
-  let dispatch: (command: Command) => Promise<CommandResult> = async () => ({ ok: false, code: 'STARTING', message: 'the hub is starting; try again' })
+  let dispatch: (command: Command) => Promise<CommandResult> = async () => ({
+    ok: false,
+    code: 'STARTING',
+    message: 'the hub is starting; try again',
+  })
   const local: LocalServer = await serveLocal(socketPath(dataDir), (command) => dispatch(command))
 
   const stateFile = join(dataDir, 'state.db')
@@ -172,9 +179,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   const run = async (command: Command): Promise<CommandResult> => {
     try {
-      if (command.name === 'redriveQuarantine') return { ok: true, value: await redriveQuarantine(command, ingestPorts, state, roles.process.run) }
+      if (command.name === 'redriveQuarantine')
+        return { ok: true, value: await redriveQuarantine(command, ingestPorts, state, roles.process.run) }
       const result = await roles.process.run(command)
-      if (result.ok && command.name === 'dismissQuarantine') writer.releaseFences((result.value as { fences: string[] }).fences)
+      if (result.ok && command.name === 'dismissQuarantine')
+        writer.releaseFences((result.value as { fences: string[] }).fences)
       return result
     } catch (error) {
       if (error instanceof CommandError) return { ok: false, code: error.code, message: error.message }
@@ -186,11 +195,28 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const context: ServerContext = { config: config.config, registry: options.registry, state, live: live.feed, run }
   const app = await startServer(config, logger, async (server) => {
     await registerIngest(server, ingestPorts)
-    await registerPrivacy(server, { config, keys, state, purposes: surroundings.purposes, log: ingestPorts.log, simulated: config.config.simulated === true })
+    await registerPrivacy(server, {
+      config,
+      keys,
+      state,
+      purposes: surroundings.purposes,
+      log: ingestPorts.log,
+      simulated: config.config.simulated === true,
+    })
     server.get('/healthz', async () => ({ name: 'anuente', id: writer.logId }))
-    server.get('/readyz', async (_request, reply) => reply.code(writer.size() > ingestPorts.maxLogBytes ? 503 : 200).send({ ready: writer.size() <= ingestPorts.maxLogBytes }))
-    server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text({ logBytes: writer.size() })))
-    await registerAdmin(server, context, { secureCookies: config.publicUrl.startsWith('https:'), cockpitDir: cockpitDir(), logBacklog: () => writer.size() })
+    server.get('/readyz', async (_request, reply) =>
+      reply
+        .code(writer.size() > ingestPorts.maxLogBytes ? 503 : 200)
+        .send({ ready: writer.size() <= ingestPorts.maxLogBytes }),
+    )
+    server.get('/metrics', async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text({ logBytes: writer.size() })),
+    )
+    await registerAdmin(server, context, {
+      secureCookies: config.publicUrl.startsWith('https:'),
+      cockpitDir: cockpitDir(),
+      logBacklog: () => writer.size(),
+    })
   })
   await app.listen({ host: config.host, port: options.port ?? config.port })
   const address = app.server.address()
@@ -229,7 +255,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
 }
 
-async function startServer(config: LoadedConfig, logger: Logger, register: (server: FastifyInstance) => Promise<void>): Promise<FastifyInstance> {
+async function startServer(
+  config: LoadedConfig,
+  logger: Logger,
+  register: (server: FastifyInstance) => Promise<void>,
+): Promise<FastifyInstance> {
   const trusted = config.config.server?.trustedProxies ?? []
   const app: FastifyInstance = Fastify({
     loggerInstance: logger.child({}, { level: logger.level === 'silent' ? 'silent' : 'error' }) as FastifyBaseLogger,
@@ -246,19 +276,36 @@ async function startServer(config: LoadedConfig, logger: Logger, register: (serv
 
 function credentialsOf(config: LoadedConfig): Map<string, string> {
   const found = new Map<string, string>()
-  for (const { id, connector, definition, settings } of config.sourceSettings.values()) for (const key of definition.keys(settings)) found.set(`${connector}\0${key}`, id)
+  for (const { id, connector, definition, settings } of config.sourceSettings.values())
+    for (const key of definition.keys(settings)) found.set(`${connector}\0${key}`, id)
   return found
 }
 
 async function committedState(state: StateStore) {
-  const row = await state.db.selectFrom('positions').select(['log_id', 'position']).where('partition', '=', 0).executeTakeFirst()
+  const row = await state.db
+    .selectFrom('positions')
+    .select(['log_id', 'position'])
+    .where('partition', '=', 0)
+    .executeTakeFirst()
   if (!row) return undefined
-  const open = await state.db.selectFrom('quarantine').select('fences').where('status', '=', 'open').where('fences', '<>', '[]').execute()
-  return { logId: row.log_id, position: row.position, keptFences: new Set(open.flatMap(({ fences }) => JSON.parse(fences) as string[])) }
+  const open = await state.db
+    .selectFrom('quarantine')
+    .select('fences')
+    .where('status', '=', 'open')
+    .where('fences', '<>', '[]')
+    .execute()
+  return {
+    logId: row.log_id,
+    position: row.position,
+    keptFences: new Set(open.flatMap(({ fences }) => JSON.parse(fences) as string[])),
+  }
 }
 
 /** dist/cockpit beside the sources, or the folder the package ships. */
 function cockpitDir(): string {
   const here = dirname(fileURLToPath(import.meta.url))
-  return [join(here, '../dist/cockpit'), join(here, '../cockpit')].find((dir) => existsSync(join(dir, 'index.html'))) ?? join(here, '../dist/cockpit')
+  return (
+    [join(here, '../dist/cockpit'), join(here, '../cockpit')].find((dir) => existsSync(join(dir, 'index.html'))) ??
+    join(here, '../dist/cockpit')
+  )
 }

@@ -30,7 +30,11 @@ export function loadMasterKey(file: string, environment: NodeJS.ProcessEnv = pro
   const given = environment['ANUENTE_MASTER_KEY']
   if (given) {
     const key = Buffer.from(given, 'base64')
-    if (key.length !== MASTER_BYTES) throw new ConfigError('ANUENTE_MASTER_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32', 'ANUENTE_MASTER_KEY')
+    if (key.length !== MASTER_BYTES)
+      throw new ConfigError(
+        'ANUENTE_MASTER_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32',
+        'ANUENTE_MASTER_KEY',
+      )
     return key
   }
   if (!existsSync(file)) {
@@ -38,7 +42,8 @@ export function loadMasterKey(file: string, environment: NodeJS.ProcessEnv = pro
     writeFileSync(file, randomBytes(MASTER_BYTES), { mode: 0o600, flag: 'wx' })
   }
   const key = readFileSync(file)
-  if (key.length !== MASTER_BYTES) throw new ConfigError('the master key file is not 32 bytes long; restore it from your backup', file)
+  if (key.length !== MASTER_BYTES)
+    throw new ConfigError('the master key file is not 32 bytes long; restore it from your backup', file)
   return key
 }
 

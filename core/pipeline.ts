@@ -6,8 +6,9 @@
  *   process    deduplicate ─▶ identify ─▶ note consent ─▶ collect ─▶ apply ─▶ decide ─▶ enqueue
  *   deliver    lease ─▶ permit ─▶ map ─▶ send ─▶ settle
  */
-import { collect } from '../consent/gate.ts'
+
 import { keepFields } from '../consent/collects.ts'
+import { collect } from '../consent/gate.ts'
 import type { CanonicalEvent } from '../schemas/event.ts'
 import type { ExitCode, StageName } from '../schemas/exits.ts'
 import { EXITS } from '../schemas/exits.ts'
@@ -19,20 +20,20 @@ import { Batch } from './stages/batch.ts'
 import { commitBatch } from './stages/commit.ts'
 import { decideTurn } from './stages/decide.ts'
 import { deduplicate, type Fresh, remember } from './stages/deduplicate.ts'
+import type { DeliverPorts } from './stages/deliver-ports.ts'
 import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
 import { hold } from './stages/hold.ts'
 import { identify } from './stages/identify.ts'
-import { loadBatch, loadTimers, type Loaded } from './stages/load.ts'
-import { noteConsent, statusFor } from './stages/note-consent.ts'
-import { moveQuarantined } from './stages/quarantine.ts'
 import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
-import type { ProcessPorts } from './stages/ports.ts'
 import { leaseDue } from './stages/lease.ts'
+import { type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
+import { noteConsent, statusFor } from './stages/note-consent.ts'
 import { permitLeased } from './stages/permit.ts'
+import type { ProcessPorts } from './stages/ports.ts'
+import { moveQuarantined } from './stages/quarantine.ts'
 import { sendMapped } from './stages/send.ts'
 import { settle } from './stages/settle.ts'
-import type { DeliverPorts } from './stages/deliver-ports.ts'
 
 /** One request of a source. The answer leaves once its events, and the fence of any withdrawal on them, are on disk. */
 export async function ingest(request: RawRequest, path: SourcePath, ports: IngestPorts): Promise<HttpAnswer> {
@@ -47,12 +48,22 @@ export async function ingest(request: RawRequest, path: SourcePath, ports: Inges
 /** One batch of the log: everything it changes is one state transaction, with the log position in it. */
 export async function process(inputs: readonly Positioned[], from: number, ports: ProcessPorts): Promise<Batch> {
   const batch = new Batch(ports.clock(), ports.keys)
-  for (const { record } of inputs) batch.count(`source:${record.kind === 'event' ? record.event.source.id : record.sourceId}`, 'RECEIVED')
+  for (const { record } of inputs)
+    batch.count(`source:${record.kind === 'event' ? record.event.source.id : record.sourceId}`, 'RECEIVED')
   await moveQuarantined(inputs, batch, ports)
   const { fresh, exits } = await deduplicate(inputs.filter(isEvent), batch, ports.state)
   for (const { input, code } of exits) exit(input.record.event, code, batch)
-  await moveQuarantined(exits.filter(({ code }) => code === 'ID_REUSED').map(({ input }) => input), batch, ports, 'ID_REUSED')
-  for (const { input } of [...fresh.map(({ input }) => ({ input })), ...exits.filter(({ code }) => code !== 'ID_REUSED')]) batch.finishedFences.push(...input.record.fences)
+  await moveQuarantined(
+    exits.filter(({ code }) => code === 'ID_REUSED').map(({ input }) => input),
+    batch,
+    ports,
+    'ID_REUSED',
+  )
+  for (const { input } of [
+    ...fresh.map(({ input }) => ({ input })),
+    ...exits.filter(({ code }) => code !== 'ID_REUSED'),
+  ])
+    batch.finishedFences.push(...input.record.fences)
   const loaded = await loadBatch(fresh, batch, ports)
   for (const item of fresh) processEvent(item.input.record.event, item, loaded, batch, ports)
   const to = inputs.length === 0 ? from : inputs.at(-1)!.position + 1
@@ -71,7 +82,12 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
       person.seq += 1
       person.profile.seq = person.seq
       const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
-      const result = decideTurn({ ...timer, seq: person.seq, ...(start && { event: start.event }) }, turn, batch, ports.settings)
+      const result = decideTurn(
+        { ...timer, seq: person.seq, ...(start && { event: start.event }) },
+        turn,
+        batch,
+        ports.settings,
+      )
       enqueueDecision(result, turn, start?.node ?? person.nodes[0]!, batch)
     }
     person.dirty = true
@@ -81,13 +97,24 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
 }
 
 /** One event in the order of its person. What it releases from holding comes first: it happened earlier. */
-function processEvent(event: CanonicalEvent, item: Fresh | undefined, loaded: Loaded, batch: Batch, ports: ProcessPorts): void {
+function processEvent(
+  event: CanonicalEvent,
+  item: Fresh | undefined,
+  loaded: Loaded,
+  batch: Batch,
+  ports: ProcessPorts,
+): void {
   const { settings } = ports
   const identified = identify(event, batch)
   const changed = item !== undefined && noteConsent(identified, batch, settings.purposes)
   if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
   const now = new Date(batch.now).toISOString()
-  const collected = collect(event, (purpose) => statusFor(identified, purpose.scope, purpose.id, batch), settings.purposes, now)
+  const collected = collect(
+    event,
+    (purpose) => statusFor(identified, purpose.scope, purpose.id, batch),
+    settings.purposes,
+    now,
+  )
   if (collected.effect === 'hold') {
     // Already held and still without an answer: it stays where it is, with its own deadline.
     if (item) {

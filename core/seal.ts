@@ -30,4 +30,5 @@ export function unseal(key: KeyObject, sealed: Uint8Array): Buffer {
 }
 
 export const sealJson = (key: KeyObject, value: unknown): Buffer => seal(key, JSON.stringify(value))
-export const unsealJson = <T>(key: KeyObject, sealed: Uint8Array): T => JSON.parse(unseal(key, sealed).toString('utf8')) as T
+export const unsealJson = <T>(key: KeyObject, sealed: Uint8Array): T =>
+  JSON.parse(unseal(key, sealed).toString('utf8')) as T

@@ -72,7 +72,14 @@ function write(state: StateStore, round: readonly Waiting[]): Promise<ReadonlySe
         held.add(deliveryId)
         if (echo) echoes.push([echo, deliveryId, now + ECHO_MS])
       }
-    await insertMany(trx, state.dialect, 'echoes', ['hash', 'delivery_id', 'expires_at'], echoes, 'on conflict (hash) do update set expires_at = excluded.expires_at')
+    await insertMany(
+      trx,
+      state.dialect,
+      'echoes',
+      ['hash', 'delivery_id', 'expires_at'],
+      echoes,
+      'on conflict (hash) do update set expires_at = excluded.expires_at',
+    )
     return held
   })
 }

@@ -13,7 +13,11 @@ export const MAX_AGE_MS = 3 * 86_400_000
  * @param attempt attempts made so far, at least 1.
  * @returns milliseconds from now.
  */
-export function backoffMs(attempt: number, retryAfterMs: number | undefined, random: () => number = Math.random): number {
+export function backoffMs(
+  attempt: number,
+  retryAfterMs: number | undefined,
+  random: () => number = Math.random,
+): number {
   if (retryAfterMs !== undefined) {
     const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS)
     // Later than asked, never earlier: many deliveries wait for the same moment.

@@ -7,7 +7,14 @@ import addFormats from 'ajv-formats'
 import type { TObject, TSchema } from 'typebox'
 import type { MappingView } from '../kit/define.ts'
 
-const ajv = new Ajv2020({ strict: true, allErrors: true, useDefaults: true, coerceTypes: false, removeAdditional: false, allowUnionTypes: true })
+const ajv = new Ajv2020({
+  strict: true,
+  allErrors: true,
+  useDefaults: true,
+  coerceTypes: false,
+  removeAdditional: false,
+  allowUnionTypes: true,
+})
 ;(addFormats as unknown as (instance: Ajv2020) => void)(ajv)
 ajv.addVocabulary(['from', 'secret', 'pii'])
 
@@ -21,7 +28,9 @@ function validator(schema: TSchema): ValidateFunction {
   return validate
 }
 
-export type Checked<T> = { readonly value: T } | { readonly errors: readonly { readonly path: string; readonly message: string }[] }
+export type Checked<T> =
+  | { readonly value: T }
+  | { readonly errors: readonly { readonly path: string; readonly message: string }[] }
 
 /** Validates and fills defaults. Errors name paths and rules, never values. */
 export function checkAgainst<T>(schema: TSchema, value: unknown): Checked<T> {
@@ -29,7 +38,10 @@ export function checkAgainst<T>(schema: TSchema, value: unknown): Checked<T> {
   if (validate(value)) return { value: value as T }
   return {
     errors: (validate.errors ?? []).map((error) => ({
-      path: error.keyword === 'required' ? `${error.instancePath}/${String(error.params['missingProperty'])}` : error.instancePath,
+      path:
+        error.keyword === 'required'
+          ? `${error.instancePath}/${String(error.params['missingProperty'])}`
+          : error.instancePath,
       message: error.message ?? error.keyword,
     })),
   }
@@ -48,12 +60,20 @@ export function readPath(root: unknown, path: string): unknown {
 /**
  * @param overrides fields a rule sets by `with`; they win over the default mapping.
  */
-export function buildPayload(schema: TObject, view: MappingView, overrides: Readonly<Record<string, unknown>> = {}): Checked<Record<string, unknown>> {
+export function buildPayload(
+  schema: TObject,
+  view: MappingView,
+  overrides: Readonly<Record<string, unknown>> = {},
+): Checked<Record<string, unknown>> {
   return checkAgainst(schema, { ...(fill(schema, view) as Record<string, unknown> | undefined), ...overrides })
 }
 
 function fill(schema: TSchema, view: MappingView): unknown {
-  const { from, type, properties } = schema as TSchema & { from?: string | readonly string[]; type?: string; properties?: Record<string, TSchema> }
+  const { from, type, properties } = schema as TSchema & {
+    from?: string | readonly string[]
+    type?: string
+    properties?: Record<string, TSchema>
+  }
   if (from !== undefined) {
     for (const path of typeof from === 'string' ? [from] : from) {
       const value = readPath(view, path)
@@ -75,6 +95,7 @@ function fill(schema: TSchema, view: MappingView): unknown {
 function fits(schema: TSchema, value: unknown): unknown {
   const type = (schema as { type?: string }).type
   if (type === 'string' && typeof value === 'number' && Number.isFinite(value)) return String(value)
-  if ((type === 'number' || type === 'integer') && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim())) return Number(value)
+  if ((type === 'number' || type === 'integer') && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim()))
+    return Number(value)
   return value
 }

@@ -17,7 +17,10 @@ export const IDENTIFIER_LIMITS: Readonly<Record<IdentifierType, number>> = {
 }
 
 /** @returns the type whose limit the union would pass, or undefined when the join is fine. */
-export function overLimit(nodes: readonly Pick<NodeState, 'type'>[], more: readonly Pick<NodeState, 'type'>[]): IdentifierType | undefined {
+export function overLimit(
+  nodes: readonly Pick<NodeState, 'type'>[],
+  more: readonly Pick<NodeState, 'type'>[],
+): IdentifierType | undefined {
   const counts = new Map<IdentifierType, number>()
   for (const { type } of nodes) counts.set(type, (counts.get(type) ?? 0) + 1)
   for (const { type } of more) counts.set(type, (counts.get(type) ?? 0) + 1)

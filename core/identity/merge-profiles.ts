@@ -1,13 +1,16 @@
 /** Two people turn out to be one: their open profiles become one. Pure, and the order of the two does not matter. */
 import type { OpenProfile } from '../../schemas/profile.ts'
 
-const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T | undefined => (!a ? b : !b ? a : a.at >= b.at ? a : b)
+const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T | undefined =>
+  !a ? b : !b ? a : a.at >= b.at ? a : b
 
 export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   const traits: OpenProfile['traits'] = {}
-  for (const key of new Set([...Object.keys(a.traits), ...Object.keys(b.traits)])) traits[key] = newest(a.traits[key], b.traits[key])!
+  for (const key of new Set([...Object.keys(a.traits), ...Object.keys(b.traits)]))
+    traits[key] = newest(a.traits[key], b.traits[key])!
   const recent: OpenProfile['recent'] = {}
-  for (const name of new Set([...Object.keys(a.recent), ...Object.keys(b.recent)])) recent[name] = [...(a.recent[name] ?? []), ...(b.recent[name] ?? [])].sort()
+  for (const name of new Set([...Object.keys(a.recent), ...Object.keys(b.recent)]))
+    recent[name] = [...(a.recent[name] ?? []), ...(b.recent[name] ?? [])].sort()
   const counters: OpenProfile['counters'] = {}
   for (const purpose of new Set([...Object.keys(a.counters), ...Object.keys(b.counters)])) {
     const sums: Record<string, number> = {}
@@ -20,10 +23,12 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   for (const timer of [...a.timers, ...b.timers]) {
     const key = `${timer.rule}\0${timer.version}\0${timer.correlation}`
     const other = timers.get(key)
-    if (!other || timer.dueAt < other.dueAt || (timer.dueAt === other.dueAt && timer.startEventId < other.startEventId)) timers.set(key, timer)
+    if (!other || timer.dueAt < other.dueAt || (timer.dueAt === other.dueAt && timer.startEventId < other.startEventId))
+      timers.set(key, timer)
   }
   const entries: OpenProfile['entries'] = {}
-  for (const rule of new Set([...Object.keys(a.entries), ...Object.keys(b.entries)])) entries[rule] = [...(a.entries[rule] ?? []), ...(b.entries[rule] ?? [])].sort()
+  for (const rule of new Set([...Object.keys(a.entries), ...Object.keys(b.entries)]))
+    entries[rule] = [...(a.entries[rule] ?? []), ...(b.entries[rule] ?? [])].sort()
   const arms: NonNullable<OpenProfile['arms']> = { ...b.arms }
   for (const [rule, arm] of Object.entries(a.arms ?? {})) {
     // Exposed to both: neither arm may count them (they stay with the control, so nothing is sent).
@@ -31,7 +36,9 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   }
   const closings: NonNullable<OpenProfile['closings']> = {}
   for (const rule of new Set([...Object.keys(a.closings ?? {}), ...Object.keys(b.closings ?? {})]))
-    closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0))
+    closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) =>
+      x.at < y.at ? -1 : x.at > y.at ? 1 : 0,
+    )
   const cart = !a.cart ? b.cart : !b.cart ? a.cart : a.cart.updatedAt >= b.cart.updatedAt ? a.cart : b.cart
   return {
     seq: Math.max(a.seq, b.seq),

@@ -1,13 +1,14 @@
 /** The deliver role: one line per destination, each on its own, so that a bad vendor stalls nobody else. */
+
+import type { Purposes } from '../../consent/purposes.ts'
 import type { LoadedConfig } from '../config.ts'
+import type { RuleSet } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
-import type { RuleSet } from '../decision/index.ts'
-import type { Purposes } from '../../consent/purposes.ts'
 import type { Keys } from '../keys.ts'
-import { createTransport } from '../kit/transport.ts'
 import type { Transport } from '../kit/http.ts'
+import { createTransport } from '../kit/transport.ts'
 import type { LogReader } from '../log/event-log.ts'
 import { deliver } from '../pipeline.ts'
 import type { LiveEvent } from '../server/context.ts'
@@ -59,7 +60,9 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
         createTransport({
           allowPrivate: config.config.network?.allow ?? [],
           hosts: [origin.host],
-          ...(destination.config.sandbox !== undefined && { sandbox: { vendorOrigin: origin.origin, target: destination.config.sandbox } }),
+          ...(destination.config.sandbox !== undefined && {
+            sandbox: { vendorOrigin: origin.origin, target: destination.config.sandbox },
+          }),
           timeoutMs: 15_000,
         }),
     })
@@ -145,7 +148,14 @@ async function recover(ports: DeliverPorts): Promise<void> {
   for (const row of await recoverLeases(ports.state)) {
     const action = ports.lines.get(row.destination)?.destination.definition.actions[row.action] as Action | undefined
     const again = action !== undefined && mayRepeat(action, row, row.attempt, now)
-    settlements.push({ row, status: again ? 'retry' : 'uncertain', code: again ? 'RETRY' : 'UNCERTAIN', ...(again && { dueAt: now }), detail: 'the hub stopped before the answer came' })
+    settlements.push({
+      row,
+      status: again ? 'retry' : 'uncertain',
+      code: again ? 'RETRY' : 'UNCERTAIN',
+      ...(again && { dueAt: now }),
+      detail: 'the hub stopped before the answer came',
+    })
   }
-  if (settlements.length > 0) await writeSettlements(settlements, new Set(settlements.map(({ row }) => row.id)), now, ports)
+  if (settlements.length > 0)
+    await writeSettlements(settlements, new Set(settlements.map(({ row }) => row.id)), now, ports)
 }

@@ -2,7 +2,13 @@
 import type { Keys } from '../keys.ts'
 import type { LogReader, Positioned } from '../log/event-log.ts'
 import { fireTimers, process } from '../pipeline.ts'
-import { type Command, CommandError, type CommandHandlers, type CommandResult, type LiveEvent } from '../server/context.ts'
+import {
+  type Command,
+  CommandError,
+  type CommandHandlers,
+  type CommandResult,
+  type LiveEvent,
+} from '../server/context.ts'
 import { Batch } from '../stages/batch.ts'
 import { commitBatch, PositionTaken } from '../stages/commit.ts'
 import { dayOf, dropOldDedupeTables, ensureDedupeTable } from '../stages/deduplicate.ts'
@@ -32,7 +38,12 @@ export interface ProcessOptions {
   /** There may be something to deliver. */
   readonly onDeliveries: () => void
   /** A fault that is nobody's input: class and code only. */
-  readonly onFault: (fault: { readonly where: string; readonly name: string; readonly code?: string; readonly message: string }) => void
+  readonly onFault: (fault: {
+    readonly where: string
+    readonly name: string
+    readonly code?: string
+    readonly message: string
+  }) => void
 }
 
 export interface ProcessRole {
@@ -45,7 +56,14 @@ export interface ProcessRole {
 
 export async function startProcess(options: ProcessOptions): Promise<ProcessRole> {
   const { state, keys, log, clock } = options
-  const ports: ProcessPorts = { state, keys, sealKeys: createSealKeys(state, keys), logId: log.logId, settings: options.settings, clock }
+  const ports: ProcessPorts = {
+    state,
+    keys,
+    sealKeys: createSealKeys(state, keys),
+    logId: log.logId,
+    settings: options.settings,
+    clock,
+  }
   let position = await startPosition(state, log.logId)
   let stopped = false
   let wakeUp: (() => void) | undefined
@@ -108,7 +126,11 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
     if (!handler) return { ok: false, code: 'UNKNOWN_COMMAND', message: `there is no command ${command.name}` }
     try {
       const value = await state.transaction((trx) =>
-        handler(command.args, { state: { ...state, db: trx as unknown as StateStore['db'], transaction: (work) => work(trx) }, actor: command.actor, now: clock() }),
+        handler(command.args, {
+          state: { ...state, db: trx as unknown as StateStore['db'], transaction: (work) => work(trx) },
+          actor: command.actor,
+          now: clock(),
+        }),
       )
       return { ok: true, value }
     } catch (error) {
@@ -123,7 +145,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
     await expireSealed(state, now)
     await dropOldDedupeTables(state, now)
     await ensureDedupeTable(state.db, state.dialect, dayOf(now + 86_400_000))
-    await state.db.deleteFrom('rollups').where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES).execute()
+    await state.db
+      .deleteFrom('rollups')
+      .where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES)
+      .execute()
     await state.db.deleteFrom('echoes').where('expires_at', '<=', now).execute()
     await state.db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
     // An idle hub closes its open segment too.
@@ -168,7 +193,8 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       })
       wakeUp = undefined
     }
-    for (const { resolve } of waiting.splice(0)) resolve({ ok: false, code: 'STOPPING', message: 'the hub is stopping; try again' })
+    for (const { resolve } of waiting.splice(0))
+      resolve({ ok: false, code: 'STOPPING', message: 'the hub is stopping; try again' })
   }
   const running = loop()
 
@@ -197,7 +223,11 @@ function receivedAt({ record }: Positioned): number {
 }
 
 async function startPosition(state: StateStore, logId: string): Promise<number> {
-  const row = await state.db.selectFrom('positions').select(['log_id', 'position']).where('partition', '=', 0).executeTakeFirst()
+  const row = await state.db
+    .selectFrom('positions')
+    .select(['log_id', 'position'])
+    .where('partition', '=', 0)
+    .executeTakeFirst()
   if (!row) {
     await state.db.insertInto('positions').values({ partition: 0, log_id: logId, position: 0 }).execute()
     return 0
@@ -211,13 +241,29 @@ function isStorageFault(error: unknown): boolean {
   const code = (error as { code?: unknown }).code
   if (typeof code !== 'string') return false
   // SQLite: busy, full, I/O. PostgreSQL: classes 08 connection, 40 serialization, 53 resources, 57 operator intervention; Node: sockets.
-  return /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY)/.test(code) || /^(08|40|53|57)[0-9A-Z]{3}$/.test(code) || /^E[A-Z]+$/.test(code)
+  return (
+    /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY)/.test(code) ||
+    /^(08|40|53|57)[0-9A-Z]{3}$/.test(code) ||
+    /^E[A-Z]+$/.test(code)
+  )
 }
 
-export function faultOf(where: string, error: unknown): { where: string; name: string; code?: string; message: string } {
+export function faultOf(
+  where: string,
+  error: unknown,
+): { where: string; name: string; code?: string; message: string } {
   if (!(error instanceof Error)) return { where, name: typeof error, message: '' }
   const code = (error as { code?: unknown }).code
   // The place in our code, never the message: it may quote what was being processed.
-  const place = error.stack?.split('\n').find((line) => line.includes('/core/') || line.includes('/consent/'))?.trim() ?? ''
-  return { where, name: error.name, ...(typeof code === 'string' && { code }), message: place.replace(/^.*\/(core|consent)\//, '$1/').replace(/\)$/, '') }
+  const place =
+    error.stack
+      ?.split('\n')
+      .find((line) => line.includes('/core/') || line.includes('/consent/'))
+      ?.trim() ?? ''
+  return {
+    where,
+    name: error.name,
+    ...(typeof code === 'string' && { code }),
+    message: place.replace(/^.*\/(core|consent)\//, '$1/').replace(/\)$/, ''),
+  }
 }

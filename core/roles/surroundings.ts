@@ -1,13 +1,22 @@
 /** What every role derives from the configuration in the same way: purposes, rules, believed sources. */
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import type { Rule } from '../../schemas/rule.ts'
 import type { LoadedConfig } from '../config.ts'
-import { buildRuleSet, compileRule, type CompiledRule, lintRules, loadRules, neededWindows, recentWindow, type RuleSet } from '../decision/index.ts'
+import {
+  buildRuleSet,
+  type CompiledRule,
+  compileRule,
+  lintRules,
+  loadRules,
+  neededWindows,
+  type RuleSet,
+  recentWindow,
+} from '../decision/index.ts'
 import { ConfigError } from '../kit/errors.ts'
 import type { ApplySettings } from '../stages/apply.ts'
 import type { DecideSettings } from '../stages/decide.ts'
 import type { StateStore } from '../stores/open.ts'
-import type { Rule } from '../../schemas/rule.ts'
 
 /** Text traits that say nothing about who somebody is. */
 const OPEN_TRAITS = ['plan', 'state', 'country', 'language', 'lifecycle_stage']
@@ -25,7 +34,12 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   const { rules } = loadRules(config.ruleDocuments)
   lintRules(rules, {
     purposes: purposes.all.map(({ id }) => id),
-    destinations: Object.fromEntries([...config.destinationSettings].map(([id, { definition }]) => [id, definition.actions as Record<string, { channel?: string }>])),
+    destinations: Object.fromEntries(
+      [...config.destinationSettings].map(([id, { definition }]) => [
+        id,
+        definition.actions as Record<string, { channel?: string }>,
+      ]),
+    ),
     openTraits: openTraitsOf(config),
   })
   const findings = lintPurposes(
@@ -33,7 +47,8 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
     rules.map(({ rule }) => rule),
   )
   const errors = findings.filter(({ severity }) => severity === 'error')
-  if (errors.length > 0) throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
+  if (errors.length > 0)
+    throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
   return { purposes, rules, warnings: findings.map(({ path, message }) => `${path}: ${message}`) }
 }
 
@@ -42,9 +57,17 @@ const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.confi
 /** The published rules and the earlier versions whose timers may still run; new versions are remembered. */
 export async function publishRules(rules: readonly CompiledRule[], state: StateStore, now: number): Promise<RuleSet> {
   for (const { rule, hash } of rules) {
-    const known = await state.db.selectFrom('rule_versions').select('hash').where('rule', '=', rule.id).where('version', '=', rule.version).executeTakeFirst()
+    const known = await state.db
+      .selectFrom('rule_versions')
+      .select('hash')
+      .where('rule', '=', rule.id)
+      .where('version', '=', rule.version)
+      .executeTakeFirst()
     if (known && known.hash !== hash)
-      throw new ConfigError(`rule ${rule.id} version ${rule.version} was changed without a new version: raise "version", so that running instances keep theirs`, `rules/${rule.id}`)
+      throw new ConfigError(
+        `rule ${rule.id} version ${rule.version} was changed without a new version: raise "version", so that running instances keep theirs`,
+        `rules/${rule.id}`,
+      )
     if (!known)
       await state.db
         .insertInto('rule_versions')
@@ -63,7 +86,12 @@ export async function loadRuleSet(rules: readonly CompiledRule[], state: StateSt
   )
 }
 
-export function processSettings(config: LoadedConfig, { purposes }: Surroundings, rules: RuleSet, all: readonly CompiledRule[]): ApplySettings & DecideSettings {
+export function processSettings(
+  config: LoadedConfig,
+  { purposes }: Surroundings,
+  rules: RuleSet,
+  all: readonly CompiledRule[],
+): ApplySettings & DecideSettings {
   const { experiments, authoritative } = config.config
   return {
     purposes,

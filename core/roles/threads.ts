@@ -14,7 +14,12 @@ export interface RemoteRole {
  * @param onMessage everything the role reports by itself.
  * @param onDeath the thread ended without having been asked to: the hub cannot go on.
  */
-export function startThread(entry: URL, data: WorkerData, onMessage: (message: FromWorker) => void, onDeath: (reason: string) => void): Promise<RemoteRole> {
+export function startThread(
+  entry: URL,
+  data: WorkerData,
+  onMessage: (message: FromWorker) => void,
+  onDeath: (reason: string) => void,
+): Promise<RemoteRole> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(entry, { workerData: data })
     const post = (message: ToWorker) => worker.postMessage(message)

@@ -63,7 +63,20 @@ export async function runWorker(registry: Registry): Promise<void> {
           onFault,
         })
       : undefined
-  const started = processRole ?? (await startDeliver({ config, state, keys, log, purposes: surroundings.purposes, rules, clock: Date.now, onLive, onCounts, onFault }))
+  const started =
+    processRole ??
+    (await startDeliver({
+      config,
+      state,
+      keys,
+      log,
+      purposes: surroundings.purposes,
+      rules,
+      clock: Date.now,
+      onLive,
+      onCounts,
+      onFault,
+    }))
 
   parentPort!.on('message', async (message: ToWorker) => {
     switch (message.kind) {

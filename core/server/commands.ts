@@ -1,5 +1,5 @@
 /** Admin acts that the process role carries out between its batches, each in one transaction. */
-import { type ExitCode, EXITS } from '../../schemas/exits.ts'
+import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { LoadedConfig } from '../config.ts'
 import { newId } from '../ids.ts'
 import { chunks } from '../stores/open.ts'
@@ -22,17 +22,30 @@ export function processCommands(config: LoadedConfig): CommandHandlers {
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
     async markRedriven(args, { state }) {
       for (const part of chunks(stringList(args['ids'])))
-        await state.db.updateTable('quarantine').set({ status: 'redriven' }).where('id', 'in', part).where('status', '=', 'open').execute()
+        await state.db
+          .updateTable('quarantine')
+          .set({ status: 'redriven' })
+          .where('id', 'in', part)
+          .where('status', '=', 'open')
+          .execute()
       return null
     },
 
     /** Gives an input up: its sealed body is deleted; code, path and time stay. */
     async dismissQuarantine(args, { state, actor, now }) {
       const id = String(args['id'] ?? '')
-      const row = await state.db.selectFrom('quarantine').select(['status', 'fences']).where('id', '=', id).executeTakeFirst()
+      const row = await state.db
+        .selectFrom('quarantine')
+        .select(['status', 'fences'])
+        .where('id', '=', id)
+        .executeTakeFirst()
       if (!row) throw new CommandError('NOT_FOUND', 'No quarantined input has this id.')
       if (row.status !== 'open') throw new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
-      await state.db.updateTable('quarantine').set({ status: 'dismissed', sealed: Buffer.alloc(0) }).where('id', '=', id).execute()
+      await state.db
+        .updateTable('quarantine')
+        .set({ status: 'dismissed', sealed: Buffer.alloc(0) })
+        .where('id', '=', id)
+        .execute()
       await noteAccess(state.db, now, actor, 'quarantine.dismiss', id)
       return { fences: JSON.parse(row.fences) as string[] }
     },
@@ -43,7 +56,10 @@ export function processCommands(config: LoadedConfig): CommandHandlers {
      */
     async redriveDeliveries(args, { state, actor, now }) {
       const filter = readFilter(args['filter'])
-      let query = state.db.selectFrom('deliveries').select(['id', 'destination', 'person_id']).where('status', 'in', ['dead', 'uncertain'])
+      let query = state.db
+        .selectFrom('deliveries')
+        .select(['id', 'destination', 'person_id'])
+        .where('status', 'in', ['dead', 'uncertain'])
       if (filter['destination']) query = query.where('destination', '=', String(filter['destination']))
       if (filter['code']) query = query.where('reason', '=', String(filter['code']))
       if (filter['rule']) query = query.where('rule', '=', String(filter['rule']))
@@ -63,7 +79,17 @@ export function processCommands(config: LoadedConfig): CommandHandlers {
         nextAt.set(row.destination, at + 1000 / perSecond)
         await state.db
           .updateTable('deliveries')
-          .set({ status: 'queued', reason: null, settled_at: null, payload: null, lease: null, attempt: 0, due_at: Math.round(at), created_at: now, expires_at: null })
+          .set({
+            status: 'queued',
+            reason: null,
+            settled_at: null,
+            payload: null,
+            lease: null,
+            attempt: 0,
+            due_at: Math.round(at),
+            created_at: now,
+            expires_at: null,
+          })
           .where('id', '=', row.id)
           .execute()
         await state.db.deleteFrom('attempts').where('delivery_id', '=', row.id).execute()
@@ -77,17 +103,23 @@ export function processCommands(config: LoadedConfig): CommandHandlers {
 /** Filters of API and command line; unknown codes are told rather than matching nothing. */
 export function readFilter(value: unknown): Args {
   if (value === undefined) return {}
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new CommandError('INVALID', 'The filter must be an object.')
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new CommandError('INVALID', 'The filter must be an object.')
   const filter = value as Args
   const code = filter['code']
-  if (code !== undefined && !(String(code) in EXITS)) throw new CommandError('INVALID', `No exit is called ${String(code) as ExitCode}; docs/reference/exits.md lists them.`)
+  if (code !== undefined && !(String(code) in EXITS))
+    throw new CommandError(
+      'INVALID',
+      `No exit is called ${String(code) as ExitCode}; docs/reference/exits.md lists them.`,
+    )
   return filter
 }
 
 /** Epoch milliseconds from a number or an ISO date. */
 export function readTime(value: unknown): number | undefined {
   if (value === undefined || value === null || value === '') return undefined
-  const time = typeof value === 'number' ? value : /^\d+$/.test(String(value)) ? Number(value) : Date.parse(String(value))
+  const time =
+    typeof value === 'number' ? value : /^\d+$/.test(String(value)) ? Number(value) : Date.parse(String(value))
   if (Number.isNaN(time)) throw new CommandError('INVALID', 'A time must be a date such as 2026-11-24T10:00:00Z.')
   return time
 }
@@ -96,7 +128,15 @@ function stringList(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
 }
 
-async function noteAccess(db: Parameters<CommandHandlers[string]>[1]['state']['db'], now: number, actor: string, act: string, target: string): Promise<void> {
-
-  await db.insertInto('access_log').values({ id: newId(now), at: now, actor, act, target }).execute()
+async function noteAccess(
+  db: Parameters<CommandHandlers[string]>[1]['state']['db'],
+  now: number,
+  actor: string,
+  act: string,
+  target: string,
+): Promise<void> {
+  await db
+    .insertInto('access_log')
+    .values({ id: newId(now), at: now, actor, act, target })
+    .execute()
 }

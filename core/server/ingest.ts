@@ -21,19 +21,30 @@ export async function registerIngest(app: FastifyInstance, ports: IngestPorts): 
   let inFlight = 0
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LARGEST_BODY }, (_request, body, done) => done(null, body))
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LARGEST_BODY }, (_request, body, done) =>
+      done(null, body),
+    )
     scope.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
       allowOrigin(request, reply)
       const tooLarge = error.statusCode === 413
       if (!tooLarge) request.log.error({ where: 'ingest', name: error.name, code: (error as { code?: string }).code })
       // A fault of ours must not make the SDK drop what it holds: 429 is the answer all of them keep data on.
-      return send(reply, tooLarge ? refuse({ refused: 'BODY_TOO_LARGE', message: 'the request is too large' }) : refuse({ refused: 'OVERLOADED', message: 'the hub could not take this now; send again' }))
+      return send(
+        reply,
+        tooLarge
+          ? refuse({ refused: 'BODY_TOO_LARGE', message: 'the request is too large' })
+          : refuse({ refused: 'OVERLOADED', message: 'the hub could not take this now; send again' }),
+      )
     })
 
     const take = async (request: FastifyRequest, reply: FastifyReply, path: SourcePath, maxBytes: number) => {
       allowOrigin(request, reply)
       const size = Buffer.isBuffer(request.body) ? request.body.length : 0
-      if (inFlight + size > MOST_IN_FLIGHT) return send(reply, refuse({ refused: 'OVERLOADED', message: 'the hub is behind; send again after Retry-After' }))
+      if (inFlight + size > MOST_IN_FLIGHT)
+        return send(
+          reply,
+          refuse({ refused: 'OVERLOADED', message: 'the hub is behind; send again after Retry-After' }),
+        )
       inFlight += size
       try {
         const raw = readRaw(request, maxBytes)
@@ -62,14 +73,23 @@ export async function registerIngest(app: FastifyInstance, ports: IngestPorts): 
       scope.route<{ Params: { id: string } }>({
         method,
         url: '/in/:id',
-        handler: (request, reply) => take(request, reply, { sourceId: request.params.id }, ports.sources.get(request.params.id)?.definition.maxBytes ?? LARGEST_BODY),
+        handler: (request, reply) =>
+          take(
+            request,
+            reply,
+            { sourceId: request.params.id },
+            ports.sources.get(request.params.id)?.definition.maxBytes ?? LARGEST_BODY,
+          ),
       })
     for (const url of [...new Set([...mountedRoutes(ports).map(({ path }) => path), '/in/:id'])])
       scope.options(url, (request, reply) => {
         allowOrigin(request, reply)
         return reply
           .header('access-control-allow-methods', 'GET, POST, OPTIONS')
-          .header('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, content-type, anonymousid, sentat')
+          .header(
+            'access-control-allow-headers',
+            request.headers['access-control-request-headers'] ?? 'authorization, content-type, anonymousid, sentat',
+          )
           .header('access-control-max-age', '600')
           .code(204)
           .send()
@@ -81,7 +101,8 @@ async function answer(request: RawRequest, path: SourcePath, ports: IngestPorts)
   const source = findSource(request, path, ports)
   if (!source) return refuse({ refused: 'UNKNOWN_KEY', message: 'no source has this write key' })
   const verdict = await source.definition.verify(request, source.settings)
-  if (verdict !== true) return refuse({ refused: verdict, message: 'the credentials on this request are not those of the source' })
+  if (verdict !== true)
+    return refuse({ refused: verdict, message: 'the credentials on this request are not those of the source' })
   return source.definition.reply!(request, source.settings, source.id)
 }
 
@@ -105,24 +126,41 @@ function mountedRoutes({ sources }: IngestPorts): MountedRoute[] {
 /** The request as sources see it: decompressed by its header whatever its content type, with a cap that a bomb cannot pass. */
 function readRaw(request: FastifyRequest, maxBytes: number): RawRequest | HttpAnswer {
   let body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-  const encoding = String(request.headers['content-encoding'] ?? '').trim().toLowerCase()
+  const encoding = String(request.headers['content-encoding'] ?? '')
+    .trim()
+    .toLowerCase()
   if (encoding !== '' && encoding !== 'identity' && body.length > 0) {
-    const decompress = encoding === 'gzip' || encoding === 'x-gzip' ? gunzipSync : encoding === 'br' ? brotliDecompressSync : encoding === 'deflate' ? inflateSync : undefined
+    const decompress =
+      encoding === 'gzip' || encoding === 'x-gzip'
+        ? gunzipSync
+        : encoding === 'br'
+          ? brotliDecompressSync
+          : encoding === 'deflate'
+            ? inflateSync
+            : undefined
     if (!decompress) return refuse({ refused: 'INVALID', message: 'content-encoding must be gzip, br or deflate' })
     try {
       body = decompress(body, { maxOutputLength: maxBytes })
     } catch (error) {
       const bomb = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE'
-      return bomb ? refuse({ refused: 'BODY_TOO_LARGE', message: `the decompressed body is larger than ${maxBytes} bytes` }) : refuse({ refused: 'INVALID', message: `the body is not valid ${encoding}` })
+      return bomb
+        ? refuse({ refused: 'BODY_TOO_LARGE', message: `the decompressed body is larger than ${maxBytes} bytes` })
+        : refuse({ refused: 'INVALID', message: `the body is not valid ${encoding}` })
     }
   }
-  if (body.length > maxBytes) return refuse({ refused: 'BODY_TOO_LARGE', message: `the body is larger than ${maxBytes} bytes` })
+  if (body.length > maxBytes)
+    return refuse({ refused: 'BODY_TOO_LARGE', message: `the body is larger than ${maxBytes} bytes` })
   const mark = request.url.indexOf('?')
   return {
     method: request.method,
     path: mark < 0 ? request.url : request.url.slice(0, mark),
     query: mark < 0 ? {} : Object.fromEntries(new URLSearchParams(request.url.slice(mark + 1))),
-    headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')])),
+    headers: Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      ]),
+    ),
     body,
     receivedAt: new Date().toISOString(),
     ip: request.ip,
@@ -133,7 +171,10 @@ function readRaw(request: FastifyRequest, maxBytes: number): RawRequest | HttpAn
 function allowOrigin(request: FastifyRequest, reply: FastifyReply): void {
   const { origin } = request.headers
   if (!origin) return
-  reply.header('access-control-allow-origin', origin).header('access-control-allow-credentials', 'true').header('vary', 'origin')
+  reply
+    .header('access-control-allow-origin', origin)
+    .header('access-control-allow-credentials', 'true')
+    .header('vary', 'origin')
 }
 
 function send(reply: FastifyReply, { status, headers, body }: HttpAnswer): FastifyReply {

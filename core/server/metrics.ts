@@ -13,9 +13,23 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'anuente_' })
-  const exits = new Counter({ name: 'anuente_exits_total', help: 'Events and deliveries by the exit they took.', labelNames: ['origin', 'code'], registers: [registry] })
-  const received = new Counter({ name: 'anuente_received_total', help: 'Events recorded, by source.', labelNames: ['source'], registers: [registry] })
-  const backlog = new Gauge({ name: 'anuente_log_bytes', help: 'Bytes of the event log not yet processed and purged.', registers: [registry] })
+  const exits = new Counter({
+    name: 'anuente_exits_total',
+    help: 'Events and deliveries by the exit they took.',
+    labelNames: ['origin', 'code'],
+    registers: [registry],
+  })
+  const received = new Counter({
+    name: 'anuente_received_total',
+    help: 'Events recorded, by source.',
+    labelNames: ['source'],
+    registers: [registry],
+  })
+  const backlog = new Gauge({
+    name: 'anuente_log_bytes',
+    help: 'Bytes of the event log not yet processed and purged.',
+    registers: [registry],
+  })
   return {
     contentType: registry.contentType,
     count(counts) {
@@ -25,7 +39,8 @@ export function createMetrics(): Metrics {
       }
     },
     received(records) {
-      for (const record of records) received.inc({ source: record.kind === 'event' ? record.event.source.id : record.sourceId })
+      for (const record of records)
+        received.inc({ source: record.kind === 'event' ? record.event.source.id : record.sourceId })
     },
     text({ logBytes }) {
       backlog.set(logBytes)

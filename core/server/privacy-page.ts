@@ -6,7 +6,13 @@ export type PageLanguage = 'pt' | 'en'
 export type PageContent =
   | { readonly kind: 'stop'; readonly purpose: { pt: string; en: string }; readonly token: string }
   | { readonly kind: 'stopped'; readonly purpose: { pt: string; en: string } | undefined }
-  | { readonly kind: 'why'; readonly journey: ExplainedJourney; readonly purpose: { pt: string; en: string }; readonly categories: readonly string[]; readonly stopToken: string }
+  | {
+      readonly kind: 'why'
+      readonly journey: ExplainedJourney
+      readonly purpose: { pt: string; en: string }
+      readonly categories: readonly string[]
+      readonly stopToken: string
+    }
   | { readonly kind: 'unknown' | 'gone' }
 
 export interface PageLook {
@@ -26,7 +32,9 @@ export function page(content: PageContent, language: PageLanguage, look: PageLoo
     : ''
   const other = language === 'pt' ? 'en' : 'pt'
   const token = 'token' in content ? content.token : 'stopToken' in content ? content.stopToken : ''
-  const switchLink = token ? `<a lang="${other === 'en' ? 'en' : 'pt-BR'}" href="?t=${encodeURIComponent(token)}&amp;lang=${other}">${other === 'en' ? 'English' : 'Português'}</a>` : ''
+  const switchLink = token
+    ? `<a lang="${other === 'en' ? 'en' : 'pt-BR'}" href="?t=${encodeURIComponent(token)}&amp;lang=${other}">${other === 'en' ? 'English' : 'Português'}</a>`
+    : ''
   return `<!doctype html>
 <html lang="${language === 'pt' ? 'pt-BR' : 'en'}">
 <head>
@@ -51,7 +59,12 @@ form{display:inline-block;margin:.75rem .5rem 0 0}.mark{background:var(--mark);c
 </main></body></html>`
 }
 
-function render(content: PageContent, language: PageLanguage, look: PageLook, say: (pt: string, en: string) => string): { title: string; body: string } {
+function render(
+  content: PageContent,
+  language: PageLanguage,
+  look: PageLook,
+  say: (pt: string, en: string) => string,
+): { title: string; body: string } {
   switch (content.kind) {
     case 'stop': {
       const title = say('Parar de receber', 'Stop receiving')
@@ -71,8 +84,14 @@ ${stopForm(content.token, language, 'all', say('Parar tudo o que depende do meu 
         title,
         body: `<h1>${title}</h1><p>${
           content.purpose
-            ? say(`Você não receberá mais mensagens para: <strong>${escape(content.purpose.pt)}</strong>.`, `You will receive no more messages for: <strong>${escape(content.purpose.en)}</strong>.`)
-            : say('Você não receberá mais nada que dependa do seu consentimento.', 'You will receive nothing more that rests on your consent.')
+            ? say(
+                `Você não receberá mais mensagens para: <strong>${escape(content.purpose.pt)}</strong>.`,
+                `You will receive no more messages for: <strong>${escape(content.purpose.en)}</strong>.`,
+              )
+            : say(
+                'Você não receberá mais nada que dependa do seu consentimento.',
+                'You will receive nothing more that rests on your consent.',
+              )
         }</p><p>${say('A decisão já vale. Mensagens que tinham acabado de ser entregues ao serviço de envio ainda podem chegar.', 'The decision already holds. Messages that had just been handed to the sending service may still arrive.')}</p>`,
       }
     }
@@ -80,26 +99,50 @@ ${stopForm(content.token, language, 'all', say('Parar tudo o que depende do meu 
       return why(content, language, look, say)
     case 'gone': {
       const title = say('Já não guardamos esta mensagem', 'We no longer keep this message')
-      return { title, body: `<h1>${title}</h1><p>${say('O registro desta mensagem já foi eliminado, e nada mais é enviado por causa dela. Para qualquer pedido, escreva ao contato abaixo.', 'The record of this message has been erased, and nothing more is sent because of it. For any request, write to the contact below.')}</p>` }
+      return {
+        title,
+        body: `<h1>${title}</h1><p>${say('O registro desta mensagem já foi eliminado, e nada mais é enviado por causa dela. Para qualquer pedido, escreva ao contato abaixo.', 'The record of this message has been erased, and nothing more is sent because of it. For any request, write to the contact below.')}</p>`,
+      }
     }
     default: {
       const title = say('Link não reconhecido', 'Link not recognised')
-      return { title, body: `<h1>${title}</h1><p>${say('Este link está incompleto ou não foi feito por nós. Abra-o de novo a partir da mensagem, inteiro.', 'This link is incomplete or was not made by us. Open it again from the message, whole.')}</p>` }
+      return {
+        title,
+        body: `<h1>${title}</h1><p>${say('Este link está incompleto ou não foi feito por nós. Abra-o de novo a partir da mensagem, inteiro.', 'This link is incomplete or was not made by us. Open it again from the message, whole.')}</p>`,
+      }
     }
   }
 }
 
-function why(content: Extract<PageContent, { kind: 'why' }>, language: PageLanguage, look: PageLook, say: (pt: string, en: string) => string): { title: string; body: string } {
+function why(
+  content: Extract<PageContent, { kind: 'why' }>,
+  language: PageLanguage,
+  look: PageLook,
+  say: (pt: string, en: string) => string,
+): { title: string; body: string } {
   const { journey } = content
   const title = say('Por que recebi isto?', 'Why did I receive this?')
-  const time = (at: string) => new Intl.DateTimeFormat(language === 'pt' ? 'pt-BR' : 'en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: look.timezone }).format(new Date(at))
+  const time = (at: string) =>
+    new Intl.DateTimeFormat(language === 'pt' ? 'pt-BR' : 'en-GB', {
+      dateStyle: 'long',
+      timeStyle: 'short',
+      timeZone: look.timezone,
+    }).format(new Date(at))
   const consent = journey.consent.map(({ at, basis, status, origin, notice }) => {
-    const words = basis === 'consent' ? say('Consentimento', 'Consent') : basis === 'contract' ? say('Contrato', 'Contract') : basis
+    const words =
+      basis === 'consent' ? say('Consentimento', 'Consent') : basis === 'contract' ? say('Contrato', 'Contract') : basis
     const answer = status === 'granted' ? say('autorizado', 'granted') : status
-    const text = notice ? say(`, com base no aviso “${notice.id}”, versão ${notice.version}`, `, resting on the notice “${notice.id}”, version ${notice.version}`) : ''
+    const text = notice
+      ? say(
+          `, com base no aviso “${notice.id}”, versão ${notice.version}`,
+          `, resting on the notice “${notice.id}”, version ${notice.version}`,
+        )
+      : ''
     return `<li>${escape(words)}: ${escape(answer)} ${say('em', 'on')} ${escape(time(at))}${escape(text)} (${say('origem', 'origin')}: ${escape(origin.split('/')[0] ?? origin)})</li>`
   })
-  const fields = content.categories.filter((name) => name !== '*').map((name) => `<li>${escape(fieldWords(name, language))}</li>`)
+  const fields = content.categories
+    .filter((name) => name !== '*')
+    .map((name) => `<li>${escape(fieldWords(name, language))}</li>`)
   return {
     title,
     body: `<h1>${title}</h1>

@@ -15,7 +15,7 @@ import type { LogWriter } from '../log/event-log.ts'
 import { unseal } from '../seal.ts'
 import { fenceFor } from '../stages/ingest.ts'
 import type { StateStore } from '../stores/open.ts'
-import { page, type PageLanguage } from './privacy-page.ts'
+import { type PageLanguage, page } from './privacy-page.ts'
 
 export interface PrivacyPorts {
   readonly config: LoadedConfig
@@ -31,10 +31,15 @@ const MAX_FORM_BYTES = 4096
 export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts): Promise<void> {
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MAX_FORM_BYTES }, (_request, body, done) => done(null, body))
+    scope.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MAX_FORM_BYTES }, (_request, body, done) =>
+      done(null, body),
+    )
     scope.addHook('onSend', async (_request, reply) => {
       reply
-        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+        .header(
+          'content-security-policy',
+          "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        )
         .header('x-content-type-options', 'nosniff')
         .header('referrer-policy', 'no-referrer')
         .header('cache-control', 'no-store')
@@ -42,7 +47,15 @@ export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts)
 
     scope.get('/privacidade/parar', async (request, reply) => {
       const link = linkOf(request, ports)
-      return html(reply, link ? 200 : 404, page(link ? { kind: 'stop', purpose: titleOf(link.purpose, ports), token: tokenOf(request) } : { kind: 'unknown' }, language(request), look(ports)))
+      return html(
+        reply,
+        link ? 200 : 404,
+        page(
+          link ? { kind: 'stop', purpose: titleOf(link.purpose, ports), token: tokenOf(request) } : { kind: 'unknown' },
+          language(request),
+          look(ports),
+        ),
+      )
     })
 
     scope.post('/privacidade/parar', async (request, reply) => {
@@ -52,14 +65,45 @@ export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts)
       // A mail program's one-click POST carries only List-Unsubscribe=One-Click; the page may ask for all.
       const purpose = form.get('scope') === 'all' ? '*' : link.purpose
       const stopped = await withdraw(link.deliveryId, purpose, ports)
-      return html(reply, stopped ? 200 : 410, page(stopped ? { kind: 'stopped', purpose: purpose === '*' ? undefined : titleOf(purpose, ports) } : { kind: 'gone' }, language(request), look(ports)))
+      return html(
+        reply,
+        stopped ? 200 : 410,
+        page(
+          stopped
+            ? { kind: 'stopped', purpose: purpose === '*' ? undefined : titleOf(purpose, ports) }
+            : { kind: 'gone' },
+          language(request),
+          look(ports),
+        ),
+      )
     })
 
     scope.get('/privacidade/por-que', async (request, reply) => {
       const link = linkOf(request, ports)
-      const journey = link && (await explain(link.deliveryId, { ...ports, sources: ports.config.sourceSettings.keys(), timezone: ports.config.timezone }))
-      if (!link || !journey) return html(reply, 404, page({ kind: link ? 'gone' : 'unknown' }, language(request), look(ports)))
-      return html(reply, 200, page({ kind: 'why', journey, purpose: titleOf(link.purpose, ports), categories: categoriesOf(link.purpose, ports), stopToken: tokenOf(request) }, language(request), look(ports)))
+      const journey =
+        link &&
+        (await explain(link.deliveryId, {
+          ...ports,
+          sources: ports.config.sourceSettings.keys(),
+          timezone: ports.config.timezone,
+        }))
+      if (!link || !journey)
+        return html(reply, 404, page({ kind: link ? 'gone' : 'unknown' }, language(request), look(ports)))
+      return html(
+        reply,
+        200,
+        page(
+          {
+            kind: 'why',
+            journey,
+            purpose: titleOf(link.purpose, ports),
+            categories: categoriesOf(link.purpose, ports),
+            stopToken: tokenOf(request),
+          },
+          language(request),
+          look(ports),
+        ),
+      )
     })
   })
 }
@@ -76,7 +120,9 @@ function titleOf(purpose: string, { purposes }: PrivacyPorts): { pt: string; en:
 
 /** The kinds of data the purpose declares, as it declares them. */
 function categoriesOf(purpose: string, { config }: PrivacyPorts): string[] {
-  return (config.config.purposes[purpose]?.collects ?? []).flatMap((item) => (typeof item === 'string' ? [item] : Object.values(item).flat()))
+  return (config.config.purposes[purpose]?.collects ?? []).flatMap((item) =>
+    typeof item === 'string' ? [item] : Object.values(item).flat(),
+  )
 }
 
 function look({ config, simulated }: PrivacyPorts) {
@@ -88,17 +134,31 @@ function look({ config, simulated }: PrivacyPorts) {
  * Withdraws through the log with a fence, like any other withdrawal: effective from this request's 200.
  * @returns false when the person is no longer known.
  */
-async function withdraw(deliveryId: string, purpose: string, { state, keys, purposes, log }: PrivacyPorts): Promise<boolean> {
-  const delivery = await state.db.selectFrom('deliveries').select(['person_id', 'channel']).where('id', '=', deliveryId).executeTakeFirst()
+async function withdraw(
+  deliveryId: string,
+  purpose: string,
+  { state, keys, purposes, log }: PrivacyPorts,
+): Promise<boolean> {
+  const delivery = await state.db
+    .selectFrom('deliveries')
+    .select(['person_id', 'channel'])
+    .where('id', '=', deliveryId)
+    .executeTakeFirst()
   if (!delivery) return false
-  const person = await state.db.selectFrom('persons').select(['id', 'merged_into']).where('id', '=', delivery.person_id).executeTakeFirst()
+  const person = await state.db
+    .selectFrom('persons')
+    .select(['id', 'merged_into'])
+    .where('id', '=', delivery.person_id)
+    .executeTakeFirst()
   const nodes = await state.db
     .selectFrom('nodes')
     .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
     .select(['identifiers.type', 'identifiers.sealed', 'nodes.data_key'])
     .where('nodes.person_id', '=', person?.merged_into ?? delivery.person_id)
     .execute()
-  const identifiers = nodes.flatMap(({ type, sealed, data_key }) => (sealed ? [{ type: type as IdentifierType, value: unseal(keys.unwrap(data_key), sealed).toString('utf8') }] : []))
+  const identifiers = nodes.flatMap(({ type, sealed, data_key }) =>
+    sealed ? [{ type: type as IdentifierType, value: unseal(keys.unwrap(data_key), sealed).toString('utf8') }] : [],
+  )
   if (identifiers.length === 0) return false
   const now = new Date().toISOString()
   const id = newId()
@@ -115,7 +175,15 @@ async function withdraw(deliveryId: string, purpose: string, { state, keys, purp
     traits: {},
     properties: {},
     context: {},
-    consent: withdrawalSignals({ purposes, purpose, origin: { kind: 'link', ref: deliveryId }, actor: 'subject', method: 'link', raw: { deliveryId, purpose }, occurredAt: now }),
+    consent: withdrawalSignals({
+      purposes,
+      purpose,
+      origin: { kind: 'link', ref: deliveryId },
+      actor: 'subject',
+      method: 'link',
+      raw: { deliveryId, purpose },
+      occurredAt: now,
+    }),
   }
   const fence = fenceFor(event, keys)
   await log.append([{ kind: 'event', event, fences: fence ? [fence.id] : [] }], fence ? [fence] : [])

@@ -7,8 +7,8 @@ import { unseal } from '../seal.ts'
 import { fenceFor, type IngestPorts } from '../stages/ingest.ts'
 import { canonicalize } from '../stages/normalize.ts'
 import type { StateStore } from '../stores/open.ts'
-import { type Command, CommandError, type CommandResult } from './context.ts'
 import { readFilter, readTime } from './commands.ts'
+import { type Command, CommandError, type CommandResult } from './context.ts'
 
 const MOST = 10_000
 
@@ -21,10 +21,20 @@ export interface RedriveAnswer {
 }
 
 /** @param process carries out what must be written in the state. */
-export async function redriveQuarantine(command: Command, ports: IngestPorts, state: StateStore, process: (command: Command) => Promise<CommandResult>): Promise<RedriveAnswer> {
+export async function redriveQuarantine(
+  command: Command,
+  ports: IngestPorts,
+  state: StateStore,
+  process: (command: Command) => Promise<CommandResult>,
+): Promise<RedriveAnswer> {
   const { args } = command
   const filter = readFilter(args['filter'])
-  let query = state.db.selectFrom('quarantine').innerJoin('seal_keys', 'seal_keys.id', 'quarantine.key_id').selectAll('quarantine').select('seal_keys.wrapped').where('status', '=', 'open')
+  let query = state.db
+    .selectFrom('quarantine')
+    .innerJoin('seal_keys', 'seal_keys.id', 'quarantine.key_id')
+    .selectAll('quarantine')
+    .select('seal_keys.wrapped')
+    .where('status', '=', 'open')
   if (args['id'] !== undefined) query = query.where('quarantine.id', '=', String(args['id']))
   if (filter['source']) query = query.where('source_id', '=', String(filter['source']))
   if (filter['code']) query = query.where('code', '=', String(filter['code']))
@@ -32,8 +42,14 @@ export async function redriveQuarantine(command: Command, ports: IngestPorts, st
   if (from !== undefined) query = query.where('received_at', '>=', from)
   const rows = await query.orderBy('quarantine.id').limit(MOST).execute()
   if (args['id'] !== undefined && rows.length === 0) {
-    const known = await state.db.selectFrom('quarantine').select('status').where('id', '=', String(args['id'])).executeTakeFirst()
-    throw known ? new CommandError('CONFLICT', 'It was already re-driven or dismissed.') : new CommandError('NOT_FOUND', 'No quarantined input has this id.')
+    const known = await state.db
+      .selectFrom('quarantine')
+      .select('status')
+      .where('id', '=', String(args['id']))
+      .executeTakeFirst()
+    throw known
+      ? new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
+      : new CommandError('NOT_FOUND', 'No quarantined input has this id.')
   }
   const dryRun = args['dryRun'] === true
   const refused: Record<string, number> = {}
@@ -67,13 +83,19 @@ export async function redriveQuarantine(command: Command, ports: IngestPorts, st
     // The log deduplicates by quarantine id: a second try after a failure here changes nothing twice.
     if (!marked.ok) throw new CommandError(marked.code, marked.message)
   }
-  if (args['id'] !== undefined && done.length === 0) throw new CommandError('STILL_REFUSED', `It still cannot be read: ${Object.keys(refused).join(', ')}.`)
+  if (args['id'] !== undefined && done.length === 0)
+    throw new CommandError('STILL_REFUSED', `It still cannot be read: ${Object.keys(refused).join(', ')}.`)
   return { redriven: done.length, refused, dryRun }
 }
 
-function readAgain(raw: unknown, row: { source_id: string; received_at: number }, ports: IngestPorts): CanonicalEvent[] | { code: string } {
+function readAgain(
+  raw: unknown,
+  row: { source_id: string; received_at: number },
+  ports: IngestPorts,
+): CanonicalEvent[] | { code: string } {
   // Set aside while processing: it had already been read.
-  if (raw !== null && typeof raw === 'object' && 'canonical' in raw) return [(raw as { canonical: CanonicalEvent }).canonical]
+  if (raw !== null && typeof raw === 'object' && 'canonical' in raw)
+    return [(raw as { canonical: CanonicalEvent }).canonical]
   const source = ports.sources.get(row.source_id)
   if (!source) return { code: 'NOT_FOUND' }
   const definition: AnySource = source.definition
@@ -86,7 +108,13 @@ function readAgain(raw: unknown, row: { source_id: string; received_at: number }
     body: Buffer.from(JSON.stringify(raw)),
     receivedAt,
   }
-  const context = { id: source.id, connector: source.connector, definition, notice: source.config.notice, purposes: ports.purposes }
+  const context = {
+    id: source.id,
+    connector: source.connector,
+    definition,
+    notice: source.config.notice,
+    purposes: ports.purposes,
+  }
   const events: CanonicalEvent[] = []
   try {
     for (const item of definition.normalize(request, source.settings)) {

@@ -48,7 +48,13 @@ export interface SealedEvent {
 
 const RECENT_KEPT = 500
 
-export function apply(identified: Identified, kept: KeptEvent, allowed: readonly string[], batch: Batch, settings: ApplySettings): Applied {
+export function apply(
+  identified: Identified,
+  kept: KeptEvent,
+  allowed: readonly string[],
+  batch: Batch,
+  settings: ApplySettings,
+): Applied {
   const { event } = kept
   const { person, node } = join(identified, batch, settings.purposes)
   const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
@@ -116,15 +122,29 @@ function storeIdentifiers(identified: Identified, kept: KeptEvent, batch: Batch)
   }
 }
 
-function storeTraits(kept: KeptEvent, node: NodeState, person: PersonState, batch: Batch, settings: ApplySettings): void {
+function storeTraits(
+  kept: KeptEvent,
+  node: NodeState,
+  person: PersonState,
+  batch: Batch,
+  settings: ApplySettings,
+): void {
   const at = kept.event.occurredAt
   for (const [path, purposes] of Object.entries(kept.traitPurposes)) {
     const value = read(kept.event.traits, path)
     if (value === undefined) continue
-    const open = typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && settings.openTraits.has(path))
+    const open =
+      typeof value === 'number' ||
+      typeof value === 'boolean' ||
+      (typeof value === 'string' && settings.openTraits.has(path))
     if (open) {
       const known = person.profile.traits[path]
-      if (!known || known.at <= at) person.profile.traits[path] = { value: value as string | number | boolean, at, purposes: [...new Set([...(known?.purposes ?? []), ...purposes])] }
+      if (!known || known.at <= at)
+        person.profile.traits[path] = {
+          value: value as string | number | boolean,
+          at,
+          purposes: [...new Set([...(known?.purposes ?? []), ...purposes])],
+        }
       continue
     }
     const row = batch.nodeTraits(node)

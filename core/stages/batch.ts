@@ -92,7 +92,10 @@ export class Batch {
     let row = this.traits.get(node.id)
     if (!row) {
       const sealed = this.sealedTraits.get(node.id)
-      row = { sealed: sealed ? unsealJson<SealedTraits>(this.keys.unwrap(node.dataKey), sealed) : { traits: {} }, dirty: false }
+      row = {
+        sealed: sealed ? unsealJson<SealedTraits>(this.keys.unwrap(node.dataKey), sealed) : { traits: {} },
+        dirty: false,
+      }
       this.traits.set(node.id, row)
     }
     return row
@@ -100,7 +103,12 @@ export class Batch {
 }
 
 /** Loads every person behind these identifiers, with all their nodes, statuses, traits and cap uses. */
-export async function loadPeople(batch: Batch, state: StateStore, identifiers: readonly Buffer[], personIds: readonly string[] = []): Promise<void> {
+export async function loadPeople(
+  batch: Batch,
+  state: StateStore,
+  identifiers: readonly Buffer[],
+  personIds: readonly string[] = [],
+): Promise<void> {
   const { db } = state
   const wanted = new Set(personIds)
   const unknown = identifiers.filter((hmac) => !batch.nodes.has(hmac.toString('hex')))
@@ -116,7 +124,12 @@ export async function loadPeople(batch: Batch, state: StateStore, identifiers: r
   const missing = [...wanted].filter((id) => !batch.persons.has(id))
   const loaded: string[] = []
   for (const part of chunks(missing)) {
-    const people = await db.selectFrom('persons').select(['id', 'seq', 'profile']).where('id', 'in', part).where('merged_into', 'is', null).execute()
+    const people = await db
+      .selectFrom('persons')
+      .select(['id', 'seq', 'profile'])
+      .where('id', 'in', part)
+      .where('merged_into', 'is', null)
+      .execute()
     for (const row of people) {
       loaded.push(row.id)
       batch.persons.set(row.id, {
@@ -135,7 +148,16 @@ export async function loadPeople(batch: Batch, state: StateStore, identifiers: r
     const nodes = await db
       .selectFrom('nodes')
       .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
-      .select(['nodes.id', 'nodes.person_id', 'nodes.subject', 'nodes.data_key', 'nodes.proof_key', 'nodes.founded_at', 'identifiers.type', 'identifiers.hmac'])
+      .select([
+        'nodes.id',
+        'nodes.person_id',
+        'nodes.subject',
+        'nodes.data_key',
+        'nodes.proof_key',
+        'nodes.founded_at',
+        'identifiers.type',
+        'identifiers.hmac',
+      ])
       .select((eb) => eb('identifiers.sealed', 'is not', null).as('has_value'))
       .where('nodes.person_id', 'in', part)
       .orderBy('nodes.id')
@@ -157,17 +179,33 @@ export async function loadPeople(batch: Batch, state: StateStore, identifiers: r
       batch.persons.get(row.person_id)?.nodes.push(node)
       nodeIds.push(row.id)
     }
-    const caps = await db.selectFrom('caps').select(['key', 'person_id', 'at', 'delivery_id']).where('person_id', 'in', part).orderBy('at').execute()
-    for (const row of caps) batch.persons.get(row.person_id)?.caps.push({ key: row.key, at: row.at, deliveryId: row.delivery_id, isNew: false } satisfies CapUse)
+    const caps = await db
+      .selectFrom('caps')
+      .select(['key', 'person_id', 'at', 'delivery_id'])
+      .where('person_id', 'in', part)
+      .orderBy('at')
+      .execute()
+    for (const row of caps)
+      batch.persons
+        .get(row.person_id)
+        ?.caps.push({ key: row.key, at: row.at, deliveryId: row.delivery_id, isNew: false } satisfies CapUse)
   }
   for (const part of chunks(nodeIds)) {
-    const statuses = await db.selectFrom('consent_status').select(['node_id', 'purpose', 'body', 'updated_at']).where('node_id', 'in', part).execute()
+    const statuses = await db
+      .selectFrom('consent_status')
+      .select(['node_id', 'purpose', 'body', 'updated_at'])
+      .where('node_id', 'in', part)
+      .execute()
     for (const row of statuses) {
       let purposes = batch.statuses.get(row.node_id)
       if (!purposes) batch.statuses.set(row.node_id, (purposes = new Map()))
       purposes.set(row.purpose, { status: JSON.parse(row.body) as PurposeStatus, updatedAt: row.updated_at })
     }
-    const traits = await db.selectFrom('node_traits').select(['node_id', 'sealed']).where('node_id', 'in', part).execute()
+    const traits = await db
+      .selectFrom('node_traits')
+      .select(['node_id', 'sealed'])
+      .where('node_id', 'in', part)
+      .execute()
     for (const row of traits) batch.sealedTraits.set(row.node_id, row.sealed)
   }
 }

@@ -10,11 +10,19 @@ const EMPTIES = new Set(['Order Completed'])
 const REPLACES = new Set(['Cart Viewed', 'Checkout Started'])
 
 /** @returns the cart after the event; undefined when empty. The same object when the event says nothing about it. */
-export function cartAfter(cart: Cart | undefined, event: CanonicalEvent, purposes: readonly string[], defaultCurrency: string): Cart | undefined {
+export function cartAfter(
+  cart: Cart | undefined,
+  event: CanonicalEvent,
+  purposes: readonly string[],
+  defaultCurrency: string,
+): Cart | undefined {
   if (event.type !== 'track') return cart
   if (EMPTIES.has(event.name)) return undefined
   const { properties } = event
-  const currency = typeof properties['currency'] === 'string' && /^[A-Z]{3}$/.test(properties['currency']) ? properties['currency'] : (cart?.currency ?? defaultCurrency)
+  const currency =
+    typeof properties['currency'] === 'string' && /^[A-Z]{3}$/.test(properties['currency'])
+      ? properties['currency']
+      : (cart?.currency ?? defaultCurrency)
   let lines: CartLine[] | undefined
   if (REPLACES.has(event.name)) {
     const products = Array.isArray(properties['products']) ? properties['products'] : []
@@ -66,7 +74,11 @@ function changeLine(lines: readonly CartLine[], change: CartLine, sign: 1 | -1):
   const existing = lines.find((line) => line.productId === change.productId)
   if (!existing) return sign > 0 ? [...lines, change] : [...lines]
   const quantity = existing.quantity + sign * change.quantity
-  return lines.map((line) => (line === existing ? { ...line, ...(sign > 0 && change), price: sign > 0 && change.price > 0 ? change.price : line.price, quantity } : line))
+  return lines.map((line) =>
+    line === existing
+      ? { ...line, ...(sign > 0 && change), price: sign > 0 && change.price > 0 ? change.price : line.price, quantity }
+      : line,
+  )
 }
 
 function text(value: unknown): string | undefined {

@@ -37,7 +37,8 @@ async function movePosition(trx: Transaction<Tables>, move: PositionMove): Promi
     .where('log_id', '=', move.logId)
     .where('position', '=', move.from)
     .executeTakeFirst()
-  if (Number(result.numUpdatedRows) !== 1) throw new PositionTaken(`position ${move.from} of partition ${move.partition} was moved by another process`)
+  if (Number(result.numUpdatedRows) !== 1)
+    throw new PositionTaken(`position ${move.from} of partition ${move.partition} was moved by another process`)
 }
 
 async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
@@ -48,20 +49,40 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
   for (const node of batch.nodes.values()) {
     const sealed = node.newValue === undefined ? null : seal(keys.unwrap(node.dataKey), node.newValue)
     if (node.isNew) {
-      nodes.push([node.id, node.personId, node.subject, isDevice(node.type) ? 1 : 0, node.dataKey, node.proofKey, node.foundedAt])
+      nodes.push([
+        node.id,
+        node.personId,
+        node.subject,
+        isDevice(node.type) ? 1 : 0,
+        node.dataKey,
+        node.proofKey,
+        node.foundedAt,
+      ])
       identifiers.push([Buffer.from(node.hmac, 'hex'), node.type, node.id, sealed, node.foundedAt])
     } else if (sealed) values.push({ id: node.id, sealed })
   }
-  await insertMany(trx, dialect, 'nodes', ['id', 'person_id', 'subject', 'device', 'data_key', 'proof_key', 'founded_at'], nodes)
+  await insertMany(
+    trx,
+    dialect,
+    'nodes',
+    ['id', 'person_id', 'subject', 'device', 'data_key', 'proof_key', 'founded_at'],
+    nodes,
+  )
   await insertMany(trx, dialect, 'identifiers', ['hmac', 'type', 'node_id', 'sealed', 'first_seen_at'], identifiers)
-  for (const { id, sealed } of values) await trx.updateTable('identifiers').set({ sealed }).where('node_id', '=', id).execute()
+  for (const { id, sealed } of values)
+    await trx.updateTable('identifiers').set({ sealed }).where('node_id', '=', id).execute()
 
   for (const [from, into] of batch.merged) {
     const target = batch.person(into).id
     await trx.updateTable('nodes').set({ person_id: target }).where('person_id', '=', from).execute()
     await trx.updateTable('persons').set({ merged_into: target }).where('id', '=', from).execute()
     await trx.updateTable('persons').set({ merged_into: target }).where('merged_into', '=', from).execute()
-    await trx.updateTable('deliveries').set({ person_id: target }).where('person_id', '=', from).where('settled_at', 'is', null).execute()
+    await trx
+      .updateTable('deliveries')
+      .set({ person_id: target })
+      .where('person_id', '=', from)
+      .where('settled_at', 'is', null)
+      .execute()
     await trx.updateTable('caps').set({ person_id: target }).where('person_id', '=', from).execute()
     await trx.deleteFrom('wakeups').where('person_id', '=', from).execute()
   }
@@ -71,7 +92,10 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
   for (const person of batch.persons.values()) {
     if (!person.dirty || batch.merged.has(person.id)) continue
     persons.push([person.id, person.seq, JSON.stringify(person.profile), null, batch.now])
-    const due = person.profile.timers.reduce((earliest, timer) => Math.min(earliest, Date.parse(timer.graceUntil)), Number.POSITIVE_INFINITY)
+    const due = person.profile.timers.reduce(
+      (earliest, timer) => Math.min(earliest, Date.parse(timer.graceUntil)),
+      Number.POSITIVE_INFINITY,
+    )
     if (Number.isFinite(due)) wakeups.push([person.id, due])
     else if (!person.isNew) asleep.push(person.id)
   }
@@ -83,17 +107,44 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
     persons,
     'on conflict (id) do update set seq = excluded.seq, profile = excluded.profile, updated_at = excluded.updated_at',
   )
-  await insertMany(trx, dialect, 'wakeups', ['person_id', 'due_at'], wakeups, 'on conflict (person_id) do update set due_at = excluded.due_at')
+  await insertMany(
+    trx,
+    dialect,
+    'wakeups',
+    ['person_id', 'due_at'],
+    wakeups,
+    'on conflict (person_id) do update set due_at = excluded.due_at',
+  )
   for (const part of chunks(asleep)) await trx.deleteFrom('wakeups').where('person_id', 'in', part).execute()
-  await insertMany(trx, dialect, 'edges', ['node_a', 'node_b', 'event_id', 'source_id', 'at', 'refused'], batch.rows.edges, 'on conflict (node_a, node_b) do nothing')
-  await insertMany(trx, dialect, 'merge_log', ['id', 'from_person', 'into_person', 'event_id', 'reason', 'at'], batch.rows.merges)
+  await insertMany(
+    trx,
+    dialect,
+    'edges',
+    ['node_a', 'node_b', 'event_id', 'source_id', 'at', 'refused'],
+    batch.rows.edges,
+    'on conflict (node_a, node_b) do nothing',
+  )
+  await insertMany(
+    trx,
+    dialect,
+    'merge_log',
+    ['id', 'from_person', 'into_person', 'event_id', 'reason', 'at'],
+    batch.rows.merges,
+  )
 
   const traits: unknown[][] = []
   for (const node of batch.nodes.values()) {
     const row = batch.traits.get(node.id)
     if (row?.dirty) traits.push([node.id, sealJson(keys.unwrap(node.dataKey), row.sealed), batch.now])
   }
-  await insertMany(trx, dialect, 'node_traits', ['node_id', 'sealed', 'updated_at'], traits, 'on conflict (node_id) do update set sealed = excluded.sealed, updated_at = excluded.updated_at')
+  await insertMany(
+    trx,
+    dialect,
+    'node_traits',
+    ['node_id', 'sealed', 'updated_at'],
+    traits,
+    'on conflict (node_id) do update set sealed = excluded.sealed, updated_at = excluded.updated_at',
+  )
 }
 
 const isDevice = (type: string) => type === 'anonymousId' || type === 'ga_client_id' || type === 'device_id'
@@ -114,7 +165,13 @@ async function writeConsent(batch: Batch, { dialect }: StateStore, trx: Transact
     rows,
     'on conflict (node_id, purpose) do update set status = excluded.status, body = excluded.body, updated_at = excluded.updated_at',
   )
-  await insertMany(trx, dialect, 'ledger_pending', ['id', 'node_id', 'subject', 'purpose', 'at', 'public', 'sealed'], batch.rows.ledger)
+  await insertMany(
+    trx,
+    dialect,
+    'ledger_pending',
+    ['id', 'node_id', 'subject', 'purpose', 'at', 'public', 'sealed'],
+    batch.rows.ledger,
+  )
 }
 
 async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
@@ -133,7 +190,20 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
     trx,
     dialect,
     'history',
-    ['id', 'node_id', 'person_seq', 'type', 'name', 'occurred_at', 'received_at', 'source_id', 'connector', 'purposes', 'amounts', 'sealed'],
+    [
+      'id',
+      'node_id',
+      'person_seq',
+      'type',
+      'name',
+      'occurred_at',
+      'received_at',
+      'source_id',
+      'connector',
+      'purposes',
+      'amounts',
+      'sealed',
+    ],
     rows.history,
   )
   const facts = [...batch.facts.values()].filter((fact) => fact.isNew || fact.dirty)
@@ -142,7 +212,15 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
     dialect,
     'facts',
     ['key', 'kind', 'node_id', 'connector', 'event_id', 'amounts', 'at'],
-    facts.map((fact) => [fact.key, fact.kind, fact.nodeId, fact.connector, fact.eventId, JSON.stringify(fact.amounts), fact.at]),
+    facts.map((fact) => [
+      fact.key,
+      fact.kind,
+      fact.nodeId,
+      fact.connector,
+      fact.eventId,
+      JSON.stringify(fact.amounts),
+      fact.at,
+    ]),
     'on conflict (key) do update set connector = excluded.connector, amounts = excluded.amounts',
   )
   await insertMany(trx, dialect, 'held', ['id', 'key_id', 'sealed', 'received_at', 'expires_at'], rows.held)
@@ -155,7 +233,20 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
     trx,
     dialect,
     'quarantine',
-    ['id', 'source_id', 'connector', 'code', 'path', 'message', 'key_id', 'sealed', 'status', 'fences', 'received_at', 'expires_at'],
+    [
+      'id',
+      'source_id',
+      'connector',
+      'code',
+      'path',
+      'message',
+      'key_id',
+      'sealed',
+      'status',
+      'fences',
+      'received_at',
+      'expires_at',
+    ],
     rows.quarantine,
     'on conflict (id) do nothing',
   )
@@ -175,7 +266,15 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
       .where('status', 'in', ['queued', 'retry'])
       .returning('id')
       .execute()
-    for (const part of chunks(cancelled)) await trx.deleteFrom('caps').where('delivery_id', 'in', part.map(({ id }) => id)).execute()
+    for (const part of chunks(cancelled))
+      await trx
+        .deleteFrom('caps')
+        .where(
+          'delivery_id',
+          'in',
+          part.map(({ id }) => id),
+        )
+        .execute()
   }
   await insertMany(
     trx,
@@ -208,9 +307,25 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
     rows.deliveries,
     'on conflict (id) do nothing',
   )
-  const caps = [...batch.persons.values()].flatMap((person) => person.caps.filter((cap) => cap.isNew).map((cap) => [cap.key, person.id, cap.at, cap.deliveryId]))
-  await insertMany(trx, dialect, 'caps', ['key', 'person_id', 'at', 'delivery_id'], caps, 'on conflict (key, delivery_id) do nothing')
-  await insertMany(trx, dialect, 'explanations', ['id', 'person_id', 'rule', 'version', 'event_id', 'at', 'result', 'body'], rows.explanations, 'on conflict (id) do nothing')
+  const caps = [...batch.persons.values()].flatMap((person) =>
+    person.caps.filter((cap) => cap.isNew).map((cap) => [cap.key, person.id, cap.at, cap.deliveryId]),
+  )
+  await insertMany(
+    trx,
+    dialect,
+    'caps',
+    ['key', 'person_id', 'at', 'delivery_id'],
+    caps,
+    'on conflict (key, delivery_id) do nothing',
+  )
+  await insertMany(
+    trx,
+    dialect,
+    'explanations',
+    ['id', 'person_id', 'rule', 'version', 'event_id', 'at', 'result', 'body'],
+    rows.explanations,
+    'on conflict (id) do nothing',
+  )
   await insertMany(
     trx,
     dialect,
@@ -226,10 +341,21 @@ async function writeCounts(batch: Batch, { dialect }: StateStore, trx: Transacti
 }
 
 /** @param counts `minute\0origin\0code` -> how many more. */
-export async function writeRollups(trx: Transaction<Tables>, dialect: StateStore['dialect'], counts: ReadonlyMap<string, number>): Promise<void> {
+export async function writeRollups(
+  trx: Transaction<Tables>,
+  dialect: StateStore['dialect'],
+  counts: ReadonlyMap<string, number>,
+): Promise<void> {
   const rows = [...counts].map(([key, count]) => {
     const [minute, origin, code] = key.split('\0') as [string, string, string]
     return [Number(minute), origin, code, count]
   })
-  await insertMany(trx, dialect, 'rollups', ['minute', 'origin', 'code', 'count'], rows, 'on conflict (minute, origin, code) do update set count = rollups.count + excluded.count')
+  await insertMany(
+    trx,
+    dialect,
+    'rollups',
+    ['minute', 'origin', 'code', 'count'],
+    rows,
+    'on conflict (minute, origin, code) do update set count = rollups.count + excluded.count',
+  )
 }

@@ -3,7 +3,13 @@ import { decide as askGate, isHalt } from '../../consent/gate.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { IdentifierType } from '../../schemas/event.ts'
 import type { DestinationSettings } from '../config.ts'
-import { type DecisionContext, type DecisionInput, type DecisionResult, decide, type RuleSet } from '../decision/index.ts'
+import {
+  type DecisionContext,
+  type DecisionInput,
+  type DecisionResult,
+  decide,
+  type RuleSet,
+} from '../decision/index.ts'
 import type { Batch } from './batch.ts'
 import { personStatus } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
@@ -42,10 +48,19 @@ export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, setti
         : { granted: true, ...(answer.entryId !== undefined && { entryId: answer.entryId }) }
     },
     reachable: (identifiers) => reaches(person, identifiers),
-    capUses: (key) => person.caps.filter((cap) => cap.key === `${person.id}\0${key}` || cap.key.endsWith(`\0${key}`)).map(({ at }) => new Date(at).toISOString()),
+    capUses: (key) =>
+      person.caps
+        .filter((cap) => cap.key === `${person.id}\0${key}` || cap.key.endsWith(`\0${key}`))
+        .map(({ at }) => new Date(at).toISOString()),
     actionOf(destination, action) {
       const definition = settings.destinations.get(destination)?.definition.actions[action]
-      return definition && { kind: definition.kind, identifier: definition.identifier, ...(definition.channel !== undefined && { channel: definition.channel }) }
+      return (
+        definition && {
+          kind: definition.kind,
+          identifier: definition.identifier,
+          ...(definition.channel !== undefined && { channel: definition.channel }),
+        }
+      )
     },
   }
   return decide(input, person.profile, rulesFor(turn, settings.rules), context)
@@ -62,7 +77,12 @@ function rulesFor({ purposes, copy }: Turn, rules: RuleSet): RuleSet {
   }
 }
 
-export function statusOfTurn(turn: Pick<Turn, 'person' | 'deviceNode'>, purpose: string, scope: 'person' | 'device', batch: Pick<Batch, 'statuses'>) {
+export function statusOfTurn(
+  turn: Pick<Turn, 'person' | 'deviceNode'>,
+  purpose: string,
+  scope: 'person' | 'device',
+  batch: Pick<Batch, 'statuses'>,
+) {
   if (scope === 'device') return turn.deviceNode && batch.statuses.get(turn.deviceNode.id)?.get(purpose)?.status
   return personStatus(turn.person.nodes, purpose, batch)?.row.status
 }

@@ -5,8 +5,8 @@
 import { sql } from 'kysely'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { Positioned } from '../log/event-log.ts'
-import { chunks, type Db, type StateStore } from '../stores/open.ts'
 import type { Dialect } from '../stores/migrations.ts'
+import { chunks, type Db, type StateStore } from '../stores/open.ts'
 import type { Batch } from './batch.ts'
 
 /** 72 h: today's table and the three before it. */
@@ -29,14 +29,23 @@ export async function ensureDedupeTable(db: Db, dialect: Dialect, day: number): 
 export async function dedupeTables(state: StateStore): Promise<number[]> {
   const names =
     state.dialect === 'sqlite'
-      ? await sql<{ name: string }>`select name from sqlite_master where type = 'table' and name like 'dedupe\\_d%' escape '\\'`.execute(state.db)
-      : await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = current_schema() and tablename like 'dedupe\\_d%'`.execute(state.db)
+      ? await sql<{
+          name: string
+        }>`select name from sqlite_master where type = 'table' and name like 'dedupe\\_d%' escape '\\'`.execute(
+          state.db,
+        )
+      : await sql<{
+          name: string
+        }>`select tablename as name from pg_tables where schemaname = current_schema() and tablename like 'dedupe\\_d%'`.execute(
+          state.db,
+        )
   return names.rows.map(({ name }) => Number(name.slice('dedupe_d'.length))).sort((a, b) => b - a)
 }
 
 /** Drops the tables whose window has passed. */
 export async function dropOldDedupeTables(state: StateStore, now: number): Promise<void> {
-  for (const day of await dedupeTables(state)) if (day < dayOf(now) - DAYS_KEPT) await sql.raw(`drop table ${dedupeTable(day)}`).execute(state.db)
+  for (const day of await dedupeTables(state))
+    if (day < dayOf(now) - DAYS_KEPT) await sql.raw(`drop table ${dedupeTable(day)}`).execute(state.db)
 }
 
 export interface Fresh {
@@ -50,9 +59,15 @@ export interface Deduplicated {
 }
 
 /** Splits a batch's events into first receptions, duplicates, reused ids and echoes. */
-export async function deduplicate(inputs: readonly Fresh['input'][], batch: Batch, state: StateStore): Promise<Deduplicated> {
+export async function deduplicate(
+  inputs: readonly Fresh['input'][],
+  batch: Batch,
+  state: StateStore,
+): Promise<Deduplicated> {
   const hashes = inputs.map(({ record }) =>
-    record.quarantineId === undefined ? batch.keys.message(record.event.source.id, record.event.messageId) : batch.keys.message('quarantine', record.quarantineId),
+    record.quarantineId === undefined
+      ? batch.keys.message(record.event.source.id, record.event.messageId)
+      : batch.keys.message('quarantine', record.quarantineId),
   )
   const seen = await loadSeen(hashes, batch.now, state)
   const echoes = await loadEchoes(inputs, batch, state)
@@ -63,7 +78,11 @@ export async function deduplicate(inputs: readonly Fresh['input'][], batch: Batc
     const key = hash.toString('hex')
     const body = Buffer.from(input.record.event.source.payloadHash.slice(0, 16), 'hex')
     const known = seen.get(key)
-    if (known) exits.push({ input, code: known.equals(body) || input.record.quarantineId !== undefined ? 'DUPLICATE' : 'ID_REUSED' })
+    if (known)
+      exits.push({
+        input,
+        code: known.equals(body) || input.record.quarantineId !== undefined ? 'DUPLICATE' : 'ID_REUSED',
+      })
     else {
       seen.set(key, body)
       if (echoes.has(input.position)) {
@@ -77,7 +96,10 @@ export async function deduplicate(inputs: readonly Fresh['input'][], batch: Batc
 
 /** Remembers the exit an event took, for `anuente explain <messageId>`. */
 export function remember({ input, hash }: Fresh, code: ExitCode, batch: Batch): void {
-  batch.rows.dedupe.push({ day: dayOf(batch.now), row: [hash, Buffer.from(input.record.event.source.payloadHash.slice(0, 16), 'hex'), input.record.event.id, code] })
+  batch.rows.dedupe.push({
+    day: dayOf(batch.now),
+    row: [hash, Buffer.from(input.record.event.source.payloadHash.slice(0, 16), 'hex'), input.record.event.id, code],
+  })
 }
 
 async function loadSeen(hashes: readonly Buffer[], now: number, state: StateStore): Promise<Map<string, Buffer>> {
@@ -86,7 +108,10 @@ async function loadSeen(hashes: readonly Buffer[], now: number, state: StateStor
   const days = (await dedupeTables(state)).filter((day) => day >= oldest)
   for (const day of days)
     for (const part of chunks(hashes)) {
-      const rows = await sql<{ hash: Uint8Array; body: Uint8Array }>`select hash, body from ${sql.table(dedupeTable(day))} where hash in (${sql.join(part)})`.execute(state.db)
+      const rows = await sql<{
+        hash: Uint8Array
+        body: Uint8Array
+      }>`select hash, body from ${sql.table(dedupeTable(day))} where hash in (${sql.join(part)})`.execute(state.db)
       for (const row of rows.rows) seen.set(Buffer.from(row.hash).toString('hex'), Buffer.from(row.body))
     }
   return seen

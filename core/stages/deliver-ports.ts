@@ -1,4 +1,6 @@
 /** What the deliver role works with, and what its stages hand to each other. */
+
+import type { TObject } from 'typebox'
 import type { Permit } from '../../consent/gate.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
@@ -15,7 +17,6 @@ import type { LogReader } from '../log/event-log.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
-import type { TObject } from 'typebox'
 
 export type DeliveryRow = Tables['deliveries']
 export type Action = ActionDefinition<unknown, TObject>

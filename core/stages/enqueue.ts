@@ -1,25 +1,37 @@
 /** enqueue: outbox rows, in the same transaction as the state they follow from. */
+
+import type { TObject } from 'typebox'
+import { type DecisionResult, nameMatches } from '../decision/index.ts'
+import { readPath } from '../delivery/payload.ts'
 import { newId, nextOrder } from '../ids.ts'
 import type { ActionDefinition } from '../kit/define.ts'
-import { readPath } from '../delivery/payload.ts'
-import { type DecisionResult, nameMatches } from '../decision/index.ts'
 import { sealJson } from '../seal.ts'
-import type { TObject } from 'typebox'
 import { type Applied, followingDeliveryId } from './apply.ts'
 import type { Batch } from './batch.ts'
 import { type DecideSettings, reaches, statusOfTurn, type Turn } from './decide.ts'
 
 /** Writes what the rules decided: deliveries, reservations, timers, cancellations, explanations. */
-export function enqueueDecision(result: DecisionResult, turn: Turn, node: { readonly id: string; readonly dataKey: Uint8Array }, batch: Batch): void {
+export function enqueueDecision(
+  result: DecisionResult,
+  turn: Turn,
+  node: { readonly id: string; readonly dataKey: Uint8Array },
+  batch: Batch,
+): void {
   const { person } = turn
   const { profile } = person
   profile.timers = result.timers
   profile.entries = result.entries
   profile.closings = result.closings
   person.dirty = true
-  for (const cancel of result.cancels) batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
+  for (const cancel of result.cancels)
+    batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
   for (const use of result.capUses)
-    person.caps.push({ key: `${person.id}\0${use.key}`, at: Date.parse(use.at), deliveryId: use.deliveryId, isNew: true })
+    person.caps.push({
+      key: `${person.id}\0${use.key}`,
+      at: Date.parse(use.at),
+      deliveryId: use.deliveryId,
+      isNew: true,
+    })
   for (const draft of result.deliveries) {
     profile.arms = { ...profile.arms, [draft.rule]: profile.arms?.[draft.rule] ?? draft.arm }
     batch.rows.deliveries.push([
@@ -53,9 +65,25 @@ export function enqueueDecision(result: DecisionResult, turn: Turn, node: { read
     const at = Date.parse(explanation.at)
     // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.
     if (explanation.latestOnly) for (const clause of explanation.failed) batch.count(`rule:${explanation.rule}`, clause)
-    if (explanation.latestOnly) batch.rows.latest.set(`${person.id}\0${explanation.rule}`, [person.id, explanation.rule, at, explanation.result, body])
+    if (explanation.latestOnly)
+      batch.rows.latest.set(`${person.id}\0${explanation.rule}`, [
+        person.id,
+        explanation.rule,
+        at,
+        explanation.result,
+        body,
+      ])
     else
-      batch.rows.explanations.push([explanation.id ?? newId(batch.now), person.id, explanation.rule, explanation.version, explanation.eventId, at, explanation.result, body])
+      batch.rows.explanations.push([
+        explanation.id ?? newId(batch.now),
+        person.id,
+        explanation.rule,
+        explanation.version,
+        explanation.eventId,
+        at,
+        explanation.result,
+        body,
+      ])
   }
 }
 

@@ -20,7 +20,10 @@ const ACTS_KEPT = 50
 export function amountsOf(event: CanonicalEvent, defaultCurrency: string): Amounts {
   if (event.type !== 'track') return {}
   const { properties } = event
-  const currency = typeof properties['currency'] === 'string' && /^[A-Z]{3}$/.test(properties['currency']) ? properties['currency'] : defaultCurrency
+  const currency =
+    typeof properties['currency'] === 'string' && /^[A-Z]{3}$/.test(properties['currency'])
+      ? properties['currency']
+      : defaultCurrency
   const amounts: Amounts = {}
   for (const name of ['total', 'revenue', 'tax', 'shipping', 'discount', 'value', 'price']) {
     const minor = minorUnits(properties[name], currency)
@@ -51,8 +54,15 @@ export interface Reported {
 const orderValue = (amounts: Amounts) => Number(amounts['total'] ?? amounts['revenue'] ?? amounts['value'] ?? 0)
 
 /** @param believed connectors, most believed first. */
-export function reportOrder(event: CanonicalEvent, nodeId: string, amounts: Amounts, batch: Batch, believed: readonly string[]): Reported {
-  if (event.type !== 'track' || event.name !== 'Order Completed') return { copy: isKnown(event, nodeId, amounts, batch), orders: 0, revenue: 0 }
+export function reportOrder(
+  event: CanonicalEvent,
+  nodeId: string,
+  amounts: Amounts,
+  batch: Batch,
+  believed: readonly string[],
+): Reported {
+  if (event.type !== 'track' || event.name !== 'Order Completed')
+    return { copy: isKnown(event, nodeId, amounts, batch), orders: 0, revenue: 0 }
   const key = factKey(event)
   if (!key) return { copy: false, orders: 1, revenue: orderValue(amounts) }
   const known = batch.facts.get(key.toString('hex'))
@@ -79,8 +89,25 @@ function isKnown(event: CanonicalEvent, nodeId: string, amounts: Amounts, batch:
   return false
 }
 
-function addFact(key: Buffer, kind: string, event: CanonicalEvent, nodeId: string, amounts: Amounts, batch: Batch): void {
-  batch.facts.set(key.toString('hex'), { key, kind, nodeId, connector: event.source.connector, eventId: event.id, amounts, at: batch.now, isNew: true, dirty: false })
+function addFact(
+  key: Buffer,
+  kind: string,
+  event: CanonicalEvent,
+  nodeId: string,
+  amounts: Amounts,
+  batch: Batch,
+): void {
+  batch.facts.set(key.toString('hex'), {
+    key,
+    kind,
+    nodeId,
+    connector: event.source.connector,
+    eventId: event.id,
+    amounts,
+    at: batch.now,
+    isNew: true,
+    dirty: false,
+  })
 }
 
 /** @returns true when another source already reported this cart act; remembers it otherwise. */
@@ -92,7 +119,11 @@ export function isCartCopy(event: CanonicalEvent, profile: OpenProfile): boolean
   const at = Date.parse(event.occurredAt)
   const source = event.source.id
   const match = profile.acts.find(
-    (act) => act.key === key && act.source !== source && !act.matched.includes(source) && Math.abs(Date.parse(act.at) - at) <= MINUTE_MS,
+    (act) =>
+      act.key === key &&
+      act.source !== source &&
+      !act.matched.includes(source) &&
+      Math.abs(Date.parse(act.at) - at) <= MINUTE_MS,
   )
   if (match) {
     match.matched.push(source)

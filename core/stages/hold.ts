@@ -30,7 +30,9 @@ export function createSealKeys(state: StateStore, keys: Keys): SealKeys {
         .values({ id, wrapped: keys.create().wrapped, expires_at: expiresAt })
         .onConflict((conflict) => conflict.column('id').doNothing())
         .execute()
-      wrapped = (await state.db.selectFrom('seal_keys').select('wrapped').where('id', '=', id).executeTakeFirstOrThrow()).wrapped
+      wrapped = (
+        await state.db.selectFrom('seal_keys').select('wrapped').where('id', '=', id).executeTakeFirstOrThrow()
+      ).wrapped
       known.clear()
       known.set(id, wrapped)
     }
@@ -38,7 +40,8 @@ export function createSealKeys(state: StateStore, keys: Keys): SealKeys {
   }
   return {
     held: (now) => ensure(`held-${Math.floor(now / HOUR_MS)}`, (Math.floor(now / HOUR_MS) + 1) * HOUR_MS + HOLD_MS),
-    quarantine: (now) => ensure(`quarantine-${Math.floor(now / DAY_MS)}`, (Math.floor(now / DAY_MS) + 1) * DAY_MS + QUARANTINE_MS),
+    quarantine: (now) =>
+      ensure(`quarantine-${Math.floor(now / DAY_MS)}`, (Math.floor(now / DAY_MS) + 1) * DAY_MS + QUARANTINE_MS),
   }
 }
 
@@ -52,12 +55,23 @@ export interface HeldEvent {
 
 export function hold(identified: Identified, batch: Batch, key: { id: string; wrapped: Uint8Array }): void {
   const { event } = identified
-  batch.rows.held.push([event.id, key.id, sealJson(batch.keys.unwrap(key.wrapped), event), batch.now, batch.now + HOLD_MS])
+  batch.rows.held.push([
+    event.id,
+    key.id,
+    sealJson(batch.keys.unwrap(key.wrapped), event),
+    batch.now,
+    batch.now + HOLD_MS,
+  ])
   for (const { hmac } of identified.named) batch.rows.heldIdentifiers.push([Buffer.from(hmac, 'hex'), event.id])
 }
 
 /** Events held for anybody with one of these identifiers, oldest first. */
-export async function loadHeld(identifiers: readonly Buffer[], now: number, keys: Keys, state: StateStore): Promise<HeldEvent[]> {
+export async function loadHeld(
+  identifiers: readonly Buffer[],
+  now: number,
+  keys: Keys,
+  state: StateStore,
+): Promise<HeldEvent[]> {
   const found = new Map<string, HeldEvent>()
   for (const part of chunks(identifiers)) {
     const rows = await state.db
@@ -68,16 +82,23 @@ export async function loadHeld(identifiers: readonly Buffer[], now: number, keys
       .where('held_identifiers.hmac', 'in', part)
       .where('held.expires_at', '>', now)
       .execute()
-    for (const row of rows) if (!found.has(row.id)) found.set(row.id, { id: row.id, event: unsealJson<CanonicalEvent>(keys.unwrap(row.wrapped), row.sealed) })
+    for (const row of rows)
+      if (!found.has(row.id))
+        found.set(row.id, { id: row.id, event: unsealJson<CanonicalEvent>(keys.unwrap(row.wrapped), row.sealed) })
   }
-  return [...found.values()].sort((a, b) => (a.event.occurredAt < b.event.occurredAt ? -1 : a.event.occurredAt > b.event.occurredAt ? 1 : a.id < b.id ? -1 : 1))
+  return [...found.values()].sort((a, b) =>
+    a.event.occurredAt < b.event.occurredAt ? -1 : a.event.occurredAt > b.event.occurredAt ? 1 : a.id < b.id ? -1 : 1,
+  )
 }
 
 /** Deletes what waited too long, in held and in quarantine, and destroys the keys nothing needs any more. */
 export async function expireSealed(state: StateStore, now: number): Promise<{ held: number; quarantined: number }> {
   const counts = await state.transaction(async (trx) => {
     const held = await trx.deleteFrom('held').where('expires_at', '<=', now).executeTakeFirst()
-    await trx.deleteFrom('held_identifiers').where('held_id', 'not in', (eb) => eb.selectFrom('held').select('id')).execute()
+    await trx
+      .deleteFrom('held_identifiers')
+      .where('held_id', 'not in', (eb) => eb.selectFrom('held').select('id'))
+      .execute()
     const quarantined = await trx.deleteFrom('quarantine').where('expires_at', '<=', now).executeTakeFirst()
     await trx
       .deleteFrom('seal_keys')

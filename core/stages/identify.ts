@@ -3,12 +3,12 @@
  * merges people, and only for events that are kept.
  */
 import { randomBytes } from 'node:crypto'
+import type { Purposes } from '../../consent/purposes.ts'
 import { mergeStatuses } from '../../consent/status.ts'
 import { type CanonicalEvent, DEVICE_IDENTIFIER_TYPES, type Identifier } from '../../schemas/event.ts'
-import { mergeProfiles } from '../identity/merge-profiles.ts'
 import { overLimit } from '../identity/limits.ts'
+import { mergeProfiles } from '../identity/merge-profiles.ts'
 import { newId } from '../ids.ts'
-import type { Purposes } from '../../consent/purposes.ts'
 import { type Batch, newPerson } from './batch.ts'
 import type { NodeState, PersonState } from './people.ts'
 
@@ -32,7 +32,10 @@ export interface Identified {
 
 export function identify(event: CanonicalEvent, batch: Batch): Identified {
   const named = namesOf(event, batch)
-  const device = named.find(({ identifier }) => DEVICE_IDENTIFIER_TYPES.includes(identifier.type)) ?? named.find(({ identifier }) => identifier.type === 'userId') ?? named[0]!
+  const device =
+    named.find(({ identifier }) => DEVICE_IDENTIFIER_TYPES.includes(identifier.type)) ??
+    named.find(({ identifier }) => identifier.type === 'userId') ??
+    named[0]!
   const people: PersonState[] = []
   const refused: { named: Named; reason: string }[] = []
   let union: Pick<NodeState, 'type'>[] = []
@@ -53,8 +56,14 @@ export function identify(event: CanonicalEvent, batch: Batch): Identified {
 }
 
 export function namesOf(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Named[] {
-  const identifiers = event.subject.previousId === undefined ? event.subject.identifiers : [...event.subject.identifiers, { type: 'anonymousId' as const, value: event.subject.previousId }]
-  return identifiers.map((identifier) => ({ identifier, hmac: batch.keys.identifier(identifier.type, identifier.value).toString('hex') }))
+  const identifiers =
+    event.subject.previousId === undefined
+      ? event.subject.identifiers
+      : [...event.subject.identifiers, { type: 'anonymousId' as const, value: event.subject.previousId }]
+  return identifiers.map((identifier) => ({
+    identifier,
+    hmac: batch.keys.identifier(identifier.type, identifier.value).toString('hex'),
+  }))
 }
 
 /** Founds the node of one identifier, with a person of its own. */
@@ -78,7 +87,11 @@ export function foundNode(name: Named, batch: Batch, at: string): NodeState {
 }
 
 /** Carries out the plan: nodes for every identifier, edges from the event's node, people joined. */
-export function join(identified: Identified, batch: Batch, purposes: Purposes): { person: PersonState; node: NodeState } {
+export function join(
+  identified: Identified,
+  batch: Batch,
+  purposes: Purposes,
+): { person: PersonState; node: NodeState } {
   const { event, named, refused } = identified
   const outside = new Set(refused.map(({ named }) => named.hmac))
   const first = batch.nodes.get(named[0]!.hmac) ?? foundNode(named[0]!, batch, event.occurredAt)
@@ -102,7 +115,13 @@ function edge(a: NodeState, b: NodeState, event: CanonicalEvent, batch: Batch, r
 }
 
 /** Two people become one under the smaller id; the other id resolves to it for ever. */
-export function mergePeople(a: PersonState, b: PersonState, event: CanonicalEvent, batch: Batch, purposes: Purposes): void {
+export function mergePeople(
+  a: PersonState,
+  b: PersonState,
+  event: CanonicalEvent,
+  batch: Batch,
+  purposes: Purposes,
+): void {
   if (a === b) return
   const [into, from] = a.id < b.id ? [a, b] : [b, a]
   mergeConsent(into, from, batch, purposes)
@@ -117,7 +136,8 @@ export function mergePeople(a: PersonState, b: PersonState, event: CanonicalEven
   // A person founded in this very batch leaves no trace: no row was ever written for it.
   if (from.isNew) batch.persons.delete(from.id)
   else from.dirty = true
-  if (!from.isNew || !into.isNew) batch.rows.merges.push([newId(batch.now), from.id, into.id, event.id, 'shared identifiers on one event', batch.now])
+  if (!from.isNew || !into.isNew)
+    batch.rows.merges.push([newId(batch.now), from.id, into.id, event.id, 'shared identifiers on one event', batch.now])
 }
 
 /** Differing answers of two people that turn out to be one are a conflict, which counts as denied. */
@@ -134,7 +154,9 @@ function mergeConsent(into: PersonState, from: PersonState, batch: Batch, purpos
 
 /** The newest row among a person's nodes: the status of the person. */
 export function personStatus(nodes: readonly NodeState[], purpose: string, batch: Pick<Batch, 'statuses'>) {
-  let found: { nodeId: string; row: NonNullable<ReturnType<NonNullable<ReturnType<Batch['statuses']['get']>>['get']>> } | undefined
+  let found:
+    | { nodeId: string; row: NonNullable<ReturnType<NonNullable<ReturnType<Batch['statuses']['get']>>['get']>> }
+    | undefined
   for (const node of nodes) {
     const row = batch.statuses.get(node.id)?.get(purpose)
     if (row && (!found || row.updatedAt >= found.row.updatedAt)) found = { nodeId: node.id, row }
@@ -144,7 +166,12 @@ export function personStatus(nodes: readonly NodeState[], purpose: string, batch
 
 let statusTick = 0
 /** Statuses written in one batch keep their order: the clock alone does not separate them. */
-export function setStatus(batch: Batch, nodeId: string, purpose: string, status: Parameters<Batch['changedStatuses']['set']>[1]['status']): void {
+export function setStatus(
+  batch: Batch,
+  nodeId: string,
+  purpose: string,
+  status: Parameters<Batch['changedStatuses']['set']>[1]['status'],
+): void {
   let purposes = batch.statuses.get(nodeId)
   if (!purposes) {
     purposes = new Map()

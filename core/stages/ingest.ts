@@ -58,17 +58,30 @@ export function refuse({ refused, message, path }: Refusal): HttpAnswer {
   }
 }
 
-export async function verify(request: RawRequest, path: SourcePath, ports: IngestPorts): Promise<SourceSettings | Refusal> {
+export async function verify(
+  request: RawRequest,
+  path: SourcePath,
+  ports: IngestPorts,
+): Promise<SourceSettings | Refusal> {
   const source = findSource(request, path, ports)
-  if (!source) return 'sourceId' in path ? { refused: 'NOT_FOUND', message: 'no source has this name' } : { refused: 'UNKNOWN_KEY', message: 'no source has this write key' }
+  if (!source)
+    return 'sourceId' in path
+      ? { refused: 'NOT_FOUND', message: 'no source has this name' }
+      : { refused: 'UNKNOWN_KEY', message: 'no source has this write key' }
   const verdict = await source.definition.verify(request, source.settings)
-  if (verdict !== true) return { refused: verdict, message: 'the credentials on this request are not those of the source', source }
+  if (verdict !== true)
+    return { refused: verdict, message: 'the credentials on this request are not those of the source', source }
   // After the credentials, so that a stranger cannot tell how busy the hub is.
-  if (ports.log.size() > ports.maxLogBytes) return { refused: 'OVERLOADED', message: 'the hub is behind; send again after Retry-After', source }
+  if (ports.log.size() > ports.maxLogBytes)
+    return { refused: 'OVERLOADED', message: 'the hub is behind; send again after Retry-After', source }
   return source
 }
 
-export function findSource(request: RawRequest, path: SourcePath, ports: Pick<IngestPorts, 'sources' | 'byCredential'>): SourceSettings | undefined {
+export function findSource(
+  request: RawRequest,
+  path: SourcePath,
+  ports: Pick<IngestPorts, 'sources' | 'byCredential'>,
+): SourceSettings | undefined {
   if ('sourceId' in path) return ports.sources.get(path.sourceId)
   for (const connector of path.connectors) {
     const definition = [...ports.sources.values()].find((source) => source.connector === connector)?.definition
@@ -93,7 +106,13 @@ export interface Normalized {
 }
 
 export function normalize(request: RawRequest, source: SourceSettings, ports: IngestPorts): Normalized | Refusal {
-  const context: SourceContext = { id: source.id, connector: source.connector, definition: source.definition as AnySource, notice: source.config.notice, purposes: ports.purposes }
+  const context: SourceContext = {
+    id: source.id,
+    connector: source.connector,
+    definition: source.definition as AnySource,
+    notice: source.config.notice,
+    purposes: ports.purposes,
+  }
   const records: LogRecord[] = []
   const fences: Fence[] = []
   try {
@@ -102,7 +121,12 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
       if ('event' in result) {
         const fence = fenceFor(result.event, ports.keys)
         if (fence) fences.push(fence)
-        records.push({ kind: 'event', event: result.event, fences: fence ? [fence.id] : [], ...(result.echo !== undefined && { echo: result.echo }) })
+        records.push({
+          kind: 'event',
+          event: result.event,
+          fences: fence ? [fence.id] : [],
+          ...(result.echo !== undefined && { echo: result.echo }),
+        })
       } else
         records.push({
           kind: 'quarantine',
@@ -134,7 +158,10 @@ export function fenceFor(event: Extract<LogRecord, { kind: 'event' }>['event'], 
   }
 }
 
-export async function record({ records, fences }: Normalized, ports: IngestPorts): Promise<{ recorded: number; quarantined: number }> {
+export async function record(
+  { records, fences }: Normalized,
+  ports: IngestPorts,
+): Promise<{ recorded: number; quarantined: number }> {
   if (records.length > 0) await ports.log.append(records, fences)
   const quarantined = records.filter(({ kind }) => kind === 'quarantine').length
   return { recorded: records.length - quarantined, quarantined }

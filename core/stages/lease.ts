@@ -3,10 +3,10 @@
  * of a lane only what its kind allows goes at the same time.
  */
 import { randomBytes } from 'node:crypto'
-import { chunks, type StateStore } from '../stores/open.ts'
-import type { DeliverPorts, DeliveryRow, Leased, Line } from './deliver-ports.ts'
 import { fullContacts, windowsFull } from '../delivery/quotas.ts'
+import { chunks, type StateStore } from '../stores/open.ts'
 import { writeRollups } from './commit.ts'
+import type { DeliverPorts, DeliveryRow, Leased, Line } from './deliver-ports.ts'
 
 const MOST = 256
 const LEASE_MS = 2 * 60_000
@@ -88,7 +88,14 @@ export function choose(open: readonly DeliveryRow[], now: number): { go: Deliver
   return { go: go.sort((a, b) => a.ord - b.ord), superseded }
 }
 
-async function claim(line: Line, rows: readonly DeliveryRow[], superseded: readonly DeliveryRow[], waiting: readonly { row: DeliveryRow; until: number }[], now: number, ports: DeliverPorts): Promise<Leased[]> {
+async function claim(
+  line: Line,
+  rows: readonly DeliveryRow[],
+  superseded: readonly DeliveryRow[],
+  waiting: readonly { row: DeliveryRow; until: number }[],
+  now: number,
+  ports: DeliverPorts,
+): Promise<Leased[]> {
   if (rows.length === 0 && superseded.length === 0 && waiting.length === 0) return []
   const lease = randomBytes(8).toString('hex')
   const claimed = await ports.state.transaction(async (trx) => {
@@ -105,9 +112,19 @@ async function claim(line: Line, rows: readonly DeliveryRow[], superseded: reado
         .where('status', 'in', ['queued', 'retry'])
         .returning('id')
         .execute()
-      await writeRollups(trx, ports.state.dialect, new Map([[`${Math.floor(now / 60_000)}\0destination:${line.destination.id}\0SUPERSEDED`, settled.length]]))
+      await writeRollups(
+        trx,
+        ports.state.dialect,
+        new Map([[`${Math.floor(now / 60_000)}\0destination:${line.destination.id}\0SUPERSEDED`, settled.length]]),
+      )
     }
-    for (const { row, until } of waiting) await trx.updateTable('deliveries').set({ due_at: until, reason: 'RETRY' }).where('id', '=', row.id).where('settled_at', 'is', null).execute()
+    for (const { row, until } of waiting)
+      await trx
+        .updateTable('deliveries')
+        .set({ due_at: until, reason: 'RETRY' })
+        .where('id', '=', row.id)
+        .where('settled_at', 'is', null)
+        .execute()
     const ids = new Set<string>()
     for (const part of chunks(rows)) {
       const updated = await trx
@@ -138,7 +155,16 @@ async function claim(line: Line, rows: readonly DeliveryRow[], superseded: reado
  * second is returned for the verdict that its idempotency allows.
  */
 export async function recoverLeases(state: StateStore): Promise<DeliveryRow[]> {
-  await state.db.updateTable('deliveries').set({ status: 'queued', lease: null, leased_until: null }).where('settled_at', 'is', null).where('status', '=', 'leased').execute()
-  return state.db.selectFrom('deliveries').selectAll().where('settled_at', 'is', null).where('status', '=', 'attempted').execute()
+  await state.db
+    .updateTable('deliveries')
+    .set({ status: 'queued', lease: null, leased_until: null })
+    .where('settled_at', 'is', null)
+    .where('status', '=', 'leased')
+    .execute()
+  return state.db
+    .selectFrom('deliveries')
+    .selectAll()
+    .where('settled_at', 'is', null)
+    .where('status', '=', 'attempted')
+    .execute()
 }
-

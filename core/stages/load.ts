@@ -36,7 +36,8 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
     for (const { hmac } of named[index]!) {
       asked.set(hmac, identifiers.get(hmac)!)
       const node = batch.nodes.get(hmac)
-      for (const other of node ? batch.person(node.personId).nodes : []) asked.set(other.hmac, Buffer.from(other.hmac, 'hex'))
+      for (const other of node ? batch.person(node.personId).nodes : [])
+        asked.set(other.hmac, Buffer.from(other.hmac, 'hex'))
     }
   })
   const held = new Map<string, HeldEvent & { hmacs: string[] }>()
@@ -49,7 +50,11 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
       state,
       theirs.flatMap(({ hmacs }) => hmacs.map((hmac) => Buffer.from(hmac, 'hex'))),
     )
-    await loadFacts(batch, state, waiting.map(({ event }) => factKey(event)).filter((key) => key !== undefined))
+    await loadFacts(
+      batch,
+      state,
+      waiting.map(({ event }) => factKey(event)).filter((key) => key !== undefined),
+    )
   }
   return {
     heldKey: await sealKeys.held(batch.now),
@@ -62,10 +67,22 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
       }
       return [...held.values()]
         .filter(({ id, hmacs }) => !batch.releasedHeld.has(id) && hmacs.some((hmac) => theirs.has(hmac)))
-        .sort((a, b) => (a.event.occurredAt < b.event.occurredAt ? -1 : a.event.occurredAt > b.event.occurredAt ? 1 : a.id < b.id ? -1 : 1))
+        .sort((a, b) =>
+          a.event.occurredAt < b.event.occurredAt
+            ? -1
+            : a.event.occurredAt > b.event.occurredAt
+              ? 1
+              : a.id < b.id
+                ? -1
+                : 1,
+        )
     },
     addHeld(identified) {
-      held.set(identified.event.id, { id: identified.event.id, event: identified.event, hmacs: identified.named.map(({ hmac }) => hmac) })
+      held.set(identified.event.id, {
+        id: identified.event.id,
+        event: identified.event,
+        hmacs: identified.named.map(({ hmac }) => hmac),
+      })
     },
   }
 }
@@ -86,7 +103,13 @@ const MOST_PEOPLE = 500
 
 export async function loadTimers(watermark: number, batch: Batch, ports: ProcessPorts): Promise<DueTimers> {
   const { state, keys } = ports
-  const due = await state.db.selectFrom('wakeups').select('person_id').where('due_at', '<=', watermark).orderBy('due_at').limit(MOST_PEOPLE).execute()
+  const due = await state.db
+    .selectFrom('wakeups')
+    .select('person_id')
+    .where('due_at', '<=', watermark)
+    .orderBy('due_at')
+    .limit(MOST_PEOPLE)
+    .execute()
   if (due.length === 0) return { people: [], startOf: () => undefined }
   await loadPeople(
     batch,
@@ -95,7 +118,11 @@ export async function loadTimers(watermark: number, batch: Batch, ports: Process
     due.map(({ person_id }) => person_id),
   )
   const people = due.map(({ person_id }) => batch.persons.get(person_id)).filter((person) => person !== undefined)
-  const ids = people.flatMap((person) => person.profile.timers.filter((timer) => Date.parse(timer.graceUntil) <= watermark).map(({ startEventId }) => startEventId))
+  const ids = people.flatMap((person) =>
+    person.profile.timers
+      .filter((timer) => Date.parse(timer.graceUntil) <= watermark)
+      .map(({ startEventId }) => startEventId),
+  )
   const starts = new Map<string, StartEvent>()
   const nodes = new Map(people.flatMap((person) => person.nodes.map((node) => [node.id, node] as const)))
   for (const part of chunks(ids))
@@ -108,7 +135,9 @@ export async function loadTimers(watermark: number, batch: Batch, ports: Process
   return {
     people,
     startOf(person, timer) {
-      const open = person.profile.timers.find((other) => other.rule === timer.rule && other.correlation === timer.correlation && other.dueAt === timer.dueAt)
+      const open = person.profile.timers.find(
+        (other) => other.rule === timer.rule && other.correlation === timer.correlation && other.dueAt === timer.dueAt,
+      )
       return open && starts.get(open.startEventId)
     },
   }
@@ -134,7 +163,12 @@ export function eventOf(row: HistoryRow, sealed: SealedEvent): CanonicalEvent {
     name: row.name,
     occurredAt: new Date(row.occurred_at).toISOString(),
     receivedAt: new Date(row.received_at).toISOString(),
-    source: { id: row.source_id, connector: row.connector, payloadHash: '', ...(sealed.originalName !== undefined && { originalName: sealed.originalName }) },
+    source: {
+      id: row.source_id,
+      connector: row.connector,
+      payloadHash: '',
+      ...(sealed.originalName !== undefined && { originalName: sealed.originalName }),
+    },
     subject: { identifiers: [...sealed.identifiers] },
     traits: { ...sealed.traits },
     properties: { ...sealed.properties },

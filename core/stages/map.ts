@@ -14,8 +14,8 @@ import type { Batch } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, Halted, Permitted } from './deliver-ports.ts'
 import { eventOf } from './load.ts'
-import type { Asked, PermitAnswers } from './permit.ts'
 import type { NodeState } from './people.ts'
+import type { Asked, PermitAnswers } from './permit.ts'
 
 export interface MapAnswers {
   readonly mapped: Permitted[]
@@ -40,18 +40,35 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
       const view = viewOf(asked, purpose, events.get(row.event_id), values, batch, ports)
       const checked = buildPayload(action.payload, view, input.with ?? {})
       if ('errors' in checked) {
-        failed.push({ leased, code: 'MAPPING_FAILED', entryId: permit.entryId, detail: checked.errors.map(({ path, message }) => `${path} ${message}`).join('; ').slice(0, 500) })
+        failed.push({
+          leased,
+          code: 'MAPPING_FAILED',
+          entryId: permit.entryId,
+          detail: checked.errors
+            .map(({ path, message }) => `${path} ${message}`)
+            .join('; ')
+            .slice(0, 500),
+        })
         continue
       }
       payload = checked.value
     }
-    const signals = outgoingSignals(({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch), ports.purposes, new Date(batch.now).toISOString())
+    const signals = outgoingSignals(
+      ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
+      ports.purposes,
+      new Date(batch.now).toISOString(),
+    )
     mapped.push({
       leased,
       permit,
       payload,
       dataKey: node.dataKey,
-      item: { payload, signals, delivery: { id: row.id, key: row.id }, occurredAt: events.get(row.event_id)?.occurredAt ?? new Date(row.since ?? row.created_at).toISOString() },
+      item: {
+        payload,
+        signals,
+        delivery: { id: row.id, key: row.id },
+        occurredAt: events.get(row.event_id)?.occurredAt ?? new Date(row.since ?? row.created_at).toISOString(),
+      },
     })
   }
   return { mapped, halted: [...halted, ...failed] }
@@ -69,7 +86,8 @@ function viewOf(
   const { row } = leased
   const kept = event && keepFields(event, [purpose])
   const traits: Record<string, unknown> = {}
-  for (const [path, { value }] of Object.entries(person.profile.traits)) if (declares(purpose, path)) traits[path] = value
+  for (const [path, { value }] of Object.entries(person.profile.traits))
+    if (declares(purpose, path)) traits[path] = value
   const dated = new Map<string, string>()
   for (const own of person.nodes)
     for (const [path, { value, at }] of Object.entries(batch.nodeTraits(own).sealed.traits)) {
@@ -79,11 +97,19 @@ function viewOf(
     }
   const identifiers = identifiersOf(person.nodes, purpose, values, node)
   // An address known as an identifier is also the trait of that name.
-  for (const type of ['email', 'phone'] as const) if (traits[type] === undefined && identifiers[type] !== undefined) traits[type] = identifiers[type]
+  for (const type of ['email', 'phone'] as const)
+    if (traits[type] === undefined && identifiers[type] !== undefined) traits[type] = identifiers[type]
   const { cart } = person.profile
   const link = { deliveryId: row.id, purpose: row.purpose, channel: row.channel ?? '' }
   return buildView({
-    ...(kept && { event: { ...kept.event, subject: { identifiers: kept.event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)) } } }),
+    ...(kept && {
+      event: {
+        ...kept.event,
+        subject: {
+          identifiers: kept.event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
+        },
+      },
+    }),
     traits: nested(traits),
     identifiers,
     ...(cart && (!cart.purposes || cart.purposes.includes(purpose.id)) && { cart }),
@@ -100,7 +126,12 @@ function viewOf(
 
 const CONTACT: ReadonlySet<IdentifierType> = new Set(['email', 'phone', 'cpf'])
 
-function identifiersOf(nodes: readonly NodeState[], purpose: Purpose, values: ReadonlyMap<string, string>, own: NodeState): Partial<Record<IdentifierType, string>> {
+function identifiersOf(
+  nodes: readonly NodeState[],
+  purpose: Purpose,
+  values: ReadonlyMap<string, string>,
+  own: NodeState,
+): Partial<Record<IdentifierType, string>> {
   const found: Partial<Record<IdentifierType, string>> = {}
   // The node of the delivery first, then the newest: the address a person gave last is the one they read.
   for (const node of [own, ...[...nodes].reverse()]) {
@@ -112,7 +143,11 @@ function identifiersOf(nodes: readonly NodeState[], purpose: Purpose, values: Re
   return found
 }
 
-async function loadEvents(asked: readonly Asked[], batch: Batch, ports: DeliverPorts): Promise<Map<string, CanonicalEvent>> {
+async function loadEvents(
+  asked: readonly Asked[],
+  batch: Batch,
+  ports: DeliverPorts,
+): Promise<Map<string, CanonicalEvent>> {
   const nodes = new Map([...batch.nodes.values()].map((node) => [node.id, node]))
   const events = new Map<string, CanonicalEvent>()
   for (const part of chunks([...new Set(asked.map(({ leased }) => leased.row.event_id))]))
@@ -125,10 +160,18 @@ async function loadEvents(asked: readonly Asked[], batch: Batch, ports: DeliverP
 
 /** node id -> the identifier's value */
 async function loadValues(asked: readonly Asked[], ports: DeliverPorts): Promise<Map<string, string>> {
-  const nodes = new Map(asked.flatMap(({ person }) => person.nodes.filter(({ hasValue }) => hasValue).map((node) => [node.id, node] as const)))
+  const nodes = new Map(
+    asked.flatMap(({ person }) =>
+      person.nodes.filter(({ hasValue }) => hasValue).map((node) => [node.id, node] as const),
+    ),
+  )
   const values = new Map<string, string>()
   for (const part of chunks([...nodes.keys()]))
-    for (const row of await ports.state.db.selectFrom('identifiers').select(['node_id', 'sealed']).where('node_id', 'in', part).execute()) {
+    for (const row of await ports.state.db
+      .selectFrom('identifiers')
+      .select(['node_id', 'sealed'])
+      .where('node_id', 'in', part)
+      .execute()) {
       if (row.sealed) values.set(row.node_id, unsealText(ports, nodes.get(row.node_id)!, row.sealed))
     }
   return values

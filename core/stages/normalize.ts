@@ -26,36 +26,61 @@ export interface SourceContext {
 
 export type Canonicalized =
   | { readonly event: CanonicalEvent; readonly echo?: string }
-  | { readonly quarantine: { readonly code: ExitCode; readonly path: string; readonly message: string }; readonly raw: string }
+  | {
+      readonly quarantine: { readonly code: ExitCode; readonly path: string; readonly message: string }
+      readonly raw: string
+    }
 
 /**
  * @param newId makes the hub's own ids (ULIDs).
  */
-export function canonicalize(item: SourceItem, source: SourceContext, receivedAt: string, newId: () => string): Canonicalized {
+export function canonicalize(
+  item: SourceItem,
+  source: SourceContext,
+  receivedAt: string,
+  newId: () => string,
+): Canonicalized {
   // Depth first: turning a body of a hundred thousand levels into text overflows the stack.
   const hostile = findHostile(item.raw, '', 0)
   const raw = hostile?.code === 'TOO_DEEP' ? textOfDeep(item.raw) : (JSON.stringify(item.raw) ?? 'null')
-  const refuse = (code: ExitCode, path: string, message: string): Canonicalized => ({ quarantine: { code, path, message }, raw })
+  const refuse = (code: ExitCode, path: string, message: string): Canonicalized => ({
+    quarantine: { code, path, message },
+    raw,
+  })
   if ('rejected' in item) return refuse(item.rejected.code, item.rejected.path, item.rejected.message)
-  if (Buffer.byteLength(raw) > MAX_EVENT_BYTES) return refuse('EVENT_TOO_LARGE', '', `the event is larger than ${MAX_EVENT_BYTES} bytes`)
+  if (Buffer.byteLength(raw) > MAX_EVENT_BYTES)
+    return refuse('EVENT_TOO_LARGE', '', `the event is larger than ${MAX_EVENT_BYTES} bytes`)
   if (hostile) return refuse(hostile.code, hostile.path, hostile.message)
 
   const { event } = item
   const messageId = event.messageId ?? `anuente-${newId()}`
-  if (messageId.length > MAX_MESSAGE_ID || hasControl(messageId)) return refuse('INVALID', '/messageId', `messageId must be at most ${MAX_MESSAGE_ID} characters without control characters`)
+  if (messageId.length > MAX_MESSAGE_ID || hasControl(messageId))
+    return refuse(
+      'INVALID',
+      '/messageId',
+      `messageId must be at most ${MAX_MESSAGE_ID} characters without control characters`,
+    )
   const name = event.name ?? event.type
-  if (name.length > 512 || hasControl(name)) return refuse('INVALID', '/event', 'the event name must be at most 512 characters without control characters')
+  if (name.length > 512 || hasControl(name))
+    return refuse('INVALID', '/event', 'the event name must be at most 512 characters without control characters')
 
   const clock = occurredAt(event, receivedAt)
   if ('problem' in clock) return refuse('BAD_TIMESTAMP', clock.path, clock.problem)
 
   const identifiers = readIdentifiers(event)
-  if (identifiers.length === 0) return refuse('NO_IDENTIFIER', '', 'no usable userId, anonymousId, e-mail, phone or device id')
+  if (identifiers.length === 0)
+    return refuse('NO_IDENTIFIER', '', 'no usable userId, anonymousId, e-mail, phone or device id')
 
   const previousId = event.previousId === undefined ? undefined : normalizeIdentifier('anonymousId', event.previousId)
   const verified = identifiers.some(({ type }) => type === 'userId' || type === 'cpf')
   const consent = event.consent?.length
-    ? readSignals(event.consent, { purposes: source.purposes, sourceId: source.id, notice: source.notice, occurredAt: clock.at, verified }).signals
+    ? readSignals(event.consent, {
+        purposes: source.purposes,
+        sourceId: source.id,
+        notice: source.notice,
+        occurredAt: clock.at,
+        verified,
+      }).signals
     : []
   return {
     event: {
@@ -69,7 +94,8 @@ export function canonicalize(item: SourceItem, source: SourceContext, receivedAt
       source: {
         id: source.id,
         connector: source.connector,
-        ...(event.originalName !== undefined && event.originalName !== event.name && { originalName: event.originalName.toWellFormed() }),
+        ...(event.originalName !== undefined &&
+          event.originalName !== event.name && { originalName: event.originalName.toWellFormed() }),
         payloadHash: hashWithout(item.raw, source.definition.volatileFields, raw),
       },
       subject: { identifiers, ...(previousId !== undefined && { previousId }) },
@@ -93,7 +119,8 @@ function occurredAt(event: SourceEvent, receivedAt: string): { at: string } | { 
   const skew = Number.isNaN(sent) ? 0 : received - sent
   const corrected = stated + skew
   if (corrected < OLDEST) return { problem: 'the timestamp is before the year 2000', path: '/timestamp' }
-  if (corrected > received + DAY_MS) return { problem: 'the timestamp is more than a day in the future', path: '/timestamp' }
+  if (corrected > received + DAY_MS)
+    return { problem: 'the timestamp is more than a day in the future', path: '/timestamp' }
   // A client may be ahead of itself by moments; nothing happens after it was received.
   return { at: new Date(Math.min(corrected, received)).toISOString() }
 }
@@ -107,7 +134,11 @@ function readIdentifiers(event: SourceEvent): Identifier[] {
   return [...found.values()].sort((a, b) => IDENTIFIER_TYPES.indexOf(a.type) - IDENTIFIER_TYPES.indexOf(b.type))
 }
 
-function findHostile(value: unknown, path: string, depth: number): { code: ExitCode; path: string; message: string } | undefined {
+function findHostile(
+  value: unknown,
+  path: string,
+  depth: number,
+): { code: ExitCode; path: string; message: string } | undefined {
   if (value === null || typeof value !== 'object') return undefined
   if (depth > MAX_DEPTH) return { code: 'TOO_DEEP', path, message: `nested deeper than ${MAX_DEPTH} levels` }
   if (Array.isArray(value)) {
@@ -141,7 +172,12 @@ function textOfDeep(raw: unknown): string {
 /** SHA-256 of the raw event without the fields an SDK's retry changes. */
 function hashWithout(raw: unknown, volatileFields: readonly string[], text: string): string {
   let body = text
-  if (raw !== null && typeof raw === 'object' && !Array.isArray(raw) && volatileFields.some((field) => Object.hasOwn(raw, field)))
+  if (
+    raw !== null &&
+    typeof raw === 'object' &&
+    !Array.isArray(raw) &&
+    volatileFields.some((field) => Object.hasOwn(raw, field))
+  )
     body = JSON.stringify(Object.fromEntries(Object.entries(raw).filter(([key]) => !volatileFields.includes(key))))
   return createHash('sha256').update(body).digest('hex')
 }

@@ -16,7 +16,11 @@ import type { PersonState } from './people.ts'
 /** @returns whether any status changed, so that what is held for this person is asked again. */
 export function noteConsent(identified: Identified, batch: Batch, purposes: Purposes): boolean {
   const { event } = identified
-  const opened = purposes.openedBy(event).map((purpose) => openingSignal(purpose, { sourceId: event.source.id, messageId: event.messageId, occurredAt: event.occurredAt }))
+  const opened = purposes
+    .openedBy(event)
+    .map((purpose) =>
+      openingSignal(purpose, { sourceId: event.source.id, messageId: event.messageId, occurredAt: event.occurredAt }),
+    )
   let changed = false
   for (const signal of [...event.consent, ...opened]) {
     const purpose = purposes.get(signal.purpose)
@@ -49,11 +53,21 @@ export function noteConsent(identified: Identified, batch: Batch, purposes: Purp
 
 /** A login and an authenticated vendor speak for a person; a bare cookie or typed e-mail is a claim. */
 function isVerified(name: Named, signal: ConsentSignal): boolean {
-  return name.identifier.type === 'userId' || name.identifier.type === 'cpf' || signal.origin.kind === 'rd' || signal.origin.kind === 'link'
+  return (
+    name.identifier.type === 'userId' ||
+    name.identifier.type === 'cpf' ||
+    signal.origin.kind === 'rd' ||
+    signal.origin.kind === 'link'
+  )
 }
 
 /** The status gates read: of the device, or of every person this event reaches, the more restrictive where they differ. */
-export function statusFor(identified: Identified, scope: ConsentSignal['scope'], purpose: string, batch: Batch): PurposeStatus | undefined {
+export function statusFor(
+  identified: Identified,
+  scope: ConsentSignal['scope'],
+  purpose: string,
+  batch: Batch,
+): PurposeStatus | undefined {
   if (scope === 'device') {
     const node = batch.nodes.get(identified.device.hmac)
     return node && batch.statuses.get(node.id)?.get(purpose)?.status

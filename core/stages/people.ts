@@ -52,5 +52,16 @@ export interface TraitsRow {
 }
 
 export function emptyProfile(at: string): OpenProfile {
-  return { seq: 0, firstSeenAt: at, lastSeenAt: at, traits: {}, recent: {}, counters: {}, timers: [], entries: {}, acts: [], reachable: {} }
+  return {
+    seq: 0,
+    firstSeenAt: at,
+    lastSeenAt: at,
+    traits: {},
+    recent: {},
+    counters: {},
+    timers: [],
+    entries: {},
+    acts: [],
+    reachable: {},
+  }
 }

@@ -60,11 +60,14 @@ function askPermit(
   ports: DeliverPorts,
 ): Permit | { code: ExitCode; entryId?: string | undefined } {
   const answer = permit({
-    purpose: row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
+    purpose:
+      row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
     destinationId: line.destination.id,
     statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
     purposes: ports.purposes,
-    fences: person.nodes.flatMap(({ hmac }) => fences.get(hmac) ?? []).map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
+    fences: person.nodes
+      .flatMap(({ hmac }) => fences.get(hmac) ?? [])
+      .map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
     now: new Date(batch.now).toISOString(),
   })
   if (isHalt(answer)) return answer

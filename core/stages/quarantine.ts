@@ -8,7 +8,12 @@ import { QUARANTINE_MS } from './hold.ts'
 import type { ProcessPorts } from './ports.ts'
 
 /** Moves quarantined records, and events set aside while processing, from the log into the state. */
-export async function moveQuarantined(inputs: readonly Positioned[], batch: Batch, ports: ProcessPorts, code?: ExitCode): Promise<void> {
+export async function moveQuarantined(
+  inputs: readonly Positioned[],
+  batch: Batch,
+  ports: ProcessPorts,
+  code?: ExitCode,
+): Promise<void> {
   const rejected = inputs.filter(({ record }) => record.kind === 'quarantine' || code !== undefined)
   if (rejected.length === 0) return
   const { id: keyId, wrapped } = await ports.sealKeys.quarantine(batch.now)
@@ -16,7 +21,15 @@ export async function moveQuarantined(inputs: readonly Positioned[], batch: Batc
   for (const { record } of rejected) {
     const row =
       record.kind === 'quarantine'
-        ? { id: record.id, sourceId: record.sourceId, connector: record.connector, code: record.code, path: record.path, message: record.message, raw: record.raw }
+        ? {
+            id: record.id,
+            sourceId: record.sourceId,
+            connector: record.connector,
+            code: record.code,
+            path: record.path,
+            message: record.message,
+            raw: record.raw,
+          }
         : {
             id: newId(batch.now),
             sourceId: record.event.source.id,
@@ -41,6 +54,16 @@ export async function moveQuarantined(inputs: readonly Positioned[], batch: Batc
       batch.now + QUARANTINE_MS,
     ])
     if (record.kind === 'quarantine') batch.count(`source:${row.sourceId}`, row.code)
-    batch.live.push({ id: row.id, at: batch.now, kind: 'event', origin: row.sourceId, type: '', name: '', stage: 'normalize', code: row.code, detail: row.path.slice(0, 200) })
+    batch.live.push({
+      id: row.id,
+      at: batch.now,
+      kind: 'event',
+      origin: row.sourceId,
+      type: '',
+      name: '',
+      stage: 'normalize',
+      code: row.code,
+      detail: row.path.slice(0, 200),
+    })
   }
 }

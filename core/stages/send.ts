@@ -24,7 +24,9 @@ export async function sendMapped({ mapped, halted }: MapAnswers, ports: DeliverP
     if (group) group.push(item)
     else groups.set(key, [item])
   }
-  const answers = await Promise.all([...groups.values()].map((group) => group[0]!.leased.line.limiter.queue.add(() => perform(group, ports))))
+  const answers = await Promise.all(
+    [...groups.values()].map((group) => group[0]!.leased.line.limiter.queue.add(() => perform(group, ports))),
+  )
   return { sent: answers.flatMap(({ sent }) => sent), halted: [...halted, ...answers.flatMap(({ halted }) => halted)] }
 }
 
@@ -55,7 +57,12 @@ async function perform(group: readonly Permitted[], ports: DeliverPorts): Promis
     })
     // Nothing was refused and still nothing left: the vendor's answer is unknown, not another round.
     if (refused.size === 0 && again.length > 0) {
-      sent.push(...again.map((permitted) => ({ permitted, result: { status: 'retry', reason: 'cancelled before it was handed over' } satisfies ItemResult })))
+      sent.push(
+        ...again.map((permitted) => ({
+          permitted,
+          result: { status: 'retry', reason: 'cancelled before it was handed over' } satisfies ItemResult,
+        })),
+      )
       break
     }
     left = again
@@ -63,7 +70,14 @@ async function perform(group: readonly Permitted[], ports: DeliverPorts): Promis
   return { sent, halted }
 }
 
-function httpFor(items: readonly Item[], byDelivery: ReadonlyMap<string, Permitted>, begun: Set<string>, refused: Map<string, Halted>, line: Line, ports: DeliverPorts) {
+function httpFor(
+  items: readonly Item[],
+  byDelivery: ReadonlyMap<string, Permitted>,
+  begun: Set<string>,
+  refused: Map<string, Halted>,
+  line: Line,
+  ports: DeliverPorts,
+) {
   const mine = items.map(({ delivery }) => byDelivery.get(delivery.id)!)
   return connect(line.destination.definition, line.destination.settings, {
     slot: line.limiter.slot,
@@ -90,7 +104,8 @@ function httpFor(items: readonly Item[], byDelivery: ReadonlyMap<string, Permitt
         ports,
       ))
         refused.set(id, halt)
-      if (mine.some(({ item }) => refused.has(item.delivery.id))) throw new HandOverRefused('an item of this request may not leave')
+      if (mine.some(({ item }) => refused.has(item.delivery.id)))
+        throw new HandOverRefused('an item of this request may not leave')
     },
   })
 }

@@ -37,11 +37,20 @@ export function settlementOf({ permitted, result }: Sent, now: number, random: (
   const { row, action } = permitted.leased
   const { entryId } = permitted.permit
   const attempts = row.attempt + 1
-  if (result.status === 'delivered') return { row, status: 'delivered', code: 'DELIVERED', entryId, detail: result.answer }
+  if (result.status === 'delivered')
+    return { row, status: 'delivered', code: 'DELIVERED', entryId, detail: result.answer }
   if (result.status === 'rejected') return { row, status: 'dead', code: 'REJECTED', entryId, detail: result.reason }
   const reason = result.status === 'refused' ? 'cancelled' : result.reason
-  if (result.status === 'retry' && result.uncertain && !mayRepeat(action, row, attempts, now)) return { row, status: 'uncertain', code: 'UNCERTAIN', entryId, detail: reason }
-  if (attempts >= MAX_ATTEMPTS || now - row.created_at > MAX_AGE_MS) return { row, status: 'dead', code: result.status === 'authentication' ? 'AUTHENTICATION' : 'EXHAUSTED', entryId, detail: reason }
+  if (result.status === 'retry' && result.uncertain && !mayRepeat(action, row, attempts, now))
+    return { row, status: 'uncertain', code: 'UNCERTAIN', entryId, detail: reason }
+  if (attempts >= MAX_ATTEMPTS || now - row.created_at > MAX_AGE_MS)
+    return {
+      row,
+      status: 'dead',
+      code: result.status === 'authentication' ? 'AUTHENTICATION' : 'EXHAUSTED',
+      entryId,
+      detail: reason,
+    }
   const retryAfterMs = result.status === 'retry' ? result.retryAfterMs : undefined
   return {
     row,
@@ -54,7 +63,12 @@ export function settlementOf({ permitted, result }: Sent, now: number, random: (
 }
 
 /** The answer is unknown. key and natural: again, inside the window; none: once more for data, never for a message to a person. */
-export function mayRepeat(action: Pick<Action, 'idempotency' | 'kind'>, row: Pick<DeliveryRow, 'created_at'>, attempts: number, now: number): boolean {
+export function mayRepeat(
+  action: Pick<Action, 'idempotency' | 'kind'>,
+  row: Pick<DeliveryRow, 'created_at'>,
+  attempts: number,
+  now: number,
+): boolean {
   if (action.idempotency === 'natural') return true
   if (action.idempotency === 'none') return action.kind !== 'message' && attempts < 2
   return now - row.created_at < action.idempotency.key * 3_600_000
@@ -73,7 +87,12 @@ export async function settle({ sent, halted }: SendAnswers, ports: DeliverPorts)
 }
 
 /** @param tried ids of which a request was made. */
-export async function writeSettlements(settlements: readonly Settlement[], tried: ReadonlySet<string>, now: number, ports: Pick<DeliverPorts, 'state' | 'lines' | 'tell' | 'count'>): Promise<void> {
+export async function writeSettlements(
+  settlements: readonly Settlement[],
+  tried: ReadonlySet<string>,
+  now: number,
+  ports: Pick<DeliverPorts, 'state' | 'lines' | 'tell' | 'count'>,
+): Promise<void> {
   const { state } = ports
   const minute = Math.floor(now / 60_000)
   const counts = new Map<string, number>()
@@ -107,13 +126,22 @@ export async function writeSettlements(settlements: readonly Settlement[], tried
       if (rows) rows.push(row)
       else used.set(row.destination, [row])
     }
-    await insertMany(trx, state.dialect, 'attempts', ['delivery_id', 'n', 'at', 'outcome', 'reason'], attempts, 'on conflict (delivery_id, n) do nothing')
+    await insertMany(
+      trx,
+      state.dialect,
+      'attempts',
+      ['delivery_id', 'n', 'at', 'outcome', 'reason'],
+      attempts,
+      'on conflict (delivery_id, n) do nothing',
+    )
     for (const [id, rows] of used) {
       const line = ports.lines.get(id)
       if (line) await countUse(trx, line.destination, rows, now)
     }
     // A blocked message did not happen: what it reserved is given back.
-    const released = settlements.filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed').map(({ row }) => row.id)
+    const released = settlements
+      .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')
+      .map(({ row }) => row.id)
     for (const part of chunks(released)) await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
     await writeRollups(trx, state.dialect, counts)
   })

@@ -7,13 +7,22 @@ export type Dialect = 'sqlite' | 'postgres'
 type Step = (db: Kysely<Tables>, dialect: Dialect) => Promise<void>
 
 /** `name type, …` with the words both databases understand; BYTES is blob or bytea. */
-async function table(db: Kysely<Tables>, dialect: Dialect, name: string, columns: string, withoutRowid = false): Promise<void> {
+async function table(
+  db: Kysely<Tables>,
+  dialect: Dialect,
+  name: string,
+  columns: string,
+  withoutRowid = false,
+): Promise<void> {
   const types = columns.replaceAll('BYTES', dialect === 'sqlite' ? 'blob' : 'bytea')
-  await sql.raw(`create table ${name} (${types})${withoutRowid && dialect === 'sqlite' ? ' without rowid' : ''}`).execute(db)
+  await sql
+    .raw(`create table ${name} (${types})${withoutRowid && dialect === 'sqlite' ? ' without rowid' : ''}`)
+    .execute(db)
 }
 
 const initial: Step = async (db, dialect) => {
-  const create = (name: string, columns: string, withoutRowid = false) => table(db, dialect, name, columns, withoutRowid)
+  const create = (name: string, columns: string, withoutRowid = false) =>
+    table(db, dialect, name, columns, withoutRowid)
   const index = (name: string, on: string) => sql.raw(`create index ${name} on ${on}`).execute(db)
 
   await create('positions', 'partition integer primary key, log_id text not null, position bigint not null')
@@ -23,7 +32,11 @@ const initial: Step = async (db, dialect) => {
     true,
   )
   await index('nodes_person', 'nodes (person_id)')
-  await create('identifiers', 'hmac BYTES primary key, type text not null, node_id text not null, sealed BYTES, first_seen_at bigint not null', true)
+  await create(
+    'identifiers',
+    'hmac BYTES primary key, type text not null, node_id text not null, sealed BYTES, first_seen_at bigint not null',
+    true,
+  )
   await index('identifiers_node', 'identifiers (node_id)')
   await create(
     'edges',
@@ -35,7 +48,10 @@ const initial: Step = async (db, dialect) => {
     'id text primary key, from_person text not null, into_person text not null, event_id text not null, reason text not null, at bigint not null',
   )
   await index('merge_log_into', 'merge_log (into_person)')
-  await create('persons', 'id text primary key, seq bigint not null, profile text not null, merged_into text, updated_at bigint not null')
+  await create(
+    'persons',
+    'id text primary key, seq bigint not null, profile text not null, merged_into text, updated_at bigint not null',
+  )
   await create('node_traits', 'node_id text primary key, sealed BYTES not null, updated_at bigint not null')
 
   await create(
@@ -60,7 +76,10 @@ const initial: Step = async (db, dialect) => {
   await index('facts_node', 'facts (node_id)')
   await create('echoes', 'hash BYTES primary key, delivery_id text not null, expires_at bigint not null')
 
-  await create('held', 'id text primary key, key_id text not null, sealed BYTES not null, received_at bigint not null, expires_at bigint not null')
+  await create(
+    'held',
+    'id text primary key, key_id text not null, sealed BYTES not null, received_at bigint not null, expires_at bigint not null',
+  )
   await index('held_expiry', 'held (expires_at)')
   await create('held_identifiers', 'hmac BYTES not null, held_id text not null, primary key (hmac, held_id)')
   await index('held_identifiers_held', 'held_identifiers (held_id)')
@@ -73,18 +92,29 @@ const initial: Step = async (db, dialect) => {
 
   await create('wakeups', 'person_id text primary key, due_at bigint not null')
   await index('wakeups_due', 'wakeups (due_at)')
-  await create('rule_versions', 'rule text not null, version integer not null, hash text not null, body text not null, loaded_at bigint not null, primary key (rule, version)')
+  await create(
+    'rule_versions',
+    'rule text not null, version integer not null, hash text not null, body text not null, loaded_at bigint not null, primary key (rule, version)',
+  )
 
   await create(
     'deliveries',
     'id text primary key, destination text not null, action text not null, kind text not null, person_id text not null, node_id text not null, purpose text not null, channel text, rule text, rule_version integer, arm text not null, event_id text not null, ord bigint not null, status text not null, reason text, entry_id text, due_at bigint not null, expires_at bigint, attempt integer not null, lease text, leased_until bigint, input BYTES, payload BYTES, answer text, created_at bigint not null, since bigint, settled_at bigint',
   )
   await sql.raw('create index deliveries_open on deliveries (destination, due_at) where settled_at is null').execute(db)
-  await sql.raw('create index deliveries_lane on deliveries (person_id, destination, kind, ord) where settled_at is null').execute(db)
+  await sql
+    .raw('create index deliveries_lane on deliveries (person_id, destination, kind, ord) where settled_at is null')
+    .execute(db)
   await index('deliveries_person', 'deliveries (person_id, created_at)')
   await index('deliveries_event', 'deliveries (event_id)')
-  await create('attempts', 'delivery_id text not null, n integer not null, at bigint not null, outcome text not null, reason text not null, primary key (delivery_id, n)')
-  await create('quotas', 'key text not null, window_start bigint not null, used bigint not null, primary key (key, window_start)')
+  await create(
+    'attempts',
+    'delivery_id text not null, n integer not null, at bigint not null, outcome text not null, reason text not null, primary key (delivery_id, n)',
+  )
+  await create(
+    'quotas',
+    'key text not null, window_start bigint not null, used bigint not null, primary key (key, window_start)',
+  )
 
   await create(
     'explanations',
@@ -96,23 +126,35 @@ const initial: Step = async (db, dialect) => {
     'explanations_latest',
     'person_id text not null, rule text not null, at bigint not null, result text not null, body text not null, primary key (person_id, rule)',
   )
-  await create('caps', 'key text not null, person_id text not null, at bigint not null, delivery_id text not null, primary key (key, delivery_id)')
+  await create(
+    'caps',
+    'key text not null, person_id text not null, at bigint not null, delivery_id text not null, primary key (key, delivery_id)',
+  )
   await index('caps_person', 'caps (person_id)')
   await index('caps_delivery', 'caps (delivery_id)')
 
-  await create('rollups', 'minute bigint not null, origin text not null, code text not null, count bigint not null, primary key (minute, origin, code)')
+  await create(
+    'rollups',
+    'minute bigint not null, origin text not null, code text not null, count bigint not null, primary key (minute, origin, code)',
+  )
 
   await create(
     'users',
     'id text primary key, email text not null unique, name text not null, role text not null, password_hash text not null, created_at bigint not null, disabled_at bigint',
   )
-  await create('sessions', 'hash BYTES primary key, user_id text not null, csrf text not null, created_at bigint not null, expires_at bigint not null')
+  await create(
+    'sessions',
+    'hash BYTES primary key, user_id text not null, csrf text not null, created_at bigint not null, expires_at bigint not null',
+  )
   await create(
     'api_tokens',
     'id text primary key, hash BYTES not null unique, name text not null, role text not null, created_by text not null, created_at bigint not null, expires_at bigint, last_used_at bigint',
   )
   await create('invitations', 'hash BYTES primary key, role text not null, expires_at bigint not null, used_at bigint')
-  await create('access_log', 'id text primary key, at bigint not null, actor text not null, act text not null, target text not null')
+  await create(
+    'access_log',
+    'id text primary key, at bigint not null, actor text not null, act text not null, target text not null',
+  )
 }
 
 const steps: readonly { readonly id: string; readonly run: Step }[] = [{ id: '001-initial', run: initial }]
@@ -123,10 +165,17 @@ export async function migrateState(db: Kysely<Tables>, dialect: Dialect): Promis
   for (const step of steps) {
     await db.transaction().execute(async (trx) => {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(7300411)`.execute(trx)
-      const done = await trx.selectFrom('meta').select('value').where('key', '=', `migration:${step.id}`).executeTakeFirst()
+      const done = await trx
+        .selectFrom('meta')
+        .select('value')
+        .where('key', '=', `migration:${step.id}`)
+        .executeTakeFirst()
       if (done) return
       await step.run(trx, dialect)
-      await trx.insertInto('meta').values({ key: `migration:${step.id}`, value: new Date().toISOString() }).execute()
+      await trx
+        .insertInto('meta')
+        .values({ key: `migration:${step.id}`, value: new Date().toISOString() })
+        .execute()
     })
   }
 }

@@ -81,7 +81,10 @@ function openSqlite(file: string): StateStore {
 
 function openPostgres(url: string): StateStore {
   // bigint columns hold times and counts, all below 2^53.
-  const types = { getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text'))) as typeof pg.types.getTypeParser }
+  const types = {
+    getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+      oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+  }
   const pool = new pg.Pool({ connectionString: url, max: 8, types })
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
@@ -118,7 +121,13 @@ export async function insertMany<T extends keyof Tables & string>(
 }
 
 const texts = new Map<string, string>()
-function insertText(table: string, columns: readonly string[], size: number, dialect: Dialect, onConflict: string): string {
+function insertText(
+  table: string,
+  columns: readonly string[],
+  size: number,
+  dialect: Dialect,
+  onConflict: string,
+): string {
   const key = `${dialect}|${table}|${columns.join()}|${size}|${onConflict}`
   let text = texts.get(key)
   if (!text) {

@@ -31,7 +31,15 @@ export interface Tables {
 
   consent_status: { node_id: string; purpose: string; status: string; body: string; updated_at: number }
   /** Entries not yet numbered and hashed by the sequencer; they count at once. */
-  ledger_pending: { id: string; node_id: string; subject: string; purpose: string; at: number; public: string; sealed: Uint8Array }
+  ledger_pending: {
+    id: string
+    node_id: string
+    subject: string
+    purpose: string
+    at: number
+    public: string
+    sealed: Uint8Array
+  }
 
   /** Only what was kept. Amounts and purposes in the open, the rest under the node's data key. */
   history: {
@@ -49,7 +57,15 @@ export interface Tables {
     sealed: Uint8Array
   }
   /** One real-world fact, whoever reports it. */
-  facts: { key: Uint8Array; kind: string; node_id: string; connector: string; event_id: string; amounts: string; at: number }
+  facts: {
+    key: Uint8Array
+    kind: string
+    node_id: string
+    connector: string
+    event_id: string
+    amounts: string
+    at: number
+  }
   /** What the hub itself caused and may hear back. */
   echoes: { hash: Uint8Array; delivery_id: string; expires_at: number }
 
@@ -132,7 +148,15 @@ export interface Tables {
   /** Counts per minute and exit, for the pipeline strip and reports. */
   rollups: { minute: number; origin: string; code: string; count: number }
 
-  users: { id: string; email: string; name: string; role: string; password_hash: string; created_at: number; disabled_at: number | null }
+  users: {
+    id: string
+    email: string
+    name: string
+    role: string
+    password_hash: string
+    created_at: number
+    disabled_at: number | null
+  }
   /** Only the SHA-256 of a session id, token or invitation is stored. */
   sessions: { hash: Uint8Array; user_id: string; csrf: string; created_at: number; expires_at: number }
   api_tokens: {

@@ -1,6 +1,7 @@
 /** The event log in one SQLite file, written by the HTTP thread alone. */
-import { randomBytes } from 'node:crypto'
+
 import type { KeyObject } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import Database from 'better-sqlite3'
 import type { Keys } from '../../keys.ts'
 import { seal, unseal } from '../../seal.ts'
@@ -41,21 +42,32 @@ interface Waiting {
  * @param kept fences that must outlive the start: those of records in quarantine.
  * @throws when the state is ahead of this log or belongs to another one.
  */
-export function openLogWriter(file: string, keys: Keys, state?: { readonly logId: string; readonly position: number; readonly keptFences: ReadonlySet<string> }): LogWriter & { readonly logId: string } {
+export function openLogWriter(
+  file: string,
+  keys: Keys,
+  state?: { readonly logId: string; readonly position: number; readonly keptFences: ReadonlySet<string> },
+): LogWriter & { readonly logId: string } {
   const database = open(file)
   database.exec(SCHEMA)
-  const meta = (key: string) => (database.prepare('select value from log_meta where key = ?').get(key) as { value: string } | undefined)?.value
-  const setMeta = database.prepare('insert into log_meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value')
+  const meta = (key: string) =>
+    (database.prepare('select value from log_meta where key = ?').get(key) as { value: string } | undefined)?.value
+  const setMeta = database.prepare(
+    'insert into log_meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
+  )
   let logId = meta('log_id')
   if (!logId) {
     logId = randomBytes(12).toString('hex')
     setMeta.run('log_id', logId)
   }
   let next = Number(meta('next') ?? 1)
-  const lastRow = database.prepare('select first, count from records order by first desc limit 1').get() as { first: number; count: number } | undefined
+  const lastRow = database.prepare('select first, count from records order by first desc limit 1').get() as
+    | { first: number; count: number }
+    | undefined
   if (lastRow) next = Math.max(next, lastRow.first + lastRow.count)
-  if (state && state.logId !== logId) throw new Error(`the state belongs to another log (${state.logId}); restore both files from one backup`)
-  if (state && state.position > next) throw new Error(`the state is ahead of the log (${state.position} > ${next}); restore both files from one backup`)
+  if (state && state.logId !== logId)
+    throw new Error(`the state belongs to another log (${state.logId}); restore both files from one backup`)
+  if (state && state.position > next)
+    throw new Error(`the state is ahead of the log (${state.position} > ${next}); restore both files from one backup`)
 
   const insertRow = database.prepare('insert into records (first, count, segment, sealed) values (?, ?, ?, ?)')
   const insertFence = database.prepare('insert into fences (id, position, purposes, at) values (?, ?, ?, ?)')
@@ -63,7 +75,9 @@ export function openLogWriter(file: string, keys: Keys, state?: { readonly logId
   const deleteFence = database.prepare('delete from fences where id = ?')
   const deleteFenceIdentifiers = database.prepare('delete from fence_identifiers where fence = ?')
   const deleteRows = database.prepare('delete from records where first + count <= ?')
-  const deleteSegments = database.prepare('delete from segments where id <> ? and id not in (select distinct segment from records)')
+  const deleteSegments = database.prepare(
+    'delete from segments where id <> ? and id not in (select distinct segment from records)',
+  )
   const insertSegment = database.prepare('insert into segments (wrapped, opened_at) values (?, ?)')
 
   let segment: { id: number; key: KeyObject; openedAt: number } | undefined
@@ -73,7 +87,9 @@ export function openLogWriter(file: string, keys: Keys, state?: { readonly logId
   let purgedTo = 0
   let doneFences: string[] = []
   let checkpointDue = 0
-  let bytes = Number((database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n)
+  let bytes = Number(
+    (database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n,
+  )
   let closed = false
 
   const removeFence = (id: string) => {
@@ -83,7 +99,10 @@ export function openLogWriter(file: string, keys: Keys, state?: { readonly logId
   if (state) {
     // A crash between the state's commit and this log's next commit leaves fences whose work is done.
     database.transaction(() => {
-      for (const { id } of database.prepare('select id from fences where position < ?').all(state.position) as { id: string }[]) if (!state.keptFences.has(id)) removeFence(id)
+      for (const { id } of database.prepare('select id from fences where position < ?').all(state.position) as {
+        id: string
+      }[])
+        if (!state.keptFences.has(id)) removeFence(id)
     })()
   }
 
@@ -127,7 +146,9 @@ export function openLogWriter(file: string, keys: Keys, state?: { readonly logId
       if (aged) segment = undefined
       deleteSegments.run(segment?.id ?? -1)
       purgedTo = committedTo
-      bytes = Number((database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n)
+      bytes = Number(
+        (database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n,
+      )
     }
   })
 
@@ -190,14 +211,21 @@ export function openLogReader(file: string, keys: Keys): LogReader {
   const database = open(file)
   database.exec(SCHEMA)
   const logId = (database.prepare(`select value from log_meta where key = 'log_id'`).get() as { value: string }).value
-  const rows = database.prepare('select r.first, r.count, r.sealed, s.wrapped from records r join segments s on s.id = r.segment where r.first + r.count > ? order by r.first limit ?')
+  const rows = database.prepare(
+    'select r.first, r.count, r.sealed, s.wrapped from records r join segments s on s.id = r.segment where r.first + r.count > ? order by r.first limit ?',
+  )
   const end = database.prepare(`select value from log_meta where key = 'next'`)
   const fences = new Map<number, Database.Statement>()
   return {
     logId,
     read(position, max) {
       const found: Positioned[] = []
-      for (const row of rows.iterate(position, Math.max(1, max)) as Iterable<{ first: number; count: number; sealed: Buffer; wrapped: Buffer }>) {
+      for (const row of rows.iterate(position, Math.max(1, max)) as Iterable<{
+        first: number
+        count: number
+        sealed: Buffer
+        wrapped: Buffer
+      }>) {
         const records = JSON.parse(unseal(keys.unwrap(row.wrapped), row.sealed).toString('utf8')) as LogRecord[]
         records.forEach((record, index) => {
           if (row.first + index >= position && found.length < max) found.push({ position: row.first + index, record })
@@ -219,7 +247,8 @@ export function openLogReader(file: string, keys: Keys): LogReader {
           )
           fences.set(part.length, statement)
         }
-        for (const { id, purposes } of statement.all(...part) as { id: string; purposes: string }[]) ids.set(id, JSON.parse(purposes) as string[])
+        for (const { id, purposes } of statement.all(...part) as { id: string; purposes: string }[])
+          ids.set(id, JSON.parse(purposes) as string[])
       }
       return [...ids].map(([id, purposes]) => ({ id, purposes }))
     },
