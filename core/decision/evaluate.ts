@@ -11,7 +11,9 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { Closing, OpenProfile, OpenTimer } from '../../schemas/profile.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { assignArm } from './assign.ts'
-import { type Clause, type ClauseValue, countSince, type RuleView } from './compile.ts'
+import { CAP_WORDS, capKey, capKeys } from './caps.ts'
+import { clause, emptyCartClause, endedClause, silenceClause, startedClause, tooLateClause } from './clauses.ts'
+import { type Clause, countSince, type RuleView } from './compile.ts'
 import type {
   ActionFacts,
   CapUse,
@@ -599,65 +601,3 @@ function sameInstance(
 ): boolean {
   return !correlate || named === undefined || correlation === UNNAMED || named === correlation
 }
-
-// ---------------------------------------------------------------- caps
-
-/** Channels on which nobody is interrupted: they do not use up what a person may receive. */
-const SILENT_CHANNELS: readonly string[] = ['ads', 'onsite', 'task']
-
-const CAP_WORDS = {
-  person: { en: 'to this person', pt: 'para esta pessoa' },
-  'person+channel': { en: 'to this person on this channel', pt: 'para esta pessoa neste canal' },
-  'person+rule': { en: 'to this person by this rule', pt: 'para esta pessoa por esta regra' },
-} as const
-
-/** Undefined when a cap of that kind does not concern the action. */
-function capKey(per: keyof typeof CAP_WORDS, compiled: CompiledRule, { channel }: ActionFacts): string | undefined {
-  if (per === 'person+rule') return `rule:${compiled.rule.id}`
-  if (channel === undefined) return undefined
-  if (per === 'person+channel') return `channel:${channel}`
-  return SILENT_CHANNELS.includes(channel) ? undefined : 'person'
-}
-
-/** What one delivery uses up, also for the caps of other rules. */
-function capKeys(compiled: CompiledRule, facts: ActionFacts): string[] {
-  const own = compiled.caps.some((cap) => cap.per === 'person+rule') ? (['person+rule'] as const) : []
-  return (['person', 'person+channel', ...own] as const).flatMap((per) => capKey(per, compiled, facts) ?? [])
-}
-
-// ---------------------------------------------------------------- clauses that are not conditions
-
-function clause(id: string, en: string, pt: string, ok: boolean, value: ClauseValue): Clause {
-  return { id, clause: en, pt, ok, value }
-}
-
-const startedClause = (name: string) =>
-  clause('when.absence.start', `"${name}" started the clock`, `"${name}" iniciou a contagem`, true, null)
-
-const endedClause = (name?: string) =>
-  name === undefined
-    ? clause('when.absence.unless', 'nothing ended the wait', 'nada encerrou a espera', false, null)
-    : clause('when.absence.unless', `no "${name}" during the wait`, `nenhum "${name}" durante a espera`, false, 1)
-
-const emptyCartClause = () =>
-  clause('when.absence.unless', 'the cart still has something in it', 'o carrinho ainda tem algo', false, 0)
-
-function silenceClause(compiled: CompiledRule): Clause {
-  const { withinMs, start } = compiled.absence!
-  return clause(
-    'when.absence.within',
-    `nothing ended the wait of ${durationWords(withinMs, 'en')} after "${start}"`,
-    `nada encerrou a espera de ${durationWords(withinMs, 'pt')} depois de "${start}"`,
-    true,
-    true,
-  )
-}
-
-const tooLateClause = (lateMs: number) =>
-  clause(
-    'then.expires',
-    'it was still worth acting',
-    'ainda valia a pena agir',
-    false,
-    `PT${Math.floor(lateMs / 1000)}S`,
-  )

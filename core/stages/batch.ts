@@ -198,7 +198,10 @@ export async function loadPeople(
       .execute()
     for (const row of statuses) {
       let purposes = batch.statuses.get(row.node_id)
-      if (!purposes) batch.statuses.set(row.node_id, (purposes = new Map()))
+      if (!purposes) {
+        purposes = new Map()
+        batch.statuses.set(row.node_id, purposes)
+      }
       purposes.set(row.purpose, { status: JSON.parse(row.body) as PurposeStatus, updatedAt: row.updated_at })
     }
     const traits = await db

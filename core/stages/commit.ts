@@ -179,7 +179,10 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
   const days = new Map<number, unknown[][]>()
   for (const { day, row } of rows.dedupe) {
     let list = days.get(day)
-    if (!list) days.set(day, (list = []))
+    if (!list) {
+      list = []
+      days.set(day, list)
+    }
     list.push(row)
   }
   for (const [day, list] of days) {
