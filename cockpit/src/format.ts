@@ -95,7 +95,7 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 export function ago(at: number, now: number): string {
   const past = Math.max(0, now - at)
   const [unit, size] = UNITS.find(([, ms]) => past >= ms) ?? UNITS[3]!
-  return once('ago', (language) => new Intl.RelativeTimeFormat(language, { numeric: 'always' })).format(
+  return once('ago', (language) => new Intl.RelativeTimeFormat(language, { numeric: 'auto' })).format(
     -Math.floor(past / size),
     unit,
   )

@@ -10,23 +10,19 @@ import {
 } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { linkTo, readAddress } from './address.ts'
-import { Empty, Failure, Loading } from './parts/states.tsx'
+import { Gate } from './parts/gate.tsx'
+import { Failure, Loading } from './parts/states.tsx'
 import { Shell } from './shell.tsx'
 
 function NotFound() {
   const { t } = useTranslation()
   return (
-    <div className="card">
-      <Empty
-        title={t('app.notFound')}
-        text={t('app.notFoundText')}
-        next={
-          <Button component={Link} {...linkTo('/now')} variant="default">
-            {t('app.toNow')}
-          </Button>
-        }
-      />
-    </div>
+    <Gate title={t('app.notFound')} intro={t('login.intro')}>
+      <p>{t('app.notFoundText')}</p>
+      <Button component={Link} {...linkTo('/now')} variant="default">
+        {t('app.toNow')}
+      </Button>
+    </Gate>
   )
 }
 

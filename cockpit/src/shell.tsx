@@ -11,6 +11,7 @@ import {
 import { useDisclosure } from '@mantine/hooks'
 import {
   IconActivity,
+  IconCheck,
   IconDeviceDesktop,
   IconFlask,
   IconInbox,
@@ -213,9 +214,7 @@ function AccountMenu({ me }: { me: Me }) {
             key={language}
             lang={language}
             onClick={() => setLanguage(language)}
-            role="menuitemradio"
-            aria-checked={currentLanguage() === language}
-            rightSection={currentLanguage() === language ? '✓' : null}
+            rightSection={<Chosen on={currentLanguage() === language} />}
           >
             {t(`language.${language}`)}
           </Menu.Item>
@@ -233,9 +232,7 @@ function AccountMenu({ me }: { me: Me }) {
                 <IconSun size={16} aria-hidden />
               )
             }
-            role="menuitemradio"
-            aria-checked={colorScheme === scheme}
-            rightSection={colorScheme === scheme ? '✓' : null}
+            rightSection={<Chosen on={colorScheme === scheme} />}
             onClick={() => setColorScheme(scheme)}
             data-scheme={computed}
           >
@@ -249,6 +246,17 @@ function AccountMenu({ me }: { me: Me }) {
       </Menu.Dropdown>
     </Menu>
   )
+}
+
+/** The word beside the tick is for those who cannot see it. */
+function Chosen({ on }: { on: boolean }) {
+  const { t } = useTranslation()
+  return on ? (
+    <>
+      <IconCheck size={16} aria-hidden />
+      <span className="visually-hidden">{t('app.chosen')}</span>
+    </>
+  ) : null
 }
 
 function KeyList({ opened, onClose }: { opened: boolean; onClose: () => void }) {

@@ -15,6 +15,7 @@ export const en: Dictionary = {
     closeMenu: 'Close menu',
     logout: 'Log out',
     account: 'Your account',
+    chosen: 'chosen',
     close: 'Close',
     cancel: 'Cancel',
     retry: 'Try again',

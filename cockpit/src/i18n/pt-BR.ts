@@ -14,6 +14,7 @@ export const ptBR = {
     closeMenu: 'Fechar menu',
     logout: 'Sair',
     account: 'Sua conta',
+    chosen: 'selecionado',
     close: 'Fechar',
     cancel: 'Cancelar',
     retry: 'Tentar de novo',

@@ -1,3 +1,4 @@
+import { useElementSize } from '@mantine/hooks'
 import { useId } from 'react'
 import { useTranslation } from 'react-i18next'
 import { compact, dayHour, hourMinute, number } from '../format.ts'
@@ -56,7 +57,8 @@ function ceilingOf(value: number): number {
 export function LineChart({ at, series, label }: { at: readonly number[]; series: readonly Series[]; label: string }) {
   const { t } = useTranslation()
   const id = useId()
-  const width = 640
+  const { ref, width: seen } = useElementSize<HTMLDivElement>()
+  const width = Math.max(280, seen)
   const height = 190
   const left = 40
   const right = 8
@@ -67,7 +69,7 @@ export function LineChart({ at, series, label }: { at: readonly number[]; series
   const long = at.length > 1 && at.at(-1)! - at[0]! > 86_400_000
   const marks = at.length < 2 ? [] : [0, 1, 2, 3].map((part) => Math.round((part / 3) * (at.length - 1)))
   return (
-    <>
+    <div ref={ref}>
       <svg className="chart" viewBox={`0 0 ${width} ${height}`} role="img" aria-labelledby={id}>
         <title id={id}>{label}</title>
         {[0, 0.5, 1].map((part) => (
@@ -109,7 +111,7 @@ export function LineChart({ at, series, label }: { at: readonly number[]; series
           )
         })}
       </ul>
-    </>
+    </div>
   )
 }
 

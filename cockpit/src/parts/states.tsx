@@ -9,7 +9,7 @@ import { ago } from '../format.ts'
 export function Empty({ title, text, next }: { title: string; text: string; next?: ReactNode }) {
   return (
     <div className="empty">
-      <h3>{title}</h3>
+      <p className="empty-title">{title}</p>
       <p className="quiet">{text}</p>
       {next}
     </div>
