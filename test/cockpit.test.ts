@@ -192,18 +192,25 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['tokens', '/settings?tab=tokens', 'Nova chave'],
     ['missing', '/nowhere', 'Página não encontrada'],
   ]
-  for (const scheme of ['light', 'dark'] as const) {
-    for (const width of [1280, 390]) {
-      test.each(SCREENS)(`%s ${scheme} ${width}`, async (name, path, ready) => {
-        await open(path, { scheme, width }, async (page) => {
-          await page.getByText(ready).first().waitFor()
-          await picture(page, `${name}-${scheme}-${width}`)
-          await expectAccessible(page)
+  test.each(SCREENS)(
+    '%s',
+    async (name, path, ready) => {
+      await open(path, {}, async (page) => {
+        await page.getByText(ready).first().waitFor()
+        for (const width of [1280, 390]) {
+          await page.setViewportSize({ width, height: width < 600 ? 844 : 900 })
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await page.emulateMedia({ colorScheme })
+            await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor({ state: 'attached' })
+            await picture(page, `${name}-${colorScheme}-${width}`)
+            await expectAccessible(page)
+          }
           await expectNoSidewaysScroll(page)
-        })
+        }
       })
-    }
-  }
+    },
+    120_000,
+  )
 
   test('says in words that everything is simulated, and in which zone times are', async () => {
     await open('/now', {}, async (page) => {
