@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { type LoadedConfig, loadConfig } from './config.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
@@ -264,9 +264,9 @@ async function startServer(
   const app: FastifyInstance = Fastify({
     loggerInstance: logger.child({}, { level: logger.level === 'silent' ? 'silent' : 'error' }) as FastifyBaseLogger,
     // Requests are counted, never logged: their URLs carry keys and identifiers.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trusted.length > 0 ? [...trusted] : false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
+    routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
     keepAliveTimeout: 72_000,
   })

@@ -128,7 +128,8 @@ function processEvent(
   if (!item) batch.releasedHeld.add(event.id)
   if (collected.effect === 'drop') {
     if (item) remember(item, collected.code, batch)
-    return exit(event, collected.code, batch)
+    exit(event, collected.code, batch)
+    return
   }
   const purposes = collected.allowed.map(({ id }) => id)
   const applied = apply(identified, keepFields(event, collected.allowed), purposes, batch, settings)

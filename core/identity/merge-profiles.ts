@@ -4,6 +4,9 @@ import type { OpenProfile } from '../../schemas/profile.ts'
 const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T | undefined =>
   !a ? b : !b ? a : a.at >= b.at ? a : b
 
+/** ISO 8601 UTC compares as text. */
+const earlier = (a: string, b: string) => [a, b].sort()[0]!
+
 export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   const traits: OpenProfile['traits'] = {}
   for (const key of new Set([...Object.keys(a.traits), ...Object.keys(b.traits)]))
@@ -42,8 +45,8 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   const cart = !a.cart ? b.cart : !b.cart ? a.cart : a.cart.updatedAt >= b.cart.updatedAt ? a.cart : b.cart
   return {
     seq: Math.max(a.seq, b.seq),
-    firstSeenAt: a.firstSeenAt < b.firstSeenAt ? a.firstSeenAt : b.firstSeenAt,
-    lastSeenAt: a.lastSeenAt > b.lastSeenAt ? a.lastSeenAt : b.lastSeenAt,
+    firstSeenAt: earlier(a.firstSeenAt, b.firstSeenAt),
+    lastSeenAt: a.lastSeenAt === earlier(a.lastSeenAt, b.lastSeenAt) ? b.lastSeenAt : a.lastSeenAt,
     traits,
     ...(cart && { cart }),
     recent,

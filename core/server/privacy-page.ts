@@ -22,13 +22,13 @@ export interface PageLook {
   readonly timezone: string
 }
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 
 export function page(content: PageContent, language: PageLanguage, look: PageLook): string {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const { title, body } = render(content, language, look, say)
   const contact = look.dpo
-    ? `<p>${say('Encarregado pelos dados (LGPD, art. 41)', 'Data protection officer (LGPD art. 41)')}: ${escape(look.dpo.name)}, <a href="mailto:${escape(look.dpo.email)}">${escape(look.dpo.email)}</a></p>`
+    ? `<p>${say('Encarregado pelos dados (LGPD, art. 41)', 'Data protection officer (LGPD art. 41)')}: ${escapeHtml(look.dpo.name)}, <a href="mailto:${escapeHtml(look.dpo.email)}">${escapeHtml(look.dpo.email)}</a></p>`
     : ''
   const other = language === 'pt' ? 'en' : 'pt'
   const token = 'token' in content ? content.token : 'stopToken' in content ? content.stopToken : ''
@@ -39,7 +39,7 @@ export function page(content: PageContent, language: PageLanguage, look: PageLoo
 <html lang="${language === 'pt' ? 'pt-BR' : 'en'}">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
-<title>${escape(title)} · ${escape(look.organization)}</title>
+<title>${escapeHtml(title)} · ${escapeHtml(look.organization)}</title>
 <style>
 :root{color-scheme:light dark;--text:#1c2430;--soft:#4a5565;--page:#f5f6f8;--card:#fff;--line:#c9d0da;--act:#0b5c8a;--on-act:#fff;--mark:#fff3cd;--on-mark:#5c4300}
 @media(prefers-color-scheme:dark){:root{--text:#e8ecf2;--soft:#b3bdcb;--page:#12161c;--card:#1b212a;--line:#3a4452;--act:#7cc4ef;--on-act:#06202f;--mark:#4a3b08;--on-mark:#ffe9a8}}
@@ -53,7 +53,7 @@ form{display:inline-block;margin:.75rem .5rem 0 0}.mark{background:var(--mark);c
 </style>
 </head>
 <body><main>
-<header><strong>${escape(look.organization)}</strong>${look.simulated ? `<span class="mark">${say('SIMULADO: dados de demonstração', 'SIMULATED: demonstration data')}</span>` : ''}${switchLink}</header>
+<header><strong>${escapeHtml(look.organization)}</strong>${look.simulated ? `<span class="mark">${say('SIMULADO: dados de demonstração', 'SIMULATED: demonstration data')}</span>` : ''}${switchLink}</header>
 <article>${body}</article>
 <footer>${contact}</footer>
 </main></body></html>`
@@ -68,7 +68,7 @@ function render(
   switch (content.kind) {
     case 'stop': {
       const title = say('Parar de receber', 'Stop receiving')
-      const purpose = escape(content.purpose[language])
+      const purpose = escapeHtml(content.purpose[language])
       return {
         title,
         body: `<h1>${title}</h1>
@@ -85,8 +85,8 @@ ${stopForm(content.token, language, 'all', say('Parar tudo o que depende do meu 
         body: `<h1>${title}</h1><p>${
           content.purpose
             ? say(
-                `Você não receberá mais mensagens para: <strong>${escape(content.purpose.pt)}</strong>.`,
-                `You will receive no more messages for: <strong>${escape(content.purpose.en)}</strong>.`,
+                `Você não receberá mais mensagens para: <strong>${escapeHtml(content.purpose.pt)}</strong>.`,
+                `You will receive no more messages for: <strong>${escapeHtml(content.purpose.en)}</strong>.`,
               )
             : say(
                 'Você não receberá mais nada que dependa do seu consentimento.',
@@ -138,16 +138,16 @@ function why(
           `, resting on the notice “${notice.id}”, version ${notice.version}`,
         )
       : ''
-    return `<li>${escape(words)}: ${escape(answer)} ${say('em', 'on')} ${escape(time(at))}${escape(text)} (${say('origem', 'origin')}: ${escape(origin.split('/')[0] ?? origin)})</li>`
+    return `<li>${escapeHtml(words)}: ${escapeHtml(answer)} ${say('em', 'on')} ${escapeHtml(time(at))}${escapeHtml(text)} (${say('origem', 'origin')}: ${escapeHtml(origin.split('/')[0] ?? origin)})</li>`
   })
   const fields = content.categories
     .filter((name) => name !== '*')
-    .map((name) => `<li>${escape(fieldWords(name, language))}</li>`)
+    .map((name) => `<li>${escapeHtml(fieldWords(name, language))}</li>`)
   return {
     title,
     body: `<h1>${title}</h1>
-<p>${escape(journey.sentence[language])}</p>
-<h2>${say('Para quê', 'What for')}</h2><p>${escape(content.purpose[language])}</p>
+<p>${escapeHtml(journey.sentence[language])}</p>
+<h2>${say('Para quê', 'What for')}</h2><p>${escapeHtml(content.purpose[language])}</p>
 <h2>${say('Com que autorização', 'On what permission')}</h2>${consent.length > 0 ? `<ul>${consent.join('')}</ul>` : `<p>${say('Nenhum registro guardado.', 'No record kept.')}</p>`}
 <h2>${say('Com quais dados', 'With which data')}</h2>${fields.length > 0 ? `<ul>${[...new Set(fields)].join('')}</ul>` : `<p>${say('Dados de navegação desta finalidade.', 'Browsing data of this purpose.')}</p>`}
 <h2>${say('Não quer mais?', 'Not any more?')}</h2>
@@ -168,5 +168,5 @@ const FIELD_WORDS: Record<string, { pt: string; en: string }> = {
 const fieldWords = (name: string, language: PageLanguage) => FIELD_WORDS[name]?.[language] ?? name
 
 function stopForm(token: string, language: PageLanguage, scope: string, label: string, quiet = false): string {
-  return `<form method="post" action="/privacidade/parar?t=${encodeURIComponent(token)}&amp;lang=${language}"><input type="hidden" name="scope" value="${scope}"><button${quiet ? ' class="quiet"' : ''}>${escape(label)}</button></form>`
+  return `<form method="post" action="/privacidade/parar?t=${encodeURIComponent(token)}&amp;lang=${language}"><input type="hidden" name="scope" value="${scope}"><button${quiet ? ' class="quiet"' : ''}>${escapeHtml(label)}</button></form>`
 }

@@ -30,7 +30,7 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
   const failed: Halted[] = []
   for (const asked of permitted) {
     const { leased, permit, person, node, deviceNode } = asked
-    const { row, line, action } = leased
+    const { row, action } = leased
     const key = ports.keys.unwrap(node.dataKey)
     const input = row.input === null ? {} : unsealJson<{ with?: Record<string, unknown> }>(key, row.input)
     let payload: Record<string, unknown>
