@@ -13,12 +13,13 @@ import type { LogReader } from '../log/event-log.ts'
 import { deliver } from '../pipeline.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { Action, DeliverPorts, Line } from '../stages/deliver-ports.ts'
-import { recoverLeases } from '../stages/lease.ts'
+import { recoverLeases, unparkHeads } from '../stages/lease.ts'
 import { mayRepeat, type Settlement, writeSettlements } from '../stages/settle.ts'
 import type { StateStore } from '../stores/open.ts'
 import { faultOf, type ProcessOptions } from './process.ts'
 
 const IDLE_MS = 250
+const SWEEP_MS = 5_000
 /** Rounds of one destination at the same time: a slow answer holds up its own round only. */
 const ROUNDS = 4
 
@@ -115,6 +116,9 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       idle -= 1
     }
   }
+  const sweep = setInterval(() => {
+    unparkHeads(state, clock()).then(wake, (error) => options.onFault(faultOf('deliver', error)))
+  }, SWEEP_MS)
   const running: Promise<void>[] = []
   for (const [id, { destination }] of lines) {
     const rounds = Math.min(ROUNDS, destination.definition.limits.concurrency)
@@ -134,6 +138,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       }),
     async stop() {
       stopped = true
+      clearInterval(sweep)
       wake()
       await Promise.all(running)
       for (const { limiter } of lines.values()) limiter.close()

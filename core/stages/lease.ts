@@ -3,15 +3,32 @@
  * of a lane only what its kind allows goes at the same time.
  */
 import { randomBytes } from 'node:crypto'
+import type { Transaction } from 'kysely'
 import { fullContacts, windowsFull } from '../delivery/quotas.ts'
-import { chunks, type StateStore } from '../stores/open.ts'
+import { chunks, type StateStore, sql } from '../stores/open.ts'
+import type { Tables } from '../stores/tables.ts'
 import { writeRollups } from './commit.ts'
 import type { DeliverPorts, DeliveryRow, Leased, Line } from './deliver-ports.ts'
 
 const MOST = 256
+/** Rows of one lane looked at in a round. */
+const LANE_DEPTH = 100
 const LEASE_MS = 2 * 60_000
 /** An event that waits longer than this no longer holds up those behind it. */
 const LATE_MS = 60_000
+/** How soon a row behind one on its way is looked at again. */
+const AGAIN_MS = 250
+/**
+ * When a message behind another one of its lane is due: never, until the one before it is settled.
+ * Looking at it in every round would make a long lane cost its length each time.
+ */
+export const PARKED = 8_640_000_000_000_000
+
+/** What choosing reads of a row. */
+export type LaneRow = Pick<
+  DeliveryRow,
+  'id' | 'person_id' | 'kind' | 'action' | 'status' | 'due_at' | 'created_at' | 'ord'
+>
 
 /** @returns rows now leased to this process; empty while the breaker is open or the quota used up. */
 export async function leaseDue(destinationId: string, ports: DeliverPorts): Promise<Leased[]> {
@@ -23,7 +40,7 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   if (await windowsFull(line.destination, now, ports.state)) return []
   const due = await ports.state.db
     .selectFrom('deliveries')
-    .selectAll()
+    .select(['id', 'person_id', 'kind'])
     .where('destination', '=', destinationId)
     .where('settled_at', 'is', null)
     .where('due_at', '<=', now)
@@ -32,21 +49,89 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
     .limit(MOST)
     .execute()
   if (due.length === 0) return []
-  const open: DeliveryRow[] = []
+  const open: LaneRow[] = []
   for (const part of chunks([...new Set(due.map(({ person_id }) => person_id))]))
-    open.push(
+    open.push(...(await lanesOf(part, destinationId, ports)))
+  const { go, superseded } = choose(open, now)
+  const going = new Set(go.map(({ id }) => id))
+  const replaced = new Set(superseded.map(({ id }) => id))
+  const behind = due.filter(({ id }) => !going.has(id) && !replaced.has(id))
+  const rows: DeliveryRow[] = []
+  for (const part of chunks(go.slice(0, allowance)))
+    rows.push(
       ...(await ports.state.db
         .selectFrom('deliveries')
         .selectAll()
-        .where('person_id', 'in', part)
-        .where('destination', '=', destinationId)
-        .where('settled_at', 'is', null)
+        .where(
+          'id',
+          'in',
+          part.map(({ id }) => id),
+        )
         .orderBy('ord')
         .execute()),
     )
-  const { go, superseded } = choose(open, now)
-  const { ready, waiting } = await fullContacts(line.destination, go, now, ports.state)
-  return claim(line, ready.slice(0, allowance), superseded, waiting, now, ports)
+  const { ready, waiting } = await fullContacts(line.destination, rows, now, ports.state)
+  return claim(
+    line,
+    ready,
+    superseded,
+    [
+      ...waiting.map(({ row, until }) => ({ id: row.id, until })),
+      ...behind.map((row) => ({ id: row.id, until: row.kind === 'message' ? PARKED : now + AGAIN_MS })),
+    ],
+    now,
+    ports,
+  )
+}
+
+/** The first rows of every lane of these people, oldest first. */
+async function lanesOf(people: readonly string[], destinationId: string, ports: DeliverPorts): Promise<LaneRow[]> {
+  const { rows } = await sql<LaneRow>`
+    select id, person_id, kind, action, status, due_at, created_at, ord from (
+      select id, person_id, kind, action, status, due_at, created_at, ord,
+        row_number() over (partition by person_id, kind order by ord) as place
+      from deliveries
+      where person_id in (${sql.join(people)}) and destination = ${destinationId} and settled_at is null
+    ) as lanes where place <= ${LANE_DEPTH} order by ord`.execute(ports.state.db)
+  return rows
+}
+
+/** The message behind one that is settled or waits becomes due. Called in the transaction that settles. */
+export async function unpark(
+  trx: Transaction<Tables>,
+  settled: readonly Pick<DeliveryRow, 'person_id' | 'destination' | 'kind'>[],
+  now: number,
+): Promise<void> {
+  const lanes = new Map(
+    settled.filter(({ kind }) => kind === 'message').map((row) => [`${row.person_id}\0${row.destination}`, row]),
+  )
+  for (const { person_id, destination } of lanes.values())
+    await trx
+      .updateTable('deliveries')
+      .set({ due_at: now })
+      .where('due_at', '=', PARKED)
+      .where('id', '=', (eb) =>
+        eb
+          .selectFrom('deliveries')
+          .select('id')
+          .where('person_id', '=', person_id)
+          .where('destination', '=', destination)
+          .where('kind', '=', 'message')
+          .where('settled_at', 'is', null)
+          .orderBy('ord')
+          .limit(1),
+      )
+      .execute()
+}
+
+/** Heads of lanes that were left parked: the row before them was cancelled or merged away by another role. */
+export async function unparkHeads(state: StateStore, now: number): Promise<void> {
+  await sql`
+    update deliveries set due_at = ${now}
+    where due_at = ${PARKED} and settled_at is null and not exists (
+      select 1 from deliveries as earlier
+      where earlier.person_id = deliveries.person_id and earlier.destination = deliveries.destination
+        and earlier.kind = 'message' and earlier.settled_at is null and earlier.ord < deliveries.ord)`.execute(state.db)
 }
 
 /**
@@ -55,8 +140,8 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
  * message: the oldest open row, alone. event: in order, up to a row that must wait; one that waits
  * over a minute is late and the lane moves on.
  */
-export function choose(open: readonly DeliveryRow[], now: number): { go: DeliveryRow[]; superseded: DeliveryRow[] } {
-  const lanes = new Map<string, DeliveryRow[]>()
+export function choose<Row extends LaneRow>(open: readonly Row[], now: number): { go: Row[]; superseded: Row[] } {
+  const lanes = new Map<string, Row[]>()
   for (const row of open) {
     // Newest-wins is about one value: two actions of one destination are two values.
     const key = row.kind === 'state' ? `${row.person_id}\0state\0${row.action}` : `${row.person_id}\0${row.kind}`
@@ -64,9 +149,9 @@ export function choose(open: readonly DeliveryRow[], now: number): { go: Deliver
     if (lane) lane.push(row)
     else lanes.set(key, [row])
   }
-  const go: DeliveryRow[] = []
-  const superseded: DeliveryRow[] = []
-  const onItsWay = (row: DeliveryRow) => row.status === 'leased' || row.status === 'attempted'
+  const go: Row[] = []
+  const superseded: Row[] = []
+  const onItsWay = (row: Row) => row.status === 'leased' || row.status === 'attempted'
   for (const lane of lanes.values()) {
     const kind = lane[0]!.kind
     if (kind === 'state') {
@@ -91,8 +176,8 @@ export function choose(open: readonly DeliveryRow[], now: number): { go: Deliver
 async function claim(
   line: Line,
   rows: readonly DeliveryRow[],
-  superseded: readonly DeliveryRow[],
-  waiting: readonly { row: DeliveryRow; until: number }[],
+  superseded: readonly Pick<DeliveryRow, 'id'>[],
+  waiting: readonly { id: string; until: number }[],
   now: number,
   ports: DeliverPorts,
 ): Promise<Leased[]> {
@@ -118,13 +203,17 @@ async function claim(
         new Map([[`${Math.floor(now / 60_000)}\0destination:${line.destination.id}\0SUPERSEDED`, settled.length]]),
       )
     }
-    for (const { row, until } of waiting)
-      await trx
-        .updateTable('deliveries')
-        .set({ due_at: until, reason: 'RETRY' })
-        .where('id', '=', row.id)
-        .where('settled_at', 'is', null)
-        .execute()
+    const byTime = new Map<number, string[]>()
+    for (const { id, until } of waiting) byTime.set(until, [...(byTime.get(until) ?? []), id])
+    for (const [until, ids] of byTime)
+      for (const part of chunks(ids))
+        await trx
+          .updateTable('deliveries')
+          .set({ due_at: until })
+          .where('id', 'in', part)
+          .where('settled_at', 'is', null)
+          .where('status', 'in', ['queued', 'retry'])
+          .execute()
     const ids = new Set<string>()
     for (const part of chunks(rows)) {
       const updated = await trx

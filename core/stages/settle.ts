@@ -7,6 +7,7 @@ import type { LiveEvent } from '../server/context.ts'
 import { chunks, insertMany } from '../stores/open.ts'
 import { writeRollups } from './commit.ts'
 import type { Action, DeliverPorts, DeliveryRow, Halted, Sent } from './deliver-ports.ts'
+import { unpark } from './lease.ts'
 import type { SendAnswers } from './send.ts'
 
 export interface Settlement {
@@ -143,6 +144,11 @@ export async function writeSettlements(
       .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')
       .map(({ row }) => row.id)
     for (const part of chunks(released)) await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
+    await unpark(
+      trx,
+      settlements.map(({ row }) => row),
+      now,
+    )
     await writeRollups(trx, state.dialect, counts)
   })
   ports.count(counts)

@@ -1,11 +1,25 @@
 /** Promises, kept under SIGKILL: an event answered 200 has its effects exactly once, and no delivery is without its event. */
 import { afterEach, expect, test } from 'vitest'
-import { basic, historyOf, makePlace, openPlace, type Place, post, spawnHub, startVendor, type Vendor, WRITE_KEYS } from './rig.ts'
+import {
+  basic,
+  type HubProcess,
+  historyOf,
+  makePlace,
+  openPlace,
+  type Place,
+  post,
+  spawnHub,
+  startVendor,
+  type Vendor,
+  WRITE_KEYS,
+} from './rig.ts'
 
 let vendor: Vendor
 let place: Place
+let hub: HubProcess | undefined
 
 afterEach(async () => {
+  await hub?.kill('SIGKILL')
   await vendor?.close()
   place?.remove()
 })
@@ -46,12 +60,22 @@ test('SIGKILL at random points: every event answered 200 is in the history once,
   place = await makePlace(vendor)
   const answered = new Set<string>()
   let stopped = false
-  let hub = await spawnHub(place)
-  const senders = [1, 2, 3].map((worker) => send(hub.url, worker, answered, () => stopped))
+  hub = await spawnHub(place)
+  const { url } = hub
+  const senders = [1, 2, 3].map((worker) => send(url, worker, answered, () => stopped))
   // People whose messages are asked for need an address.
   for (let worker = 1; worker <= 3; worker++)
     for (let n = 0; n < 7; n++)
-      await post(`${hub.url}/v1/identify`, { userId: `person-${worker}-${n}`, messageId: `id-${worker}-${n}`, traits: { email: `p${worker}.${n}@example.com` }, ...granted }, basic(WRITE_KEYS.site)).catch(() => 0)
+      await post(
+        `${url}/v1/identify`,
+        {
+          userId: `person-${worker}-${n}`,
+          messageId: `id-${worker}-${n}`,
+          traits: { email: `p${worker}.${n}@example.com` },
+          ...granted,
+        },
+        basic(WRITE_KEYS.site),
+      ).catch(() => 0)
   for (let round = 0; round < 4; round++) {
     await new Promise((resolve) => setTimeout(resolve, 400 + Math.random() * 900))
     await hub.kill('SIGKILL')
@@ -62,8 +86,17 @@ test('SIGKILL at random points: every event answered 200 is in the history once,
   await Promise.all(senders)
   // Everything recorded is worked off before an orderly end: wait until the history stops growing.
   const { state: watched } = await openPlace(place)
-  const settled = async () => Number((await watched.db.selectFrom('history').select((eb) => eb.fn.countAll().as('n')).executeTakeFirstOrThrow()).n)
-  for (let before = -1, now = 0; before !== now; before = now, now = await settled()) await new Promise((resolve) => setTimeout(resolve, 1000))
+  const settled = async () =>
+    Number(
+      (
+        await watched.db
+          .selectFrom('history')
+          .select((eb) => eb.fn.countAll().as('n'))
+          .executeTakeFirstOrThrow()
+      ).n,
+    )
+  for (let before = -1, now = 0; before !== now; before = now, now = await settled())
+    await new Promise((resolve) => setTimeout(resolve, 1000))
   await watched.close()
   await hub.kill('SIGTERM')
 

@@ -16,12 +16,22 @@ import { unseal, unsealJson } from '../../core/seal.ts'
 import type { SealedEvent } from '../../core/stages/apply.ts'
 import { openState, type StateStore } from '../../core/stores/open.ts'
 
-export const WRITE_KEYS = { site: 'wk_site', app: 'wk_app', measurementId: 'G-TEST1234', rdToken: 'rd-webhook-token-1' } as const
+export const WRITE_KEYS = {
+  site: 'wk_site',
+  app: 'wk_app',
+  measurementId: 'G-TEST1234',
+  rdToken: 'rd-webhook-token-1',
+} as const
 
 const NOTICE = { id: 'cookies', version: 3, since: '2020-01-01' }
 
 /** The configuration of the tests: four sources, starter purposes, RD Station as the one who writes to people. */
-export function configOf(options: { port: number; vendor: string; postgres?: string | undefined; rules?: boolean }): Record<string, unknown> {
+export function configOf(options: {
+  port: number
+  vendor: string
+  postgres?: string | undefined
+  rules?: boolean
+}): Record<string, unknown> {
   return {
     organization: { name: 'Loja Exemplo', dpo: { name: 'Ana Encarregada', email: 'privacidade@loja.example' } },
     server: { port: options.port, host: '127.0.0.1', publicUrl: `http://127.0.0.1:${options.port}` },
@@ -35,11 +45,30 @@ export function configOf(options: { port: number; vendor: string; postgres?: str
     },
     purposes: {
       ...STARTER_PURPOSES,
-      email_marketing: { ...STARTER_PURPOSES['email_marketing'], signals: { rd: 'communications', segment: ['Marketing'], rudder: ['marketing'], person: true } },
+      email_marketing: {
+        ...STARTER_PURPOSES['email_marketing'],
+        signals: { rd: 'communications', segment: ['Marketing'], rudder: ['marketing'], person: true },
+      },
     },
     destinations: {
-      rdstation: { connector: 'rdstation', role: 'operator', country: 'BR', purposes: ['email_marketing'], settings: { accessToken: 'simulated-access-token' }, sandbox: options.vendor, actions: [] },
-      hook: { connector: 'webhook', role: 'operator', country: 'BR', purposes: ['email_marketing', 'analytics'], settings: { url: 'https://hook.example/in', secret: 'a-secret-of-sixteen' }, sandbox: options.vendor, actions: [] },
+      rdstation: {
+        connector: 'rdstation',
+        role: 'operator',
+        country: 'BR',
+        purposes: ['email_marketing'],
+        settings: { accessToken: 'simulated-access-token' },
+        sandbox: options.vendor,
+        actions: [],
+      },
+      hook: {
+        connector: 'webhook',
+        role: 'operator',
+        country: 'BR',
+        purposes: ['email_marketing', 'analytics'],
+        settings: { url: 'https://hook.example/in', secret: 'a-secret-of-sixteen' },
+        sandbox: options.vendor,
+        actions: [],
+      },
     },
     ...(options.rules !== false && { rules: ['./rules/*.yaml'] }),
   }
@@ -102,11 +131,23 @@ export interface Place {
 }
 
 /** A folder with configuration and rules. */
-export async function makePlace(vendor: Vendor, options: { rules?: Record<string, string>; postgres?: string; change?: (config: Record<string, unknown>) => void } = {}): Promise<Place> {
+export async function makePlace(
+  vendor: Vendor,
+  options: {
+    rules?: Record<string, string>
+    postgres?: string
+    change?: (config: Record<string, unknown>) => void
+  } = {},
+): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), 'anuente-test-'))
   const port = await freePort()
   const rules = options.rules ?? { 'aviso.yaml': MESSAGE_RULE }
-  const config = configOf({ port, vendor: vendor.url, postgres: options.postgres, rules: Object.keys(rules).length > 0 })
+  const config = configOf({
+    port,
+    vendor: vendor.url,
+    postgres: options.postgres,
+    rules: Object.keys(rules).length > 0,
+  })
   options.change?.(config)
   mkdirSync(join(dir, 'rules'))
   for (const [name, text] of Object.entries(rules)) writeFileSync(join(dir, 'rules', name), text)
@@ -116,7 +157,8 @@ export async function makePlace(vendor: Vendor, options: { rules?: Record<string
 }
 
 /** Every role in this process. */
-export const startInProcess = (place: Place): Promise<Hub> => startHub({ configFile: place.configFile, registry, log: 'silent' })
+export const startInProcess = (place: Place): Promise<Hub> =>
+  startHub({ configFile: place.configFile, registry, log: 'silent' })
 
 export interface HubProcess {
   readonly url: string
@@ -127,7 +169,9 @@ export interface HubProcess {
 /** The hub as its own process with its threads: what can be killed. */
 export async function spawnHub(place: Place): Promise<HubProcess> {
   const main = fileURLToPath(new URL('../../bin/anuente.js', import.meta.url))
-  const child = spawn(process.execPath, [main, 'serve', '--json', '--config', place.configFile], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, 'serve', '--json', '--config', place.configFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let errors = ''
   child.stderr!.on('data', (text: Buffer) => {
     errors += text
@@ -169,7 +213,13 @@ export interface KeptEvent {
 export async function historyOf(place: Place, given?: StateStore): Promise<KeptEvent[]> {
   const opened = await openPlace(place)
   const state = given ?? opened.state
-  const rows = await state.db.selectFrom('history').innerJoin('nodes', 'nodes.id', 'history.node_id').selectAll('history').select(['nodes.data_key', 'nodes.person_id']).orderBy('history.id').execute()
+  const rows = await state.db
+    .selectFrom('history')
+    .innerJoin('nodes', 'nodes.id', 'history.node_id')
+    .selectAll('history')
+    .select(['nodes.data_key', 'nodes.person_id'])
+    .orderBy('history.id')
+    .execute()
   const kept = rows.map((row) => ({
     id: row.id,
     type: row.type,
@@ -187,14 +237,27 @@ export async function historyOf(place: Place, given?: StateStore): Promise<KeptE
 /** Identifier values a person is known by, `type:value`. */
 export async function identifiersOf(place: Place, personId: string): Promise<string[]> {
   const { state, keys } = await openPlace(place)
-  const rows = await state.db.selectFrom('nodes').innerJoin('identifiers', 'identifiers.node_id', 'nodes.id').select(['identifiers.type', 'identifiers.sealed', 'nodes.data_key']).where('nodes.person_id', '=', personId).execute()
+  const rows = await state.db
+    .selectFrom('nodes')
+    .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
+    .select(['identifiers.type', 'identifiers.sealed', 'nodes.data_key'])
+    .where('nodes.person_id', '=', personId)
+    .execute()
   await state.close()
-  return rows.flatMap(({ type, sealed, data_key }) => (sealed ? [`${type}:${unseal(keys.unwrap(data_key), sealed).toString('utf8')}`] : [])).sort()
+  return rows
+    .flatMap(({ type, sealed, data_key }) =>
+      sealed ? [`${type}:${unseal(keys.unwrap(data_key), sealed).toString('utf8')}`] : [],
+    )
+    .sort()
 }
 
 /** POSTs JSON; returns the status. */
 export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<number> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
   await response.arrayBuffer()
   return response.status
 }
