@@ -91,6 +91,7 @@ export function openLogWriter(
     (database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n,
   )
   let closed = false
+  let closing = false
 
   const removeFence = (id: string) => {
     deleteFence.run(id)
@@ -139,7 +140,7 @@ export function openLogWriter(
       }
     for (const id of doneFences) removeFence(id)
     doneFences = []
-    const aged = segment !== undefined && now - segment.openedAt >= SEGMENT_MS
+    const aged = segment !== undefined && (closing || now - segment.openedAt >= SEGMENT_MS)
     if (committedTo > purgedTo || aged) {
       deleteRows.run(committedTo)
       // The open segment's key goes too once it has its five minutes; until then it still seals new rows.
@@ -199,7 +200,9 @@ export function openLogWriter(
     size: () => bytes,
     close() {
       if (closed) return
-      if (waiting.length > 0 || doneFences.length > 0) flush()
+      // What is committed is purged and the open segment's key destroyed with the last commit.
+      closing = true
+      flush()
       closed = true
       database.pragma('wal_checkpoint(TRUNCATE)')
       database.close()
