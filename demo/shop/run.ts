@@ -1,6 +1,6 @@
 /** Plays the simulated shop against a hub in real time, and remembers what was true of its people. */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Told } from './moment.ts'
+import type { Sending, Told } from './moment.ts'
 import type { Person } from './people.ts'
 import { createSenders, type SenderSettings } from './senders.ts'
 import { openShop, type ShopSettings } from './simulator.ts'
@@ -12,6 +12,8 @@ export interface ShopRun {
   readonly troubles: ReadonlyMap<string, number>
   /** What RD Station was told about e-mails, with the time (epoch ms) of the hub's 2xx. */
   readonly told: readonly (Told & { readonly answeredAt: number })[]
+  /** Every order sent, with the tools that reported it and how often. */
+  readonly orders: ReadonlyMap<string, readonly Sending['via'][]>
   /** The shop closes; everything sent has left. */
   stop(): Promise<void>
   /** Resolves when `once` events were sent, or the shop was stopped. */
@@ -20,8 +22,8 @@ export interface ShopRun {
 
 export interface ShopRunSettings
   extends Omit<ShopSettings, 'origin' | 'keys'>,
-    Omit<SenderSettings, 'onTrouble' | 'segmentKey'> {
-  readonly keys: ShopSettings['keys']
+    Omit<SenderSettings, 'onTrouble' | 'segmentKey' | 'rudderKey'> {
+  readonly keys: ShopSettings['keys'] & { readonly rudderstack: string }
   /** Stop after that many events. */
   readonly once?: number
 }
@@ -30,9 +32,11 @@ export function runShop(settings: ShopRunSettings): ShopRun {
   const origin = Date.now()
   const troubles = new Map<string, number>()
   const told: (Told & { answeredAt: number })[] = []
+  const orders = new Map<string, Sending['via'][]>()
   const senders = createSenders({
     ...settings,
     segmentKey: settings.keys.segment,
+    rudderKey: settings.keys.rudderstack,
     onTrouble: (via, reason) => {
       const name = `${via}: ${reason}`
       troubles.set(name, (troubles.get(name) ?? 0) + 1)
@@ -48,6 +52,8 @@ export function runShop(settings: ShopRunSettings): ShopRun {
       if (ahead > 0) await wait(ahead, undefined, { signal: closing.signal })
       if (closing.signal.aborted) return
       sent++
+      const order = orderOf(sending)
+      if (order !== undefined) orders.set(order, [...(orders.get(order) ?? []), sending.via])
       void senders.send(sending).then((taken) => {
         if (taken && answer) told.push({ ...answer, answeredAt: Date.now() })
       })
@@ -65,10 +71,17 @@ export function runShop(settings: ShopRunSettings): ShopRun {
     sent: () => sent,
     troubles,
     told,
+    orders,
     finished,
     stop() {
       closing.abort()
       return finished
     },
   }
+}
+
+function orderOf(sending: Sending): string | undefined {
+  if (sending.via === 'ga4') return sending.query['ep.transaction_id']
+  if (!('message' in sending) || sending.message.event !== 'Order Completed') return undefined
+  return String(sending.message.properties?.['order_id'])
 }

@@ -108,10 +108,14 @@ function giveSegment(segment: Analytics, { call, message }: BySdk): void {
 
 type RudderMessage = Parameters<RudderAnalytics['page']>[0]
 
-/** Its types know no messageId, which the SDK takes as it is; and they want a Date. */
+/**
+ * Its types know neither messageId nor originalTimestamp, which the SDK takes as they are; and they want a Date. The
+ * SDK's own originalTimestamp would make another message of what is sent again.
+ */
 function giveRudder(rudder: RudderAnalytics, { call, message }: BySdk): void {
-  const { event = '', ...rest } = message
-  const given = { ...(rest as SdkMessage & RudderMessage), timestamp: new Date(message.timestamp) } as RudderMessage
+  const { event = '', timestamp, ...rest } = message
+  const time = new Date(timestamp)
+  const given: RudderMessage = Object.assign(rest as RudderMessage, { timestamp: time, originalTimestamp: time })
   if (call === 'track') rudder.track({ ...given, event })
   else if (call === 'identify') rudder.identify(given)
   else rudder.page(given)

@@ -1,0 +1,264 @@
+/**
+ * Did the hub do right by the people of the demo? What the simulated shop knows to be true is compared with what the
+ * simulated vendors received and with what the hub has on record.
+ */
+import { join } from 'node:path'
+import { type ExplainedJourney, explain } from '../core/explain.ts'
+import type { Hub } from '../core/hub.ts'
+import { createKeys, type Keys, loadMasterKey } from '../core/keys.ts'
+import { normalizeIdentifier } from '../core/kit/identifiers.ts'
+import { readSurroundings } from '../core/roles/surroundings.ts'
+import type { OpenProfile } from '../schemas/profile.ts'
+import type { Receipt } from './inbox.ts'
+import type { Person, Script } from './shop/people.ts'
+import type { ShopRun } from './shop/run.ts'
+
+export const RECOVERY_RULE = 'carrinho-abandonado'
+/** A message whose last look came before the withdrawal's answer may still have been on the wire. */
+const ON_THE_WIRE_MS = 1000
+
+export interface Check {
+  readonly ok: boolean
+  readonly pt: string
+  readonly en: string
+}
+
+export interface Verdict {
+  readonly ok: boolean
+  readonly checks: readonly Check[]
+  /** Why one person got the message and others did not, in the hub's own words. */
+  readonly reasons: readonly {
+    readonly who: Script | 'held_out'
+    readonly result: string
+    readonly pt: string
+    readonly en: string
+  }[]
+}
+
+export interface Evidence {
+  readonly hub: Hub
+  readonly shop: ShopRun
+  /** Every request the vendors took, from the first on. */
+  readonly receipts: readonly Receipt[]
+}
+
+/** A recovery message as RD Station got it. */
+interface Message {
+  readonly email: string
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+export function recoveryMessages(receipts: readonly Receipt[]): Message[] {
+  return receipts.flatMap(({ connector, path, status, chaos, body, at }) => {
+    const { payload } = (body ?? {}) as { payload?: { conversion_identifier?: unknown; email?: unknown } }
+    if (connector !== 'rdstation' || path !== '/platform/events' || status !== 200 || chaos !== undefined) return []
+    if (payload?.conversion_identifier !== RECOVERY_RULE || typeof payload.email !== 'string') return []
+    return [{ email: normalizeIdentifier('email', payload.email) ?? payload.email, at: Date.parse(at) }]
+  })
+}
+
+/** True once every part of the story has been seen; before that more time may bring it. */
+export async function hasEverything({ hub, receipts }: Evidence): Promise<boolean> {
+  const outcomes = await outcomesOf(hub)
+  return recoveryMessages(receipts).length > 0 && ['held_out', 'delivered'].every((status) => outcomes.has(status))
+}
+
+async function outcomesOf({ state }: Hub): Promise<Map<string, number>> {
+  const rows = await state.db
+    .selectFrom('deliveries')
+    .select(['status', (expression) => expression.fn.countAll<number>().as('count')])
+    .where('rule', '=', RECOVERY_RULE)
+    .groupBy('status')
+    .execute()
+  return new Map(rows.map(({ status, count }) => [status, Number(count)]))
+}
+
+/** Call when the shop has closed and the hub is drained. */
+export async function judge(evidence: Evidence): Promise<Verdict> {
+  const { hub, shop, receipts } = evidence
+  const keys = createKeys(loadMasterKey(join(hub.config.dataDir, 'master.key')))
+  const messages = recoveryMessages(receipts)
+  const outcomes = await outcomesOf(hub)
+  const heldOut = await heldOutPeople(hub)
+  const personOf = (person: Person) => hubPersonOf(person.email, hub, keys)
+  const got = (person: Person) => messages.some(({ email }) => email === person.email)
+
+  const unpermitted = messages.filter(({ email, at }) => !wasPermitted(email, at, shop))
+  const addressees = shop.people.filter(got)
+  const ids = await Promise.all(addressees.map(personOf))
+  const strays = messages.filter(({ email }) => !addressees.some((person) => person.email === email))
+  const toHeldOut = ids.filter((id) => id !== undefined && heldOut.has(id))
+  // Known to the hub with a cart, and never asked for e-mails or refused them.
+  const refusing: Person[] = []
+  let sentToRefusing = 0
+  for (const person of shop.people.filter(({ email }) => refusedAlways(email, shop))) {
+    const id = await personOf(person)
+    if (!id || !(await addedToCart(id, hub))) continue
+    refusing.push(person)
+    sentToRefusing += (await recoveryDeliveries(id, hub)).length
+  }
+  const cast = (script: Script) => shop.people.filter((person) => person.script === script)
+  const reasons = await reasonsOf(evidence, keys)
+  const resultOf = (script: Script) => reasons.find(({ who }) => who === script)?.result
+  const counted = await countedOrders(hub)
+  const several = [...shop.orders.values()].filter((tools) => new Set(tools).size > 1).length
+
+  const check = (ok: boolean, pt: string, en: string): Check => ({ ok, pt, en })
+  const checks = [
+    check(
+      unpermitted.length === 0 && strays.length === 0,
+      `${messages.length} lembretes chegaram, ${unpermitted.length + strays.length} a quem não consentiu`,
+      `${messages.length} reminders arrived, ${unpermitted.length + strays.length} at people who had not consented`,
+    ),
+    check(
+      messages.length > 0 && (outcomes.get('delivered') ?? 0) === messages.length,
+      `o hub registra ${outcomes.get('delivered') ?? 0} lembretes entregues`,
+      `the hub has ${outcomes.get('delivered') ?? 0} reminders on record as delivered`,
+    ),
+    check(
+      (outcomes.get('held_out') ?? 0) > 0 && toHeldOut.length === 0,
+      `${outcomes.get('held_out') ?? 0} retidos no grupo de controle, dos quais ${toHeldOut.length} receberam`,
+      `${outcomes.get('held_out') ?? 0} held out, of whom ${toHeldOut.length} got a reminder`,
+    ),
+    check(
+      refusing.length > 0 && sentToRefusing === 0 && !refusing.some(got),
+      `${refusing.length} pessoas recusaram e-mails e encheram o carrinho; ${sentToRefusing} lembretes para elas`,
+      `${refusing.length} people refused e-mails and filled a cart; ${sentToRefusing} reminders for them`,
+    ),
+    check(
+      ![...cast('buys-in-time'), ...cast('withdraws')].some(got) &&
+        resultOf('buys-in-time') === 'CANCELLED' &&
+        resultOf('withdraws') === 'NO_CONSENT',
+      `quem comprou a tempo (${resultOf('buys-in-time')}) e quem revogou depois (${resultOf('withdraws')}) não receberam`,
+      `who bought in time (${resultOf('buys-in-time')}) and who withdrew later (${resultOf('withdraws')}) got nothing`,
+    ),
+    check(
+      several > 0 && counted === shop.orders.size,
+      `${shop.orders.size} pedidos (${several} informados por várias ferramentas) contados ${counted} vezes`,
+      `${shop.orders.size} orders (${several} reported by several tools) counted ${counted} times`,
+    ),
+    check(
+      shop.troubles.size === 0,
+      `problemas de envio: ${[...shop.troubles].map(([name, count]) => `${name} × ${count}`).join(', ') || 'nenhum'}`,
+      `trouble in sending: ${[...shop.troubles].map(([name, count]) => `${name} × ${count}`).join(', ') || 'none'}`,
+    ),
+  ]
+  return { ok: checks.every(({ ok }) => ok), checks, reasons }
+}
+
+function refusedAlways(email: string, { told }: ShopRun): boolean {
+  const answers = told.filter((answer) => answer.email === email)
+  return answers.length > 0 && answers.every(({ answer }) => answer === 'declined')
+}
+
+/** By the shop's own record: the newest answer before the message, with what was on the wire given its time. */
+function wasPermitted(email: string, at: number, { told }: ShopRun): boolean {
+  const answers = told.filter((answer) => answer.email === email)
+  const before = (time: number) => answers.filter(({ answeredAt }) => answeredAt <= time).at(-1)?.answer
+  return before(at) === 'granted' || before(at - ON_THE_WIRE_MS) === 'granted'
+}
+
+async function hubPersonOf(email: string, { state }: Hub, keys: Keys): Promise<string | undefined> {
+  const row = await state.db
+    .selectFrom('identifiers')
+    .innerJoin('nodes', 'nodes.id', 'identifiers.node_id')
+    .select('nodes.person_id')
+    .where('identifiers.hmac', '=', keys.identifier('email', email))
+    .executeTakeFirst()
+  return row?.person_id
+}
+
+const recoveryDeliveries = (personId: string, { state }: Hub) =>
+  state.db
+    .selectFrom('deliveries')
+    .select('id')
+    .where('person_id', '=', personId)
+    .where('rule', '=', RECOVERY_RULE)
+    .execute()
+
+/** The newest cart event of that person, whatever it was kept for. */
+const addedToCart = (personId: string, { state }: Hub) =>
+  state.db
+    .selectFrom('history')
+    .innerJoin('nodes', 'nodes.id', 'history.node_id')
+    .select('history.id')
+    .where('nodes.person_id', '=', personId)
+    .where('history.name', '=', 'Product Added')
+    .orderBy('history.received_at', 'desc')
+    .executeTakeFirst()
+
+async function heldOutPeople({ state }: Hub): Promise<Set<string>> {
+  const rows = await state.db
+    .selectFrom('deliveries')
+    .select('person_id')
+    .where('rule', '=', RECOVERY_RULE)
+    .where('arm', '<>', 'treated')
+    .execute()
+  return new Set(rows.map(({ person_id }) => person_id))
+}
+
+const recoveryResults = (personId: string, { state }: Hub) =>
+  state.db
+    .selectFrom('explanations')
+    .select(['event_id', 'result', 'at'])
+    .where('person_id', '=', personId)
+    .where('rule', '=', RECOVERY_RULE)
+    .orderBy('at')
+    .execute()
+
+/** Orders in everybody's counters: an order counted twice shows here. */
+async function countedOrders({ state }: Hub): Promise<number> {
+  const rows = await state.db.selectFrom('persons').select('profile').where('merged_into', 'is', null).execute()
+  return rows.reduce(
+    (sum, { profile }) => sum + ((JSON.parse(profile) as OpenProfile).counters['orders']?.['orders'] ?? 0),
+    0,
+  )
+}
+
+async function reasonsOf({ hub, shop, receipts }: Evidence, keys: Keys): Promise<Verdict['reasons']> {
+  const { config, state } = hub
+  const ports = {
+    state,
+    keys,
+    purposes: readSurroundings(config).purposes,
+    timezone: config.timezone,
+  }
+  const reasons: Verdict['reasons'][number][] = []
+  const tell = (who: Verdict['reasons'][number]['who'], journey: ExplainedJourney | undefined, result?: string) => {
+    if (!journey) return
+    const decision = journey.decisions.find((made) => made.rule === RECOVERY_RULE && made.result === result)
+    // Who refused has no decision: the cart's events were not kept for this purpose, so the rule never began.
+    reasons.push({ who, result: decision?.result ?? 'NOT_STARTED', ...(decision ?? journey).sentence })
+  }
+  const explained = (id: string) => explain(id, { ...ports, sources: config.sourceSettings.keys() })
+  const messages = recoveryMessages(receipts)
+  const scripts: Script[] = ['abandons', 'refuses', 'buys-in-time', 'withdraws']
+  for (const script of scripts) {
+    const cast = shop.people.filter((person) => person.script === script)
+    const person = cast.find(({ email }) => messages.some((message) => message.email === email)) ?? cast[0]
+    const id = person && (await hubPersonOf(person.email, hub, keys))
+    if (!id) continue
+    const last = (await recoveryResults(id, hub)).at(-1)
+    const event = last?.event_id ?? (await addedToCart(id, hub))?.id
+    if (event) tell(script, await explained(event), last?.result)
+  }
+  const heldOut = await state.db
+    .selectFrom('deliveries')
+    .select('id')
+    .where('rule', '=', RECOVERY_RULE)
+    .where('status', '=', 'held_out')
+    .executeTakeFirst()
+  if (heldOut) tell('held_out', await explained(heldOut.id), 'ENQUEUED')
+  return reasons
+}
+
+/** For a terminal or a log of CI. */
+export function summary({ ok, checks, reasons }: Verdict): string {
+  const lines = [
+    ...checks.map((check) => `  ${check.ok ? 'ok   ' : 'FALHA'} ${check.pt}\n        ${check.en}`),
+    '',
+    ...reasons.map(({ who, result, pt, en }) => `  ${who} (${result})\n        ${pt}\n        ${en}`),
+  ]
+  return `SIMULADO\n${lines.join('\n')}\n${ok ? 'Tudo certo. / All is well.' : 'Algo está errado. / Something is wrong.'}`
+}
