@@ -135,10 +135,16 @@ async function expectAccessible(page: Page): Promise<void> {
   ).toEqual([])
 }
 
+/** Names what sticks out, so that a failure tells where to look. */
 async function expectNoSidewaysScroll(page: Page): Promise<void> {
-  expect(
-    await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
-  ).toBeLessThanOrEqual(0)
+  const sticking = await page.evaluate(() => {
+    const { clientWidth, scrollWidth } = document.documentElement
+    if (scrollWidth <= clientWidth) return []
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => element.getBoundingClientRect().right > clientWidth + 0.5)
+      .map((element) => `${element.tagName} ${element.getAttribute('class')}`)
+  })
+  expect(sticking).toEqual([])
 }
 
 describe('getting in', () => {
@@ -412,7 +418,7 @@ describe('the other areas', () => {
       const value = await page.getByLabel('Chave (mostrada só agora)').inputValue()
       expect(value).toMatch(/^anu_/)
       await page.keyboard.press('Escape')
-      await page.getByRole('cell', { name: 'Painel da TI' }).waitFor()
+      await page.getByRole('cell', { name: 'Painel da TI', exact: true }).waitFor()
       expect(await page.locator('body').innerHTML()).not.toContain(value)
       await page.getByRole('button', { name: 'Revogar Painel da TI' }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Revogar' }).click()

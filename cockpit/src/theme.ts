@@ -31,7 +31,10 @@ const own = {
   '--mantine-color-body': 'var(--card)',
   '--mantine-color-dimmed': 'var(--muted)',
   '--mantine-color-placeholder': 'var(--muted)',
-  '--mantine-color-default-border': 'var(--line)',
+  '--mantine-color-default': 'light-dark(#ffffff, #21302d)',
+  '--mantine-color-default-hover': 'light-dark(#eef3f2, #2a3c38)',
+  '--mantine-color-default-color': 'var(--ink)',
+  '--mantine-color-default-border': 'var(--control-line)',
 }
 export const colours: CSSVariablesResolver = () => ({
   variables: {},
