@@ -32,6 +32,17 @@ describe('the mapping view', () => {
     expect(buildView({ ...given, event }).identifiers.email).toBe('first@example.com')
   })
 
+  it('keeps what the event says by itself apart from the profile', () => {
+    const view = buildView({
+      ...given,
+      event: track({ name: 'Product Viewed', anonymousId: 'device-2', traits: { plan: 'ouro' } }),
+      traits: { name: 'Maria' },
+      identifiers: { userId: 'u-1', anonymousId: 'device-1' },
+    })
+    expect(view.event).toEqual({ traits: { plan: 'ouro' }, identifiers: { anonymousId: 'device-2' } })
+    expect(view.identifiers).toEqual({ userId: 'u-1', anonymousId: 'device-2' })
+  })
+
   it('stands on the rule and the decision when no event fired it', () => {
     expect(buildView({ ...given, rule: { id: 'carrinho', version: 2 } })).toEqual({
       type: 'track',

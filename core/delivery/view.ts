@@ -38,6 +38,7 @@ export function buildView(input: ViewInput): MappingView {
     ...(event && {
       event: {
         traits: event.traits,
+        identifiers: named,
         ...(event.subject.previousId !== undefined && { previousId: event.subject.previousId }),
       },
     }),

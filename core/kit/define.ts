@@ -158,6 +158,7 @@ export interface MappingView {
   /** What the event says by itself, without the profile: for passing it on as it came. */
   readonly event?: {
     readonly traits: Readonly<Record<string, unknown>>
+    readonly identifiers: Readonly<Partial<Record<IdentifierType, string>>>
     /** alias only. */
     readonly previousId?: string
   }

@@ -14,6 +14,7 @@ export {
 export * from './identifiers.ts'
 export * from './json-body.ts'
 export * from './segment-spec.ts'
+export * from './spec-actions.ts'
 export * from './spec-call.ts'
 export * from './spec-names.ts'
 export * from './vendor-sdk.ts'

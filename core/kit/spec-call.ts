@@ -4,33 +4,32 @@
  * group traits to the properties and takes traits and consent out of the context.
  */
 import { type Static, Type } from 'typebox'
-import { CALL_TYPES } from '../../schemas/event.ts'
+import { CALL_TYPES, type CallType } from '../../schemas/event.ts'
+import { oneOf } from '../../schemas/one-of.ts'
 import type { ItemContext, Outcome } from './define.ts'
 import { isLoose, type Loose } from './json-body.ts'
 
-const userId = Type.Optional(Type.String({ pii: true, from: 'identifiers.userId', description: 'User id.' }))
-const anonymousId = Type.Optional(
-  Type.String({ pii: true, from: 'identifiers.anonymousId', description: 'Id of the device or browser.' }),
-)
+const id = (from: string, description: string) => Type.Optional(Type.String({ pii: true, from, description }))
+const userId = id('identifiers.userId', 'User id.')
+const anonymousId = id('identifiers.anonymousId', 'Id of the device or browser.')
 const occurredAt = Type.String({ format: 'date-time', from: 'occurredAt', description: 'When it happened, ISO 8601.' })
 const loose = (from: string, description: string) =>
   Type.Optional(Type.Record(Type.String(), Type.Unknown(), { pii: true, from, description }))
 
 /** An event of the hub, to be passed on as it came. */
 export const ForwardedEvent = Type.Object({
-  type: Type.Union(
-    CALL_TYPES.map((type) => Type.Literal(type)),
-    { from: 'type' },
-  ),
+  type: Type.Unsafe<CallType>({ ...oneOf(CALL_TYPES), from: 'type' }),
   name: Type.String({ from: 'name', description: 'Event name of a track, name of a page or screen.' }),
   messageId: Type.String({ minLength: 1, from: 'messageId', description: 'The vendor deduplicates by it.' }),
   occurredAt,
-  userId,
-  anonymousId,
-  previousId: Type.Optional(Type.String({ pii: true, from: 'event.previousId', description: 'alias only.' })),
+  userId: id('event.identifiers.userId', 'User id that the event itself carries.'),
+  anonymousId: id('event.identifiers.anonymousId', 'Id of the device or browser that the event itself carries.'),
+  knownUserId: id('identifiers.userId', 'User id of the profile, for an event with neither id, such as a webhook.'),
+  knownAnonymousId: id('identifiers.anonymousId', 'Device of the profile, used likewise when there is no user id.'),
+  previousId: id('event.previousId', 'alias only.'),
   properties: loose('properties', 'Properties; of a group call, the traits of the group with its groupId.'),
   traits: loose('event.traits', 'Traits of the person that the event itself carries.'),
-  context: loose('context', 'Context as received, without consent.'),
+  context: loose('context', 'Context as received; consent in it is replaced by what the ledger says.'),
 })
 
 /** Somebody enters or leaves an audience, in the words of Segment Engage. */
@@ -71,18 +70,13 @@ export const HubOutcome = Type.Object({
   userId,
   anonymousId,
   occurredAt,
-  outcome: Type.Union(
-    (['decision', 'exposure', 'delivery'] as const).map((kind) => Type.Literal(kind)),
-    { description: Object.values(OUTCOME_NAMES).join(', ') },
-  ),
+  outcome: Type.Unsafe<keyof typeof OUTCOME_NAMES>({
+    ...oneOf(['decision', 'exposure', 'delivery']),
+    description: Object.values(OUTCOME_NAMES).join(', '),
+  }),
   rule: word('Id of the rule.', 'rule.id'),
   ruleVersion: Type.Optional(Type.Integer({ minimum: 1, from: 'rule.version' })),
-  arm: Type.Optional(
-    Type.Union(
-      (['treated', 'control', 'holdout'] as const).map((arm) => Type.Literal(arm)),
-      { description: 'Arm of the experiment.' },
-    ),
-  ),
+  arm: Type.Optional(oneOf(['treated', 'control', 'holdout'])),
   variant: word('Variant shown or sent.'),
   slot: word('Content slot of an exposure.'),
   destination: word('Destination of the delivery.'),
@@ -126,11 +120,15 @@ export interface NoCall {
 type Item<P> = Pick<ItemContext<P>, 'payload' | 'delivery'>
 
 /** @param consent the person's consent as the vendor reads it, for the context. */
-export function forwardedCall({ payload, delivery }: Item<Static<typeof ForwardedEvent>>, consent: Loose): SpecCall | NoCall {
+export function forwardedCall(
+  { payload, delivery }: Item<Static<typeof ForwardedEvent>>,
+  consent: Loose,
+): SpecCall | NoCall {
   const { type, name, messageId, occurredAt: timestamp, properties = {}, traits = {} } = payload
   // `integrations` was kept in the context because it says where the sender wants the event to go.
-  // The library is that of the SDK which sends, as the SDK will say.
-  const { integrations, library: _, ...context } = payload.context ?? {}
+  // The library is that of the SDK which sends, as the SDK will say. Consent is what the ledger says now, whichever
+  // vendor's words the sender used.
+  const { integrations, library: _, consent: __, consentManagement: ___, ...context } = payload.context ?? {}
   const about = type !== 'identify' && Object.keys(traits).length > 0
   const common = {
     messageId,
@@ -143,7 +141,8 @@ export function forwardedCall({ payload, delivery }: Item<Static<typeof Forwarde
       return { reason: 'alias needs a userId and the id it replaces' }
     return { ...common, type, userId: payload.userId, previousId: payload.previousId }
   }
-  const who = whoOf(payload)
+  // Never mixed: the profile's user must not be put on the event of a browser that somebody else uses.
+  const who = whoOf(payload) ?? whoOf(known(payload))
   if (!who) return NOBODY
   if (type === 'identify') return { ...common, type, who, traits }
   if (type === 'track')
@@ -167,7 +166,10 @@ export function forwardedCall({ payload, delivery }: Item<Static<typeof Forwarde
 }
 
 /** Track `Audience Entered` or `Audience Exited` with the fields of Engage (https://segment.com/docs/engage/using-engage-data/). */
-export function audienceCall({ payload, delivery }: Item<Static<typeof AudienceChange>>, consent: Loose): SpecCall | NoCall {
+export function audienceCall(
+  { payload, delivery }: Item<Static<typeof AudienceChange>>,
+  consent: Loose,
+): SpecCall | NoCall {
   const who = whoOf(payload)
   if (!who) return NOBODY
   const { audience, member } = payload
@@ -187,7 +189,10 @@ export function audienceCall({ payload, delivery }: Item<Static<typeof AudienceC
   }
 }
 
-export function traitsCall({ payload, delivery }: Item<Static<typeof ComputedTraits>>, consent: Loose): SpecCall | NoCall {
+export function traitsCall(
+  { payload, delivery }: Item<Static<typeof ComputedTraits>>,
+  consent: Loose,
+): SpecCall | NoCall {
   const who = whoOf(payload)
   if (!who) return NOBODY
   return {
@@ -243,13 +248,17 @@ export async function sendCalls(
   const checked = calls.map((call) =>
     'reason' in call || Buffer.byteLength(JSON.stringify(call)) + SDK_BYTES <= MAX_EVENT_BYTES ? call : TOO_LARGE,
   )
-  const sendable = checked.filter((call) => !('reason' in call))
+  const sendable = checked.filter((call): call is SpecCall => !('reason' in call))
   const outcomes = sendable.length > 0 ? [...(await send(sendable))] : []
   return checked.map((call) => ('reason' in call ? { status: 'rejected', reason: call.reason } : outcomes.shift()!))
 }
 
 const NOBODY: NoCall = { reason: 'neither a userId nor an anonymousId' }
 const TOO_LARGE: NoCall = { reason: 'the event is larger than 32 KB' }
+
+/** One id only: which of its devices a person used is not known of such an event. */
+const known = ({ knownUserId: userId, knownAnonymousId: anonymousId }: Static<typeof ForwardedEvent>) =>
+  userId !== undefined ? { userId } : anonymousId !== undefined ? { anonymousId } : {}
 
 function whoOf(given: { readonly userId?: string; readonly anonymousId?: string }): Who | undefined {
   const { userId, anonymousId } = given

@@ -732,7 +732,7 @@ const BELOW: Readonly<Record<(typeof MAPPING_ROOTS)[number], true | readonly str
   properties: true,
   context: true,
   traits: true,
-  event: ['traits', 'previousId'],
+  event: ['traits', 'identifiers', 'previousId'],
   identifiers: IDENTIFIER_TYPES,
   cart: ['id', 'lines', 'total', 'currency', 'url', 'updatedAt'],
   person: ['id'],
