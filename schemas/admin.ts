@@ -493,6 +493,7 @@ export const DestinationView = Type.Object(
       ),
     ),
     settings: Type.Array(Setting),
+    created24h: Type.Integer({ description: 'Deliveries made for it in 24 hours.' }),
     deletesSubject: oneOf(['implemented', 'manual', 'impossible', 'unknown']),
     counts24h: Type.Array(Count),
     open: Type.Integer(),

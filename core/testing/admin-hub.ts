@@ -210,7 +210,7 @@ export function deliveryRow(row: { id: string; created_at: number } & Record<str
     event_id: 'evt-cart',
     ord: row.created_at,
     status: 'delivered',
-    reason: null,
+    reason: 'DELIVERED',
     entry_id: null,
     due_at: row.created_at,
     expires_at: null,
@@ -241,6 +241,7 @@ export async function fillAdminHub({ state }: Pick<AdminHub, 'state'>, now: numb
       [minute - back, 'source:site', 'CONSENT_DENIED', Math.round(11 * wave)],
       [minute - back, 'source:app', 'NO_PURPOSE', Math.round(4 * wave)],
       [minute - back, 'source:site', 'KEPT', Math.round(48 * wave)],
+      [minute - back, 'destination:crm', 'RECEIVED', Math.round(11 * wave)],
       [minute - back, 'destination:crm', 'DELIVERED', Math.round(9 * wave)],
       [minute - back, 'destination:crm', 'HELD_OUT', Math.round(2 * wave)],
       [minute - back, 'destination:ads', 'BLOCKED_BY_CONSENT', Math.round(2 * wave)],
@@ -292,10 +293,19 @@ export async function fillAdminHub({ state }: Pick<AdminHub, 'state'>, now: numb
       purpose: 'email_marketing',
       at: now - 40 * 86_400_000,
       public: JSON.stringify({
-        action: 'grant',
+        v: 1,
+        id: 'entry-1',
+        ts: new Date(now - 40 * 86_400_000).toISOString(),
+        type: 'consent.grant',
+        subject: 's_00000000000000000000000000',
+        actor_kind: 'subject',
+        source: 'segment/site',
+        purpose: 'email_marketing',
+        status: 'granted',
         basis: 'consent',
+        evidence_class: 'valid',
         notice: { id: 'newsletter', version: 2 },
-        method: 'checkbox',
+        commit: '00',
       }),
       sealed: SEALED,
     })
@@ -413,10 +423,10 @@ export async function fillAdminHub({ state }: Pick<AdminHub, 'state'>, now: numb
   await db
     .insertInto('attempts')
     .values([
-      { delivery_id: 'd-delivered', n: 1, at: now - 89_500, outcome: 'delivered', reason: '200' },
-      { delivery_id: 'd-dead', n: 1, at: now - 299_000, outcome: 'retry', reason: '503 upstream unavailable' },
-      { delivery_id: 'd-dead', n: 2, at: now - 295_000, outcome: 'retry', reason: '503 upstream unavailable' },
-      { delivery_id: 'd-dead', n: 3, at: now - 280_000, outcome: 'retry', reason: 'timeout after 10 s' },
+      { delivery_id: 'd-delivered', n: 1, at: now - 89_500, outcome: 'DELIVERED', reason: '200' },
+      { delivery_id: 'd-dead', n: 1, at: now - 299_000, outcome: 'RETRY', reason: '503 upstream unavailable' },
+      { delivery_id: 'd-dead', n: 2, at: now - 295_000, outcome: 'RETRY', reason: '503 upstream unavailable' },
+      { delivery_id: 'd-dead', n: 3, at: now - 280_000, outcome: 'RETRY', reason: 'timeout after 10 s' },
     ])
     .execute()
   const quarantined = (id: string, code: string, path: string, message: string, age: number) => ({
@@ -428,7 +438,7 @@ export async function fillAdminHub({ state }: Pick<AdminHub, 'state'>, now: numb
     message,
     key_id: 'day',
     sealed: SEALED,
-    status: 'waiting',
+    status: 'open',
     fences: '[]',
     received_at: now - age,
     expires_at: now - age + 30 * 86_400_000,

@@ -246,6 +246,8 @@ function DestinationCard({ destination }: { destination: Destination }) {
       />
       {!destination.installed && <Missing connector={destination.connector} />}
       <dl className="facts">
+        <dt>{t('connectors.created')}</dt>
+        <dd>{number(destination.created24h)}</dd>
         <dt>{t('connectors.queue')}</dt>
         <dd>{number(destination.open)}</dd>
         <dt>{t('connectors.dead')}</dt>

@@ -34,7 +34,7 @@ function List() {
         withQuery('/api/quarantine', {
           source,
           code,
-          status: show === 'all' ? undefined : 'waiting',
+          status: show === 'all' ? undefined : 'open',
           after: pageParam,
           limit: '50',
         }),
@@ -151,7 +151,7 @@ function List() {
                         {date(item.expiresAt)}
                       </td>
                       <td data-label="" className="right">
-                        {item.status !== 'waiting' ? (
+                        {item.status !== 'open' ? (
                           <span className="quiet">
                             {t(
                               item.status === 'dismissed'

@@ -44,7 +44,7 @@ export function DeliveryWhy({ id }: { id: string }) {
 
 function Why({ detail }: { detail: DeliveryDetail }) {
   const { t } = useTranslation()
-  const { text } = useExits()
+  const { text, tone } = useExits()
   const { delivery, explanation, consent, attempts } = detail
   const lead = OPEN.includes(delivery.status)
     ? t('why.lead.open', { time: dateTime(delivery.dueAt) })
@@ -122,9 +122,9 @@ function Why({ detail }: { detail: DeliveryDetail }) {
         ) : (
           <ol className="journey">
             {attempts.map((attempt) => (
-              <li key={attempt.n} data-tone={attempt.outcome === 'delivered' ? 'delivered' : 'failed'}>
+              <li key={attempt.n} data-tone={tone(attempt.outcome)}>
                 <div>
-                  {t('why.attempt', { n: number(attempt.n) })} · {attempt.outcome}
+                  {t('why.attempt', { n: number(attempt.n) })} <ExitBadge code={attempt.outcome} />
                 </div>
                 <div className="quiet">
                   {dateTime(attempt.at)} · <span className="mono">{attempt.reason}</span>
@@ -242,26 +242,29 @@ function actual(value: unknown, missing: string, yes: string, no: string): strin
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The open part of a ledger entry, flat; nothing in it names a person. */
+const SHOWN = ['status', 'basis', 'notice', 'actor_kind', 'source', 'evidence_class', 'expires_at'] as const
+
+/** What a person wants to know of the open part of a ledger entry; nothing in it names anybody. */
 function OpenPart({ value }: { value: unknown }) {
   const { t, i18n } = useTranslation()
   if (typeof value !== 'object' || value === null) return null
-  const shown = (inner: unknown): string =>
-    typeof inner === 'object' && inner !== null
-      ? Object.values(inner).map(shown).join(' · ')
-      : typeof inner === 'number' && inner > 1_000_000_000_000
-        ? date(inner)
-        : String(inner)
+  const entry = value as Readonly<Record<string, unknown>>
+  const shown = (inner: unknown): string => {
+    if (typeof inner === 'object' && inner !== null) {
+      const { id, version } = inner as { id?: unknown; version?: unknown }
+      return `${String(id)} v${String(version)}`
+    }
+    const key = `why.value.${String(inner)}`
+    return i18n.exists(key) ? t(key as 'why.value.granted') : String(inner)
+  }
   return (
     <dl className="facts">
-      {Object.entries(value)
-        .filter(([, inner]) => inner !== null && inner !== undefined && inner !== '')
-        .map(([key, inner]) => (
-          <div key={key} style={{ display: 'contents' }}>
-            <dt>{i18n.exists(`why.field.${key}`) ? t(`why.field.${key}` as 'why.field.action') : key}</dt>
-            <dd>{shown(inner)}</dd>
-          </div>
-        ))}
+      {SHOWN.filter((name) => entry[name] !== undefined && entry[name] !== null).map((name) => (
+        <div key={name} style={{ display: 'contents' }}>
+          <dt>{t(`why.field.${name}`)}</dt>
+          <dd>{name === 'expires_at' ? date(Date.parse(String(entry[name]))) : shown(entry[name])}</dd>
+        </div>
+      ))}
     </dl>
   )
 }

@@ -122,7 +122,8 @@ export function connectorRoutes(options: { readonly publicUrl: string }): readon
                   : 'manual' in erase
                     ? ('manual' as const)
                     : ('impossible' as const),
-              counts24h: seen?.counts ?? [],
+              created24h: seen?.counts.find(({ code }) => code === 'RECEIVED')?.count ?? 0,
+              counts24h: seen?.counts.filter(({ code }) => code !== 'RECEIVED') ?? [],
               open: Number(queue?.open ?? 0),
               oldestDueAt: queue ? Number(queue.oldest) : null,
               dead: Number(dead.find((row) => row.destination === id)?.dead ?? 0),

@@ -15,12 +15,13 @@ const MAX_RANGE_MS = 92 * 24 * HOUR_MS
 
 /**
  * What a counted code is shown as. RECEIVED counts every recorded event. HELD waits, RETRY will be sent
- * again and NO_PURPOSE nobody asked for: none of them is a refusal by the person or a failure, so each has its own step.
+ * again, NO_PURPOSE nobody asked for and UNDECLARED is up to the configuration: none of them is a refusal by the person or a failure, so each has its own step.
  */
-export function stepOf(code: string): StripStep | undefined {
-  if (code === 'RECEIVED') return 'received'
+export function stepOf(origin: string, code: string): StripStep | undefined {
+  // At a destination RECEIVED counts deliveries that were made; how they ended is counted by their exits.
+  if (code === 'RECEIVED') return origin.startsWith('source:') ? 'received' : undefined
   if (code === 'DELIVERED') return 'delivered'
-  if (code === 'NO_PURPOSE') return 'no_purpose'
+  if (code === 'NO_PURPOSE' || code === 'UNDECLARED') return 'no_purpose'
   if (code === 'HELD') return 'waiting'
   if (code === 'RETRY') return 'retried'
   if (!Object.hasOwn(EXITS, code)) return undefined
@@ -69,7 +70,7 @@ async function countSteps(db: Db, from: number, to: number): Promise<Map<StripSt
     .execute()
   const steps = new Map(STRIP_STEPS.map((step) => [step, emptyCounts()]))
   for (const row of rows) {
-    const step = stepOf(row.code)
+    const step = stepOf(row.origin, row.code)
     if (!step) continue
     const counts = steps.get(step)!
     const total = Number(row.total)
@@ -117,7 +118,7 @@ export async function readPipeline(db: Db, from: number, to: number, now: number
   const lines: Record<string, (number | null)[]> = Object.fromEntries(STRIP_STEPS.map((step) => [step, line()]))
   const sources: Record<string, (number | null)[]> = {}
   for (const row of rows) {
-    const step = stepOf(row.code)
+    const step = stepOf(row.origin, row.code)
     if (!step) continue
     const bucket = Number(row.bucket)
     lines[step]![bucket] = (lines[step]![bucket] ?? 0) + Number(row.total)

@@ -24,6 +24,8 @@ export interface AdminOptions {
   readonly secureCookies: boolean
   /** Folder of the built cockpit. */
   readonly cockpitDir: string
+  /** Where people reach the hub; from the configuration when absent. */
+  readonly publicUrl?: string
   /** Events recorded and not yet processed, where this role can see the log. */
   readonly logBacklog?: () => number
 }
@@ -46,7 +48,11 @@ export async function registerAdmin(
   context: ServerContext,
   options: AdminOptions,
 ): Promise<void> {
-  const publicUrl = (context.config.server?.publicUrl ?? 'http://localhost:8377').replace(/\/$/, '')
+  const publicUrl = (
+    options.publicUrl ??
+    context.config.server?.publicUrl ??
+    `http://localhost:${context.config.server?.port ?? 8377}`
+  ).replace(/\/$/, '')
   const routes: readonly AnyRoute[] = [
     ...accountRoutes({ secureCookies: options.secureCookies, publicUrl }),
     ...statusRoutes({ version: VERSION, startedAt: Date.now(), logBacklog: options.logBacklog }),

@@ -31,7 +31,7 @@ export function statusRoutes(options: {
         const quarantined = await db
           .selectFrom('quarantine')
           .select(({ fn }) => fn.countAll<number>().as('count'))
-          .where('status', '=', 'waiting')
+          .where('status', '=', 'open')
           .executeTakeFirstOrThrow()
         const count = (status: string) => Number(ended.find((row) => row.status === status)?.count ?? 0)
         return {
