@@ -121,8 +121,9 @@ body { margin: 0 auto; max-width: 75rem; padding: 0 1rem 3rem; }
 .notice { background: #7a4b00; color: #fff; margin: 0 -1rem; padding: .6rem 1rem; font-weight: 600; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .75rem 0; }
 nav a { padding: .25rem 0; } [aria-current] { font-weight: 700; text-decoration-thickness: 3px; }
-section { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .875rem; }
-th, td { border-top: 1px solid #8886; padding: .4rem .6rem .4rem 0; text-align: left; vertical-align: top; }
+section { overflow-x: auto; } table { border-collapse: collapse; width: 100%; min-width: 40rem; table-layout: fixed; font-size: .875rem; }
+th:nth-child(1) { width: 5rem; } th:nth-child(2) { width: 28%; } th:nth-child(3) { width: 24%; }
+th, td { border-top: 1px solid #8886; padding: .4rem .6rem .4rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; } small { font-weight: 400; }
 </style>
 </head>

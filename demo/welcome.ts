@@ -29,7 +29,7 @@ Cinco coisas para experimentar:
      que recebeu com alguém do grupo de controle e pergunte "Por quê?".
   3. Na caixa dos fornecedores, abra um lembrete e o endereço em cf_anuente_why; em cf_anuente_stop, retire o
      consentimento: essa pessoa não recebe mais nada.
-  4. Em Quarentena, veja o evento que um site mandou sem nome e o que era grande demais.
+  4. Em Quarentena, veja os eventos que um site mandou sem nome e, de vez em quando, um grande demais.
   5. Derrube um fornecedor por um minuto e veja que os outros seguem, e que nada se perde:
      ${failure}
 
@@ -39,7 +39,7 @@ Five things to try:
      who got one with somebody in the control group, and ask "Why?".
   3. In the vendors' inbox, open a reminder and the address in cf_anuente_why; at cf_anuente_stop withdraw the
      consent: that person gets nothing any more.
-  4. In Quarantine, see the event that a site sent without a name and the one that was too large.
+  4. In Quarantine, see the events that a site sent without a name and, now and then, one that was too large.
   5. Break a vendor for a minute and see that the others go on, and that nothing is lost: the same command.
 
 Ctrl-C encerra / stops. --reset começa do zero / starts afresh.

@@ -1,7 +1,7 @@
 /** Puts moments on the wire: through the vendors' own SDKs, and by the HTTP that gtag.js and RD Station speak. */
 import RudderAnalytics from '@rudderstack/rudder-sdk-node'
 import { Analytics } from '@segment/analytics-node'
-import type { SdkMessage, Sending } from './moment.ts'
+import type { Sending } from './moment.ts'
 
 export interface SenderSettings {
   /** Without trailing slash. */
