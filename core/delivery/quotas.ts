@@ -14,7 +14,7 @@ export async function windowsFull(destination: DestinationSettings, now: number,
     const row = await state.db
       .selectFrom('quotas')
       .select('used')
-      .where('key', '=', `${destination.id}\0${seconds}`)
+      .where('key', '=', `${destination.id}|${seconds}`)
       .where('window_start', '=', startOf(now, seconds))
       .executeTakeFirst()
     if ((row?.used ?? 0) >= max) return true
@@ -40,7 +40,7 @@ export function contactWindows(
     .map(({ seconds, max, actions }) => {
       const start = startOf(now, seconds)
       return {
-        key: `${destination.id}\0${actions.join()}\0${seconds}\0${row.person_id}`,
+        key: `${destination.id}|${actions.join()}|${seconds}|${row.person_id}`,
         start,
         ends: start + seconds * 1000,
         max,
@@ -60,15 +60,15 @@ export async function fullContacts(
   const used = new Map<string, number>()
   for (const part of chunks([...new Set([...windows.values()].flat().map(({ key }) => key))]))
     for (const row of await state.db.selectFrom('quotas').selectAll().where('key', 'in', part).execute())
-      used.set(`${row.key}\0${row.window_start}`, row.used)
+      used.set(`${row.key}|${row.window_start}`, row.used)
   const ready: Row[] = []
   const waiting: { row: Row; until: number }[] = []
   for (const row of rows) {
-    const full = windows.get(row.id)!.filter(({ key, start, max }) => (used.get(`${key}\0${start}`) ?? 0) >= max)
+    const full = windows.get(row.id)!.filter(({ key, start, max }) => (used.get(`${key}|${start}`) ?? 0) >= max)
     if (full.length > 0) waiting.push({ row, until: Math.max(...full.map(({ ends }) => ends)) })
     else {
       for (const { key, start } of windows.get(row.id)!)
-        used.set(`${key}\0${start}`, (used.get(`${key}\0${start}`) ?? 0) + 1)
+        used.set(`${key}|${start}`, (used.get(`${key}|${start}`) ?? 0) + 1)
       ready.push(row)
     }
   }
@@ -84,13 +84,13 @@ export async function countUse(
 ): Promise<void> {
   const uses = new Map<string, { key: string; start: number; used: number }>()
   const add = (key: string, start: number) => {
-    const use = uses.get(`${key}\0${start}`)
+    const use = uses.get(`${key}|${start}`)
     if (use) use.used += 1
-    else uses.set(`${key}\0${start}`, { key, start, used: 1 })
+    else uses.set(`${key}|${start}`, { key, start, used: 1 })
   }
   for (const row of rows) {
     for (const { seconds } of destination.definition.limits.windows ?? [])
-      add(`${destination.id}\0${seconds}`, startOf(now, seconds))
+      add(`${destination.id}|${seconds}`, startOf(now, seconds))
     for (const { key, start } of contactWindows(destination, row, now)) add(key, start)
   }
   for (const { key, start, used } of uses.values())

@@ -85,25 +85,31 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
 
   let stopped = false
   const sleepers = new Set<() => void>()
-  let idle = 0
-  let total = 0
-  const drains: (() => void)[] = []
+  let asked = 0
+  /** Per round-runner: the newest request to drain that was made before its last round without work. */
+  const emptySince: number[] = []
+  const drains: { readonly asked: number; readonly resolve: () => void }[] = []
   const wake = () => {
     for (const wakeUp of [...sleepers]) wakeUp()
   }
 
-  const run = async (id: string) => {
+  const run = async (id: string, runner: number) => {
     while (!stopped) {
       let worked = 0
+      const heard = asked
       try {
         worked = await deliver(id, ports)
       } catch (error) {
         options.onFault(faultOf(`deliver ${id}`, error))
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
+      emptySince[runner] = worked > 0 ? -1 : heard
       if (worked > 0) continue
-      idle += 1
-      if (idle === total) for (const resolve of drains.splice(0)) resolve()
+      for (const drain of drains.splice(0)) {
+        if (emptySince.every((since) => since >= drain.asked)) drain.resolve()
+        else drains.push(drain)
+      }
+      if (heard < asked) continue
       await new Promise<void>((resolve) => {
         const done = () => {
           clearTimeout(timer)
@@ -113,7 +119,6 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
         const timer = setTimeout(done, IDLE_MS)
         sleepers.add(done)
       })
-      idle -= 1
     }
   }
   const sweep = setInterval(() => {
@@ -123,8 +128,8 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
   for (const [id, { destination }] of lines) {
     const rounds = Math.min(ROUNDS, destination.definition.limits.concurrency)
     for (let round = 0; round < rounds; round++) {
-      total += 1
-      running.push(run(id))
+      emptySince.push(-1)
+      running.push(run(id, emptySince.length - 1))
     }
   }
 
@@ -132,8 +137,9 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     wake,
     drained: () =>
       new Promise((resolve) => {
-        if (total === 0) return resolve()
-        drains.push(resolve)
+        if (emptySince.length === 0) return resolve()
+        asked += 1
+        drains.push({ asked, resolve })
         wake()
       }),
     async stop() {

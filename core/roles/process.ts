@@ -163,6 +163,8 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       }
       const before = clock()
       let worked = false
+      // Whoever asks while this round runs is answered by the next one: it may not have seen their events.
+      const asked = drains.splice(0)
       try {
         const inputs = log.read(position, BATCH)
         if (inputs.length > 0) {
@@ -182,8 +184,12 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         options.onFault(faultOf('process', error))
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
-      if (worked || waiting.length > 0) continue
-      for (const resolve of drains.splice(0)) resolve()
+      if (worked || waiting.length > 0) {
+        drains.push(...asked)
+        continue
+      }
+      for (const resolve of asked) resolve()
+      if (drains.length > 0) continue
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, IDLE_MS)
         wakeUp = () => {

@@ -52,7 +52,8 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   return { purposes, rules, warnings: findings.map(({ path, message }) => `${path}: ${message}`) }
 }
 
-const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.config.openTraits ?? [])]
+/** Text traits that rules may read. */
+export const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.config.openTraits ?? [])]
 
 /** The published rules and the earlier versions whose timers may still run; new versions are remembered. */
 export async function publishRules(rules: readonly CompiledRule[], state: StateStore, now: number): Promise<RuleSet> {

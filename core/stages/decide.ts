@@ -50,7 +50,7 @@ export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, setti
     reachable: (identifiers) => reaches(person, identifiers),
     capUses: (key) =>
       person.caps
-        .filter((cap) => cap.key === `${person.id}\0${key}` || cap.key.endsWith(`\0${key}`))
+        .filter((cap) => cap.key === `${person.id}|${key}` || cap.key.endsWith(`|${key}`))
         .map(({ at }) => new Date(at).toISOString()),
     actionOf(destination, action) {
       const definition = settings.destinations.get(destination)?.definition.actions[action]

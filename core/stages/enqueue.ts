@@ -27,7 +27,7 @@ export function enqueueDecision(
     batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
   for (const use of result.capUses)
     person.caps.push({
-      key: `${person.id}\0${use.key}`,
+      key: `${person.id}|${use.key}`,
       at: Date.parse(use.at),
       deliveryId: use.deliveryId,
       isNew: true,
