@@ -96,7 +96,10 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
   return batch
 }
 
-/** One event in the order of its person. What it releases from holding comes first: it happened earlier. */
+/**
+ * One event in the order of its person. What its answer releases from holding comes first: it happened
+ * earlier. What it joins to the person can only be asked about once it is joined.
+ */
 function processEvent(
   event: CanonicalEvent,
   item: Fresh | undefined,
@@ -139,6 +142,8 @@ function processEvent(
   enqueueFollowing(applied, turn, batch, settings)
   if (item) remember(item, 'KEPT', batch)
   exit(event, 'KEPT', batch, applied.person.id)
+  if (item && applied.joined)
+    for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
 }
 
 /** One round of one destination: what is due leaves, or is settled with the reason why not. */

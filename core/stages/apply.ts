@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { KeptEvent } from '../../consent/collects.ts'
 import type { Purposes } from '../../consent/purposes.ts'
+import { isContactKey } from '../../consent/spec-properties.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
@@ -31,6 +32,8 @@ export interface Applied {
   /** Another source already reported this fact: evidence only, triggers nothing. */
   readonly copy: boolean
   readonly amounts: Amounts
+  /** Somebody or something new was joined to the person: what is held for it is theirs too. */
+  readonly joined: boolean
 }
 
 /** What history seals of an event, under the node's data key. */
@@ -56,7 +59,7 @@ export function apply(
   settings: ApplySettings,
 ): Applied {
   const { event } = kept
-  const { person, node } = join(identified, batch, settings.purposes)
+  const { person, node, joined } = join(identified, batch, settings.purposes)
   const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
   const amounts = amountsOf(event, settings.currency)
   const order = reportOrder(event, node.id, amounts, batch, settings.believed)
@@ -109,7 +112,7 @@ export function apply(
     JSON.stringify(amounts),
     seal(batch.keys.unwrap(node.dataKey), JSON.stringify(sealed)),
   ])
-  return { person, node, deviceNode, event, purposes: allowed, copy, amounts }
+  return { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined }
 }
 
 /** The value behind an identifier is stored, sealed, only when a purpose that allowed the event needs it. */
@@ -133,10 +136,12 @@ function storeTraits(
   for (const [path, purposes] of Object.entries(kept.traitPurposes)) {
     const value = read(kept.event.traits, path)
     if (value === undefined) continue
+    // A phone number or CPF written as a number is contact data all the same.
     const open =
-      typeof value === 'number' ||
-      typeof value === 'boolean' ||
-      (typeof value === 'string' && settings.openTraits.has(path))
+      !isContactKey(path) &&
+      (typeof value === 'number' ||
+        typeof value === 'boolean' ||
+        (typeof value === 'string' && settings.openTraits.has(path)))
     if (open) {
       const known = person.profile.traits[path]
       if (!known || known.at <= at)

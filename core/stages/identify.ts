@@ -91,10 +91,11 @@ export function join(
   identified: Identified,
   batch: Batch,
   purposes: Purposes,
-): { person: PersonState; node: NodeState } {
+): { person: PersonState; node: NodeState; joined: boolean } {
   const { event, named, refused } = identified
   const outside = new Set(refused.map(({ named }) => named.hmac))
   const first = batch.nodes.get(named[0]!.hmac) ?? foundNode(named[0]!, batch, event.occurredAt)
+  let joined = false
   for (const name of named.slice(1)) {
     const existing = batch.nodes.get(name.hmac)
     if (outside.has(name.hmac)) {
@@ -104,9 +105,10 @@ export function join(
     const node = existing ?? foundNode(name, batch, event.occurredAt)
     if (existing && batch.person(existing.personId) === batch.person(first.personId)) continue
     edge(first, node, event, batch, null)
+    joined = true
     mergePeople(batch.person(first.personId), batch.person(node.personId), event, batch, purposes)
   }
-  return { person: batch.person(first.personId), node: first }
+  return { person: batch.person(first.personId), node: first, joined }
 }
 
 function edge(a: NodeState, b: NodeState, event: CanonicalEvent, batch: Batch, refused: string | null): void {

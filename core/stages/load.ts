@@ -9,7 +9,7 @@ import { type Batch, loadFacts, loadPeople } from './batch.ts'
 import type { Fresh } from './deduplicate.ts'
 import { factKey } from './facts.ts'
 import { type HeldEvent, loadHeld } from './hold.ts'
-import { type Identified, namesOf } from './identify.ts'
+import { type Identified, type Named, namesOf } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
 import type { ProcessPorts } from './ports.ts'
 
@@ -32,8 +32,10 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
 
   const asked = new Map<string, Buffer>()
   fresh.forEach(({ input: { record } }, index) => {
-    if (record.event.consent.length === 0 && settings.purposes.openedBy(record.event).length === 0) return
-    for (const { hmac } of named[index]!) {
+    const names = named[index]!
+    const answers = record.event.consent.length > 0 || settings.purposes.openedBy(record.event).length > 0
+    if (!answers && !mayJoin(names, batch)) return
+    for (const { hmac } of names) {
       asked.set(hmac, identifiers.get(hmac)!)
       const node = batch.nodes.get(hmac)
       for (const other of node ? batch.person(node.personId).nodes : [])
@@ -85,6 +87,16 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
       })
     },
   }
+}
+
+/** Its identifiers are not all known as one person yet: what is held for one of them may become another's. */
+function mayJoin(names: readonly Named[], batch: Batch): boolean {
+  const people = new Set<unknown>()
+  for (const { hmac } of names) {
+    const node = batch.nodes.get(hmac)
+    people.add(node ? batch.person(node.personId) : hmac)
+  }
+  return people.size > 1
 }
 
 export interface StartEvent {

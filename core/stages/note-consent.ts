@@ -3,10 +3,11 @@
  * entry is written when they do. The absence of a signal changes nothing.
  */
 import { consentEntry } from '../../consent/ledger/entry.ts'
-import type { Purposes } from '../../consent/purposes.ts'
+import type { Purpose, Purposes } from '../../consent/purposes.ts'
 import { openingSignal } from '../../consent/signals.ts'
-import { applySignal, mergeStatuses, type PurposeStatus } from '../../consent/status.ts'
+import { applySignal, isRestrictive, mergeStatuses, type PurposeStatus } from '../../consent/status.ts'
 import type { ConsentSignal } from '../../schemas/consent.ts'
+import type { CanonicalEvent } from '../../schemas/event.ts'
 import { newId } from '../ids.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
@@ -26,29 +27,62 @@ export function noteConsent(identified: Identified, batch: Batch, purposes: Purp
     const purpose = purposes.get(signal.purpose)
     if (!purpose) continue
     const name = signal.scope === 'device' ? identified.device : identified.named[0]!
-    const node = batch.nodes.get(name.hmac) ?? foundNode(name, batch, event.occurredAt)
+    const others = signal.scope === 'person' && isRestrictive(signal.action) ? othersNamed(identified, batch) : []
     const current = statusFor(identified, signal.scope, purpose.id, batch)
-    const { next, entry } = applySignal(current, signal, {
-      receivedAt: event.receivedAt,
-      newId: () => newId(batch.now),
-      ends: purpose.ends,
-      verified: isVerified(name, signal),
-    })
-    setStatus(batch, node.id, purpose.id, next)
-    if (!entry) continue
-    changed ||= current?.status !== next.status
-    const pending = consentEntry(entry, node.subject, [name.identifier])
-    batch.rows.ledger.push([
-      entry.id,
-      node.id,
-      node.subject,
-      purpose.id,
-      Date.parse(entry.receivedAt),
-      pending.publicBytes.toString('utf8'),
-      seal(batch.keys.unwrap(node.proofKey), Buffer.concat([pending.salt, pending.payload])),
-    ])
+    changed = note(name, signal, purpose, current, event, batch) || changed
+    // Whether they are one person is decided only when the event is kept; the refusal does not wait for that.
+    for (const { name: other, person } of others) {
+      const theirs = personStatus(person.nodes, purpose.id, batch)?.row.status
+      if (theirs) changed = note(other, signal, purpose, theirs, event, batch) || changed
+    }
   }
   return changed
+}
+
+/** @returns whether the status changed. */
+function note(
+  name: Named,
+  signal: ConsentSignal,
+  purpose: Purpose,
+  current: PurposeStatus | undefined,
+  event: CanonicalEvent,
+  batch: Batch,
+): boolean {
+  const node = batch.nodes.get(name.hmac) ?? foundNode(name, batch, event.occurredAt)
+  const { next, entry } = applySignal(current, signal, {
+    receivedAt: event.receivedAt,
+    newId: () => newId(batch.now),
+    ends: purpose.ends,
+    verified: isVerified(name, signal),
+  })
+  setStatus(batch, node.id, purpose.id, next)
+  if (!entry) return false
+  const pending = consentEntry(entry, node.subject, [name.identifier])
+  batch.rows.ledger.push([
+    entry.id,
+    node.id,
+    node.subject,
+    purpose.id,
+    Date.parse(entry.receivedAt),
+    pending.publicBytes.toString('utf8'),
+    seal(batch.keys.unwrap(node.proofKey), Buffer.concat([pending.salt, pending.payload])),
+  ])
+  return current?.status !== next.status
+}
+
+/** The other people an event names, each with the first identifier that reaches them. */
+function othersNamed(identified: Identified, batch: Batch): { name: Named; person: PersonState }[] {
+  const outside = new Set(identified.refused.map(({ named }) => named.hmac))
+  const [first, ...rest] = identified.named
+  const own = batch.nodes.get(first!.hmac)
+  const people = new Set<PersonState | undefined>([own && batch.person(own.personId)])
+  return rest.flatMap((name) => {
+    const node = batch.nodes.get(name.hmac)
+    const person = node && batch.person(node.personId)
+    if (!person || people.has(person) || outside.has(name.hmac)) return []
+    people.add(person)
+    return [{ name, person }]
+  })
 }
 
 /** A login and an authenticated vendor speak for a person; a bare cookie or typed e-mail is a claim. */

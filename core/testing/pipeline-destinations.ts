@@ -1,0 +1,156 @@
+/** Small vendors that exist only in tests: one action of every lane kind and every idempotency. */
+import { Type } from 'typebox'
+import { type ActionDefinition, type AnyDestination, defineDestination } from '../kit/define.ts'
+import { readRetryAfter } from '../kit/http.ts'
+
+const words = (text: string) => ({ pt: text, en: text })
+const NOBODY = { impossible: words('It is a test.') }
+
+const Message = Type.Object({
+  to: Type.String({ from: 'identifiers.email', pii: true }),
+  text: Type.Optional(Type.String()),
+  product: Type.Optional(Type.String({ from: 'properties.product_id' })),
+  name: Type.Optional(Type.String({ from: 'traits.name', pii: true })),
+  total: Type.Optional(Type.Number({ from: 'cart.total' })),
+  stop: Type.Optional(Type.String({ from: 'links.stop' })),
+})
+const Contact = Type.Object({
+  email: Type.String({ from: ['identifiers.email', 'traits.email'], pii: true }),
+  name: Type.Optional(Type.String({ from: 'traits.name', pii: true })),
+  plan: Type.Optional(Type.String({ from: 'traits.plan' })),
+})
+const Sale = Type.Object({
+  id: Type.String({ from: 'messageId' }),
+  order: Type.Optional(Type.String({ from: 'properties.order_id' })),
+})
+
+const COMMON = {
+  docs: 'https://vendor.example/docs',
+  support: 'community',
+  baseUrl: 'https://vendor.example',
+  settings: Type.Object({}),
+  check: async () => ({ ok: true, detail: 'ok' }),
+  deleteSubject: NOBODY,
+  exportSubject: NOBODY,
+  correctSubject: NOBODY,
+  feedback: { none: words('It is a test.') },
+} as const
+
+type Idempotency = ActionDefinition<unknown, typeof Message>['idempotency']
+
+const message = (id: string, idempotency: Idempotency) => ({
+  title: words(id),
+  description: words(id),
+  purpose: 'email_marketing',
+  channel: 'email',
+  kind: 'message' as const,
+  identifier: ['email' as const],
+  renders: 'vendor' as const,
+  idempotency,
+  payload: Message,
+})
+
+/** Sends messages, one request each. The daily quota of `daily` is one message per contact. */
+export const mail = defineDestination({
+  ...COMMON,
+  id: 'mail',
+  name: 'Mail',
+  limits: { perSecond: 1000, concurrency: 4, perContact: [{ seconds: 86_400, max: 1, actions: ['daily'] }] },
+  actions: {
+    send: {
+      ...message('send', 'none'),
+      perform: ({ http, payload, delivery }) =>
+        http.request('POST', '/send', { json: { ...payload, delivery: delivery.id } }),
+    },
+    keyed: {
+      ...message('keyed', { key: 24 }),
+      perform: ({ http, payload, delivery }) =>
+        http.request('POST', '/send', { json: payload, headers: { 'idempotency-key': delivery.key } }),
+    },
+    daily: {
+      ...message('daily', 'none'),
+      perform: ({ http, payload }) => http.request('POST', '/daily', { json: payload }),
+    },
+  },
+})
+
+/** Keeps contacts (state), told of every identify and, by rules, one request each. */
+export const crm = defineDestination({
+  ...COMMON,
+  id: 'crm',
+  name: 'CRM',
+  limits: { perSecond: 1000, concurrency: 4 },
+  actions: {
+    upsert: {
+      title: words('upsert'),
+      description: words('upsert'),
+      purpose: 'email_marketing',
+      kind: 'state',
+      identifier: ['email'],
+      idempotency: 'natural',
+      trigger: { type: 'identify' },
+      payload: Contact,
+      echo: ({ email }) => `contact:${email}`,
+      perform: ({ http, payload }) => http.request('PUT', '/contacts', { json: payload }),
+    },
+  },
+})
+
+/** Takes events: `sale` one by one, `view` in batches. */
+export const ads = defineDestination({
+  ...COMMON,
+  id: 'ads',
+  name: 'Ads',
+  limits: { perSecond: 1000, concurrency: 4 },
+  actions: {
+    sale: {
+      title: words('sale'),
+      description: words('sale'),
+      purpose: 'orders',
+      kind: 'event',
+      identifier: [],
+      idempotency: 'none',
+      trigger: { type: 'track', name: 'Order *' },
+      payload: Sale,
+      perform: ({ http, payload }) => http.request('POST', '/sales', { json: payload }),
+    },
+    view: {
+      title: words('view'),
+      description: words('view'),
+      purpose: 'email_marketing',
+      kind: 'event',
+      identifier: [],
+      idempotency: 'none',
+      trigger: { type: 'track', name: 'Product Viewed' },
+      payload: Sale,
+      batch: { max: 10 },
+      async performBatch({ http, items }) {
+        const response = await http.send({
+          method: 'POST',
+          url: 'https://vendor.example/views',
+          headers: {},
+          body: JSON.stringify(items.map(({ payload }) => payload)),
+        })
+        const answers = (response.json as { status?: number }[] | undefined) ?? []
+        return items.map((_, index) => {
+          const status = answers[index]?.status ?? response.status
+          if (status < 300) return { status: 'delivered' as const }
+          const retryAfterMs = readRetryAfter(response.headers['retry-after'])
+          return status >= 500 || status === 429
+            ? {
+                status: 'retry' as const,
+                reason: `item ${status}`,
+                ...(retryAfterMs !== undefined && { retryAfterMs }),
+              }
+            : { status: 'rejected' as const, reason: `item ${status}` }
+        })
+      },
+    },
+  },
+})
+
+export const TEST_DESTINATIONS: ReadonlyMap<string, AnyDestination> = new Map<string, AnyDestination>([
+  ['mail', mail],
+  ['crm', crm],
+  ['ads', ads],
+])

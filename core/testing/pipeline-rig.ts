@@ -1,0 +1,358 @@
+/**
+ * The whole pipeline in one process under a clock of its own: a log on disk, a state on SQLite or
+ * PostgreSQL, vendors that answer from memory. Nothing runs by itself; the test moves everything.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import { STARTER_PURPOSES } from '../../consent/starter.ts'
+import type { DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
+import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import type { DestinationSettings } from '../config.ts'
+import { loadRules, neededWindows, type RuleSet, recentWindow } from '../decision/index.ts'
+import { createAttemptWriter } from '../delivery/attempts.ts'
+import { createBreaker } from '../delivery/breaker.ts'
+import { createLimiter } from '../delivery/limiter.ts'
+import { createKeys, type Keys } from '../keys.ts'
+import type { AnyDestination } from '../kit/define.ts'
+import { type HttpRequest, type HttpResponse, readResponse } from '../kit/http.ts'
+import type { LogReader, LogRecord, LogWriter } from '../log/event-log.ts'
+import { openLogReader, openLogWriter } from '../log/sqlite/log.ts'
+import { deliver, fireTimers, process as processBatch } from '../pipeline.ts'
+import { publishRules } from '../roles/surroundings.ts'
+import { Batch, loadPeople } from '../stages/batch.ts'
+import type { DeliverPorts, Line } from '../stages/deliver-ports.ts'
+import { createSealKeys } from '../stages/hold.ts'
+import { fenceFor } from '../stages/ingest.ts'
+import type { PersonState } from '../stages/people.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
+import { openState, type StateStore } from '../stores/open.ts'
+import type { Tables } from '../stores/tables.ts'
+import { TEST_DESTINATIONS } from './pipeline-destinations.ts'
+
+export const START = Date.parse('2026-03-10T12:00:00.000Z')
+export const SECOND = 1000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR
+
+export interface RigOptions {
+  /** State on this PostgreSQL database; on SQLite when absent. */
+  readonly postgres?: string | undefined
+  /** Rules as YAML. */
+  readonly rules?: readonly string[]
+  /** Over the starter purposes. */
+  readonly purposes?: Readonly<Record<string, PurposeConfig>>
+  /** Of the test destinations, by id; all of them, for all purposes, when absent. */
+  readonly destinations?: Readonly<Record<string, Partial<DestinationConfig>>>
+  readonly globalHoldout?: number
+}
+
+/** A request as the vendor saw it. */
+export interface SeenRequest {
+  readonly at: number
+  readonly destination: string
+  readonly request: HttpRequest
+  readonly json: unknown
+}
+
+export type Answer =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
+  | Error
+
+export class Rig {
+  now = START
+  /** Requests in the order in which their bytes left. */
+  readonly seen: SeenRequest[] = []
+  /** What the vendor says; 200 unless the test sets another. */
+  answer: (seen: SeenRequest) => Answer | Promise<Answer> = () => ({ status: 200 })
+  state!: StateStore
+  keys!: Keys
+  writer!: LogWriter & { readonly logId: string }
+  log!: LogReader
+  purposes!: Purposes
+  rules!: RuleSet
+  processPorts!: ProcessPorts
+  deliverPorts!: DeliverPorts
+  position = 0
+  readonly #options: RigOptions
+  readonly #folder = mkdtempSync(join(tmpdir(), 'anuente-rig-'))
+  readonly #master = randomBytes(32)
+  #rules: readonly string[]
+
+  private constructor(options: RigOptions) {
+    this.#options = options
+    this.#rules = options.rules ?? []
+  }
+
+  static async open(options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(options)
+    await rig.#start()
+    return rig
+  }
+
+  get stateFile(): string {
+    return join(this.#folder, 'state.db')
+  }
+
+  get logFile(): string {
+    return join(this.#folder, 'log.db')
+  }
+
+  async #start(): Promise<void> {
+    const { postgres, purposes: given, globalHoldout = 0 } = this.#options
+    this.keys = createKeys(this.#master)
+    this.state = await openState({ file: this.stateFile, postgres })
+    const row = await this.state.db.selectFrom('positions').selectAll().where('partition', '=', 0).executeTakeFirst()
+    const kept = await this.state.db.selectFrom('quarantine').select('fences').where('status', '=', 'open').execute()
+    const keptFences = new Set(kept.flatMap(({ fences }) => JSON.parse(fences) as string[]))
+    this.writer = openLogWriter(
+      this.logFile,
+      this.keys,
+      row && { logId: row.log_id, position: row.position, keptFences },
+    )
+    this.log = openLogReader(this.logFile, this.keys)
+    this.position = row?.position ?? 0
+    if (!row)
+      await this.state.db
+        .insertInto('positions')
+        .values({ partition: 0, log_id: this.log.logId, position: 0 })
+        .execute()
+
+    const destinations = this.#destinations()
+    this.purposes = loadPurposes({
+      purposes: { ...STARTER_PURPOSES, ...given },
+      destinations: Object.fromEntries([...destinations].map(([id, { config }]) => [id, config])),
+    })
+    const compiled = loadRules(this.#rules.map((text, index) => ({ file: `rule${index}.yaml`, text }))).rules
+    this.rules = await publishRules(compiled, this.state, this.now)
+    const clock = () => this.now
+    this.processPorts = {
+      state: this.state,
+      keys: this.keys,
+      sealKeys: createSealKeys(this.state, this.keys),
+      logId: this.log.logId,
+      clock,
+      settings: {
+        purposes: this.purposes,
+        rules: this.rules,
+        destinations,
+        openTraits: new Set(['plan']),
+        currency: 'BRL',
+        believed: ['segment', 'rudderstack', 'gtm', 'rdstation'],
+        recentWindow: recentWindow(neededWindows(compiled)),
+        holdout: { globalHoldout, globalSeed: 'seed' },
+      },
+    }
+    const lines = new Map<string, Line>()
+    for (const [id, destination] of destinations)
+      lines.set(id, {
+        destination,
+        limiter: createLimiter(destination.definition.limits),
+        breaker: createBreaker(() => 1),
+        transport: (request) => this.#vendor(id, request),
+      })
+    this.deliverPorts = {
+      state: this.state,
+      keys: this.keys,
+      log: this.log,
+      purposes: this.purposes,
+      rules: this.rules,
+      lines,
+      attempts: createAttemptWriter(this.state),
+      publicUrl: 'https://hub.example',
+      clock,
+      count: () => {},
+      tell: () => {},
+    }
+  }
+
+  #destinations(): ReadonlyMap<string, DestinationSettings> {
+    const wanted = this.#options.destinations ?? Object.fromEntries([...TEST_DESTINATIONS.keys()].map((id) => [id, {}]))
+    return new Map(
+      Object.entries(wanted).map(([id, given]) => {
+        const config: DestinationConfig = { connector: id, country: 'BR', purposes: Object.keys(STARTER_PURPOSES), ...given }
+        return [id, settingsOf(id, TEST_DESTINATIONS.get(config.connector)!, config)]
+      }),
+    )
+  }
+
+  async #vendor(destination: string, request: HttpRequest): Promise<HttpResponse> {
+    const json = request.body === undefined ? undefined : (JSON.parse(request.body) as unknown)
+    const seen = { at: this.now, destination, request, json }
+    this.seen.push(seen)
+    const answer = await this.answer(seen)
+    if (answer instanceof Error) throw answer
+    return readResponse(
+      answer.status,
+      { ...answer.headers },
+      answer.body === undefined ? '' : JSON.stringify(answer.body),
+    )
+  }
+
+  /** ISO time of the clock, or so many milliseconds from it. */
+  at(offset = 0): string {
+    return new Date(this.now + offset).toISOString()
+  }
+
+  advance(ms: number): void {
+    this.now += ms
+  }
+
+  /** Records events as `ingest` does: with the fence of every withdrawal on them. */
+  async record(...events: readonly (CanonicalEvent | LogRecord)[]): Promise<LogRecord[]> {
+    const records: LogRecord[] = []
+    const fences = []
+    for (const given of events) {
+      if ('kind' in given) {
+        records.push(given)
+        continue
+      }
+      const fence = fenceFor(given, this.keys)
+      if (fence) fences.push(fence)
+      records.push({ kind: 'event', event: given, fences: fence ? [fence.id] : [] })
+    }
+    await this.writer.append(records, fences)
+    return records
+  }
+
+  /** Processes what the log holds, in batches of that many records. @returns the batches. */
+  async process(size = 512): Promise<Batch[]> {
+    const batches: Batch[] = []
+    for (;;) {
+      const inputs = this.log.read(this.position, size)
+      if (inputs.length === 0) return batches
+      const batch = await processBatch(inputs, this.position, this.processPorts)
+      this.position = inputs.at(-1)!.position + 1
+      this.writer.committed(this.position, batch.finishedFences)
+      batches.push(batch)
+    }
+  }
+
+  /** Records and processes: each event in a batch of its own when `size` is 1. */
+  async take(...events: readonly (CanonicalEvent | LogRecord)[]): Promise<Batch[]> {
+    await this.record(...events)
+    return this.process()
+  }
+
+  fire(watermark = this.now): Promise<Batch | undefined> {
+    return fireTimers(watermark, this.processPorts)
+  }
+
+  /** Rounds of one destination until nothing of it is due. @returns deliveries that were leased. */
+  async deliver(destination: string): Promise<number> {
+    let total = 0
+    for (;;) {
+      const leased = await deliver(destination, this.deliverPorts)
+      if (leased === 0) return total
+      total += leased
+    }
+  }
+
+  /** As after a stop or a crash: everything in memory is gone, the files are opened again. */
+  async restart(change: { readonly rules?: readonly string[] } = {}): Promise<void> {
+    await this.#shut()
+    if (change.rules) this.#rules = change.rules
+    await this.#start()
+  }
+
+  async #shut(): Promise<void> {
+    for (const { limiter } of this.deliverPorts.lines.values()) limiter.close()
+    this.log.close()
+    this.writer.close()
+    await this.state.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#shut()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  // ---------------------------------------------------------------- what a user would see
+
+  /** The person behind an identifier, as the state has it; undefined for nobody. */
+  async person(type: IdentifierType, value: string): Promise<PersonState | undefined> {
+    const hmac = this.keys.identifier(type, value)
+    const batch = new Batch(this.now, this.keys)
+    await loadPeople(batch, this.state, [hmac])
+    const node = batch.nodes.get(hmac.toString('hex'))
+    return node && batch.persons.get(node.personId)
+  }
+
+  /** Status of a purpose as stored for the node of one identifier. */
+  async status(type: IdentifierType, value: string, purpose: string): Promise<string | undefined> {
+    const row = await this.state.db
+      .selectFrom('identifiers')
+      .innerJoin('consent_status', 'consent_status.node_id', 'identifiers.node_id')
+      .select('consent_status.status')
+      .where('identifiers.hmac', '=', this.keys.identifier(type, value))
+      .where('consent_status.purpose', '=', purpose)
+      .executeTakeFirst()
+    return row?.status
+  }
+
+  history(): Promise<Tables['history'][]> {
+    return this.state.db.selectFrom('history').selectAll().orderBy('occurred_at').orderBy('person_seq').execute()
+  }
+
+  deliveries(destination?: string): Promise<Tables['deliveries'][]> {
+    return this.state.db
+      .selectFrom('deliveries')
+      .selectAll()
+      .$if(destination !== undefined, (query) => query.where('destination', '=', destination!))
+      .orderBy('ord')
+      .execute()
+  }
+
+  /** `code -> how many` of an origin, over all minutes. */
+  async counts(origin: string): Promise<Record<string, number>> {
+    const rows = await this.state.db
+      .selectFrom('rollups')
+      .select(['code', 'count'])
+      .where('origin', '=', origin)
+      .execute()
+    const counts: Record<string, number> = {}
+    for (const { code, count } of rows) counts[code] = (counts[code] ?? 0) + count
+    return counts
+  }
+
+  /** How many rows a table has. */
+  async rows(table: keyof Tables): Promise<number> {
+    const { n } = await this.state.db
+      .selectFrom(table)
+      .select((eb) => eb.fn.countAll().as('n'))
+      .executeTakeFirstOrThrow()
+    return Number(n)
+  }
+
+  /** Texts the vendor saw in that field of its requests. */
+  sent(field: string): unknown[] {
+    return this.seen
+      .flatMap(({ json }) => (Array.isArray(json) ? json : [json]))
+      .map((body) => (body as Record<string, unknown>)[field])
+  }
+}
+
+function settingsOf(id: string, definition: AnyDestination, config: DestinationConfig): DestinationSettings {
+  const purposes = config.purposes
+  return {
+    id,
+    connector: config.connector,
+    definition,
+    config,
+    settings: {},
+    role: config.role ?? 'operator',
+    country: config.country ?? 'BR',
+    actions:
+      config.actions ??
+      Object.keys(definition.actions).filter((name) => definition.actions[name]?.trigger !== undefined),
+    purposeOf: (starter) =>
+      Array.isArray(purposes)
+        ? purposes.includes(starter)
+          ? starter
+          : undefined
+        : (purposes as Record<string, string>)[starter],
+  }
+}
