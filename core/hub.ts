@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { type LoadedConfig, loadConfig } from './config.ts'
+import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
 import type { Transport } from './kit/http.ts'
@@ -192,7 +193,21 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
   dispatch = run
 
-  const context: ServerContext = { config: config.config, registry: options.registry, state, live: live.feed, run }
+  const explaining = {
+    state,
+    keys,
+    purposes: surroundings.purposes,
+    sources: [...config.sourceSettings.keys()],
+    timezone: config.timezone,
+  }
+  const context: ServerContext = {
+    config: config.config,
+    registry: options.registry,
+    state,
+    live: live.feed,
+    explain: (id) => explain(id, explaining),
+    run,
+  }
   const app = await startServer(config, logger, async (server) => {
     await registerIngest(server, ingestPorts)
     await registerPrivacy(server, {

@@ -1,6 +1,7 @@
 /** What the HTTP side of the hub is given. It reads the state; writes go as commands to the process role. */
 import type { Config } from '../../schemas/config.ts'
 import type { ExitCode, StageName } from '../../schemas/exits.ts'
+import type { ExplainedJourney } from '../explain.ts'
 import type { Registry } from '../kit/define.ts'
 import type { StateStore } from '../stores/open.ts'
 
@@ -45,6 +46,8 @@ export interface ServerContext {
   readonly registry: Registry
   readonly state: StateStore
   readonly live: LiveFeed
+  /** By message id, event id, delivery id or quarantine id; undefined when nothing kept knows it. */
+  explain(id: string): Promise<ExplainedJourney | undefined>
   run(command: Command): Promise<CommandResult>
 }
 

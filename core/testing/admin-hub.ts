@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Config } from '../../schemas/config.ts'
+import type { ExplainedJourney } from '../explain.ts'
 import type { Registry } from '../kit/define.ts'
 import { adminCommands } from '../server/accounts/commands.ts'
 import { registerAdmin } from '../server/admin/register.ts'
@@ -128,6 +129,8 @@ export interface AdminHubOptions {
   readonly config?: Partial<Config>
   /** Commands that other parts of the hub own. */
   readonly commands?: CommandHandlers
+  /** What there is to explain, by id. */
+  readonly journeys?: Readonly<Record<string, ExplainedJourney>>
 }
 
 export async function startAdminHub(options: AdminHubOptions = {}): Promise<AdminHub> {
@@ -165,6 +168,7 @@ export async function startAdminHub(options: AdminHubOptions = {}): Promise<Admi
         return () => listeners.delete(listener)
       },
     },
+    explain: async (id) => options.journeys?.[id],
     run: execute,
   }
   const app = Fastify({ forceCloseConnections: true })

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Me, PERMISSIONS, ROLES, type Role } from '../../../schemas/admin.ts'
+import type { ExplainedJourney } from '../../explain.ts'
 import { type AdminHub, fillAdminHub, liveLines, startAdminHub } from '../../testing/admin-hub.ts'
 import { CommandError } from '../context.ts'
 
@@ -9,6 +10,20 @@ const PASSWORD = 'correto cavalo bateria'
 let hub: AdminHub
 let ajv: Ajv2020
 const now = Date.now()
+const dropped: ExplainedJourney = {
+  id: 'm/ 1',
+  found: 'event',
+  journey: [
+    { stage: 'verify' },
+    { stage: 'normalize' },
+    { stage: 'record' },
+    { stage: 'collect', exit: 'CONSENT_DENIED' },
+  ],
+  decisions: [],
+  consent: [],
+  deliveries: [],
+  sentence: { pt: 'A pessoa recusou.', en: 'The person refused.' },
+}
 
 interface Answer {
   readonly status: number
@@ -65,6 +80,7 @@ const tokenFor = async (role: Role) =>
 
 beforeAll(async () => {
   hub = await startAdminHub({
+    journeys: { [dropped.id]: dropped },
     commands: {
       redriveQuarantine: async ({ id }) => {
         if (id === 'q-2') throw new CommandError('CONFLICT', 'Already re-driven.')
@@ -476,6 +492,32 @@ describe('bad requests', () => {
     expect(
       await call('GET', '/api/events/nothing', { as: await tokenFor('viewer').then(() => tokenFor('marketing')) }),
     ).toMatchObject({ status: 404 })
+  })
+})
+
+describe('explain', () => {
+  const url = `/api/explain?id=${encodeURIComponent('m/ 1')}`
+
+  test('tells what the command line tells, as the document says', async () => {
+    const answer = await call('GET', url, { as: await tokenFor('marketing') })
+    expect(answer).toMatchObject({ status: 200, body: dropped })
+    const { body: document } = await call('GET', '/api/openapi.json')
+    const operation = document.paths['/api/explain'].get
+    expect(operation).toMatchObject({ 'x-permission': 'events.read', parameters: [{ name: 'id', in: 'query' }] })
+    const validate = ajv.compile(operation.responses['200'].content['application/json'].schema)
+    validate(answer.body)
+    expect(validate.errors).toBeNull()
+  })
+
+  test('asks who is there, and for an id it knows', async () => {
+    expect(await call('GET', url)).toMatchObject({ status: 401 })
+    const as = await tokenFor('marketing')
+    expect(await call('GET', '/api/explain?id=other', { as })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: expect.stringContaining('72 hours') } },
+    })
+    for (const wrong of ['/api/explain', '/api/explain?id=', `/api/explain?id=${'x'.repeat(513)}`])
+      expect(await call('GET', wrong, { as })).toMatchObject({ status: 400 })
   })
 })
 

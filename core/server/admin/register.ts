@@ -12,6 +12,7 @@ import { registerCockpit } from './cockpit.ts'
 import { connectorRoutes } from './connectors.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
+import { explainRoutes } from './explain.ts'
 import { demand, demandCsrf, type Identity, identify } from './identity.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { pipelineRoutes } from './pipeline.ts'
@@ -58,6 +59,7 @@ export async function registerAdmin(
     ...statusRoutes({ version: VERSION, startedAt: Date.now(), logBacklog: options.logBacklog }),
     ...pipelineRoutes,
     ...eventRoutes,
+    ...explainRoutes,
     ...quarantineRoutes,
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
