@@ -8,7 +8,11 @@ import metaSandbox from './meta/sandbox.ts'
 import rdstationDestination from './rdstation/destination.ts'
 import rdstationSandbox from './rdstation/sandbox.ts'
 import rdstationSource from './rdstation/source.ts'
+import rudderstackDestination from './rudderstack/destination.ts'
+import rudderstackSandbox from './rudderstack/sandbox.ts'
 import rudderstackSource from './rudderstack/source.ts'
+import segmentDestination from './segment/destination.ts'
+import segmentSandbox from './segment/sandbox.ts'
 import segmentSource from './segment/source.ts'
 import slackDestination from './slack/destination.ts'
 import slackSandbox from './slack/sandbox.ts'
@@ -26,6 +30,8 @@ const destinations: readonly AnyDestination[] = [
   mailchimpDestination,
   metaDestination,
   rdstationDestination,
+  rudderstackDestination,
+  segmentDestination,
   slackDestination,
   webhookDestination,
 ]
@@ -40,6 +46,8 @@ export const sandboxes = {
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   rdstation: rdstationSandbox,
+  rudderstack: rudderstackSandbox,
+  segment: segmentSandbox,
   slack: slackSandbox,
   webhook: webhookSandbox,
 } as const

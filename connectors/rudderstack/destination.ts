@@ -2,16 +2,13 @@
  * RudderStack, by its own SDK for Node (https://www.rudderstack.com/docs/sources/event-streams/sdks/rudderstack-node-sdk/):
  * the SDK builds, batches and compresses, the hub's transport carries.
  */
-import { gunzipSync } from 'node:zlib'
 import RudderAnalytics from '@rudderstack/rudder-sdk-node'
-import axios, { type AxiosInstance, type InternalAxiosRequestConfig } from 'axios'
 import { Type } from 'typebox'
 import {
+  axiosOver,
   defineDestination,
-  type HttpRequest,
   isLoose,
   type Outcome,
-  type SdkExchange,
   type SpecCall,
   sdkExchange,
   specActions,
@@ -125,7 +122,7 @@ async function send(calls: readonly SpecCall[], context: VendorContext<Settings>
   const { exchange, outcomeOf } = sdkExchange(context.http)
   const sdk = new RudderAnalytics(writeKey, {
     dataPlaneUrl,
-    axiosInstance: carriedBy(exchange),
+    axiosInstance: axiosOver(exchange),
     retryCount: 0,
     // One above what will be queued, and no limit by size: flush() below sends all, once.
     flushAt: calls.length + 1,
@@ -180,28 +177,4 @@ function hand(sdk: RudderAnalytics, call: SpecCall, told: (error?: unknown) => v
               properties: call.properties,
             }
   methods[type]({ ...common, ...who, ...about }, told)
-}
-
-/** An axios whose bytes are carried by the kit. */
-function carriedBy(exchange: SdkExchange['exchange']): AxiosInstance {
-  return axios.create({
-    // The SDK names no type for its gzipped JSON, and axios would call it a form.
-    headers: { 'content-type': 'application/json' },
-    async adapter(config) {
-      const response = await exchange(requestOf(config))
-      return { status: response.status, statusText: '', headers: response.headers, data: response.text, config }
-    },
-  })
-}
-
-/** What axios' own adapters would send: credentials by Basic authentication, the body as text for the last look. */
-function requestOf({ url = '', method = 'post', headers, auth, data }: InternalAxiosRequestConfig): HttpRequest {
-  const texts = Object.entries(headers.toJSON()).map(([name, value]) => [name.toLowerCase(), String(value)] as const)
-  const credentials = Buffer.from(`${auth?.username ?? ''}:${auth?.password ?? ''}`).toString('base64')
-  return {
-    url,
-    method: method.toUpperCase(),
-    headers: { ...Object.fromEntries(texts), authorization: `Basic ${credentials}` },
-    body: Buffer.isBuffer(data) ? gunzipSync(data).toString('utf8') : String(data),
-  }
 }

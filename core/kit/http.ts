@@ -2,8 +2,8 @@
  * The only way a request leaves for a vendor. Every write takes the destination's slot and the
  * last look (fences, status, goal) before its bytes; a look-up takes the slot alone.
  */
-import { gzipSync } from 'node:zlib'
-import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import axios, { type AxiosInstance, type AxiosResponse, type InternalAxiosRequestConfig, isAxiosError } from 'axios'
 import type { Outcome } from './define.ts'
 import { AuthenticationError, RejectedError, RetryableError } from './errors.ts'
 
@@ -170,6 +170,31 @@ export function axiosTransport(client: AxiosInstance = axios.create(), timeoutMs
       // The message of an axios error may hold the URL; only the code leaves here.
       throw new RetryableError(`no answer (${code})`, { uncertain: !NOTHING_SENT.has(code) })
     }
+  }
+}
+
+/** An axios for a vendor's SDK, whose requests `carry` sends. What `carry` throws comes out of it unchanged. */
+export function axiosOver(carry: Transport): AxiosInstance {
+  return axios.create({
+    // An SDK that compresses its JSON names no type, and axios would call it a form.
+    headers: { 'content-type': 'application/json' },
+    async adapter(config) {
+      const response = await carry(requestOf(config))
+      return { status: response.status, statusText: '', headers: response.headers, data: response.text, config }
+    },
+  })
+}
+
+/** What axios' own adapters would send: credentials by Basic authentication; the body as text, for the last look. */
+function requestOf({ url = '', method = 'get', headers, auth, data }: InternalAxiosRequestConfig): HttpRequest {
+  const given = Object.entries(headers.toJSON()).map(([name, value]) => [name.toLowerCase(), String(value)])
+  const credentials = auth && Buffer.from(`${auth.username}:${auth.password ?? ''}`).toString('base64')
+  const body = Buffer.isBuffer(data) ? gunzipSync(data).toString('utf8') : (data as string | undefined)
+  return {
+    url,
+    method: method.toUpperCase(),
+    headers: { ...Object.fromEntries(given), ...(credentials && { authorization: `Basic ${credentials}` }) },
+    ...(body !== undefined && { body }),
   }
 }
 

@@ -3,6 +3,7 @@ export * from './define.ts'
 export * from './errors.ts'
 export * from './gpc.ts'
 export {
+  axiosOver,
   HandOverRefused,
   type Http,
   type HttpRequest,
