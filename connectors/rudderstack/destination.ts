@@ -38,7 +38,7 @@ export default defineDestination({
         description: 'Write key of a server source of its own (HTTP or Node.js) in RudderStack.',
       }),
       dataPlaneUrl: Type.String({
-        pattern: '^https?://[^?#@\\s]*[^?#@\\s/]$',
+        pattern: '^https?://[^?#@\\s]+$',
         description: 'Address of the data plane, without /v1/batch. http:// only inside a network of your own.',
       }),
       consentProvider: Type.Unsafe<Settings['consentProvider']>({

@@ -40,7 +40,7 @@ export default defineDestination({
         description: 'Write key of a server source of its own (HTTP API or Node.js) in the Segment workspace.',
       }),
       host: Type.String({
-        pattern: '^https://[^/?#@\\s]+$',
+        pattern: '^https://[^/?#@\\s]+/?$',
         default: 'https://api.segment.io',
         description: 'Origin of the tracking API. A workspace in the EU has https://events.eu1.segmentapis.com.',
       }),
