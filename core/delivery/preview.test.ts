@@ -38,6 +38,16 @@ const mailer = defineDestination({
         return http.request('POST', '/people', { json: { ...payload, at: now.toISOString() } })
       },
     },
+    measure: {
+      title: words,
+      description: words,
+      purpose: 'analytics',
+      kind: 'event',
+      identifier: [],
+      idempotency: 'none',
+      payload: Type.Object({ name: Type.String({ from: 'name' }) }),
+      perform: ({ http, payload }) => http.request('POST', '/measures', { json: payload }),
+    },
     order: {
       title: words,
       description: words,
@@ -86,6 +96,25 @@ describe('a connector by itself', () => {
     expect(await ask({ event: order })).toMatchObject({
       requests: [{ url: 'https://api.vendor.example/v3/orders', body: 'total=49.9' }],
     })
+  })
+
+  test('every purpose may activate: a configuration decides whether it really does', async () => {
+    const about = { action: 'measure', event: order }
+    expect(await ask(about)).toMatchObject({ requests: [{ body: { name: 'Order Completed' } }] })
+    expect(await ask({ ...about, consent: { analytics: 'revoked' } })).toMatchObject({
+      halt: { code: 'BLOCKED_BY_CONSENT', purpose: 'analytics', status: 'revoked' },
+    })
+  })
+
+  test('a consent that is no word of the ledger is told with those that are', async () => {
+    for (const consent of ['yes', { email_marketing: 'withdrawn' }])
+      expect(await ask({ event: ana, consent })).toMatchObject({
+        error: {
+          code: 'INVALID',
+          message: expect.stringContaining('unknown, granted, denied'),
+          path: expect.stringMatching(/^\/consent/),
+        },
+      })
   })
 
   test('takes a canonical event, and the profile for what the event lacks', async () => {

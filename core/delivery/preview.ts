@@ -121,6 +121,8 @@ export async function preview(
   const checked = checkAgainst<PreviewCase>(Case, input)
   if ('errors' in checked) {
     const first = checked.errors[0]
+    if (first?.path.startsWith('/consent'))
+      return fault('INVALID', `consent is "granted", or per purpose one of: ${STATUSES.join(', ')}`, first.path)
     return fault(
       'INVALID',
       `the case is not {destination, action?, settings, event, profile?, consent?, now?}: ${first?.message ?? ''}`,
@@ -181,6 +183,14 @@ interface Place {
   readonly configured: boolean
 }
 
+/** A case that names a connector alone asks what it would send where the configuration lets its purposes activate. */
+const ACTIVATING = Object.fromEntries(
+  Object.entries(STARTER_PURPOSES).map(([id, purpose]) => [
+    id,
+    { ...purpose, stages: [...new Set([...purpose.stages, 'activate' as const])] },
+  ]),
+)
+
 function place(
   given: PreviewCase,
   { registry, loaded }: { registry: Registry; loaded?: LoadedConfig | undefined },
@@ -204,7 +214,7 @@ function place(
     )
   }
   const config = { connector: definition.id, country: 'BR', purposes: Object.keys(STARTER_PURPOSES) }
-  const purposes = loadPurposes({ purposes: STARTER_PURPOSES, destinations: { [definition.id]: config } })
+  const purposes = loadPurposes({ purposes: ACTIVATING, destinations: { [definition.id]: config } })
   const settings = checkSettings(definition.settings, given.settings ?? {}, `settings of ${definition.id}`)
   return {
     destination: describeDestination(definition.id, config, definition, settings),
