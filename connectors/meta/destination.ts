@@ -28,6 +28,7 @@ const STANDARD_EVENTS: Readonly<Record<string, string>> = {
   'Order Completed': 'Purchase',
   'Signed Up': 'CompleteRegistration',
   'Lead Captured': 'Lead',
+  'Lead Generated': 'Lead',
   'Trial Started': 'StartTrial',
   'Subscription Started': 'Subscribe',
 }
