@@ -6,9 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { CommandError } from '../core/server/context.ts'
 import { type AdminHub, fillAdminHub, liveLines, startAdminHub } from '../core/testing/admin-hub.ts'
+
+// A whole story in a browser, on a machine that may be busy with the other suites.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
 
 const PASSWORD = 'correto cavalo bateria'
 const EMAIL = 'ana@loja.example'
@@ -102,7 +105,7 @@ async function open(path: string, look: Look, work: (page: Page) => Promise<void
   const problems: string[] = []
   try {
     const page = await context.newPage()
-    page.setDefaultTimeout(8000)
+    page.setDefaultTimeout(30_000)
     page.on('console', (message) => {
       // The browser itself writes a line for each 401 and 404 that a test asks for.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
@@ -191,7 +194,7 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['now-event', '/now?line=evt-cart', 'email_marketing'],
     ['now-delivery', '/now?line=d-held-out&step=failed', 'Nada saiu: a pessoa está no grupo de controle.'],
     ['deliveries', '/deliveries', 'Mostrar mais'],
-    ['why', '/deliveries?delivery=d-delivered', 'cart.total é pelo menos 5000'],
+    ['why', '/deliveries?status=dead&delivery=d-delivered', 'cart.total é pelo menos 5000'],
     ['quarantine', '/quarantine', 'properties must be an object'],
     ['connectors', '/connectors', 'Conector não instalado'],
     ['settings', '/settings', 'Atalhos de teclado'],
@@ -284,7 +287,7 @@ describe('Agora', () => {
       await page.goto(`${hub.url}/now?line=evt-cart`)
       const detail = page.getByRole('region', { name: 'Detalhes' })
       await detail.getByText('R$ 129,90').waitFor()
-      await detail.getByRole('link', { name: 'Por que? Entrega d-delivered' }).click()
+      await detail.getByRole('link', { name: 'Por quê? Entrega d-delivered' }).click()
       const drawer = page.getByRole('dialog')
       await drawer.getByText('cart.total é pelo menos 5000').waitFor()
       await drawer.getByText('valor: 12.990').waitFor()

@@ -230,7 +230,7 @@ export const ptBR = {
       noDeliveries: 'Este evento não causou entregas.',
       onlyCount: 'Deste evento só ficou a contagem',
       onlyCountText: 'Ele não foi guardado ({{reason}}). Por isso não há mais nada para mostrar: é o que a LGPD pede.',
-      why: 'Por que?',
+      why: 'Por quê?',
     },
   },
   stage: {
@@ -301,8 +301,8 @@ export const ptBR = {
     empty: 'Nenhuma entrega com estes filtros',
     emptyText:
       'Entregas surgem quando uma regra dispara ou um evento segue para um destino. Amplie o período ou limpe os filtros.',
-    why: 'Por que?',
-    whyOf: 'Por que? Entrega {{id}}',
+    why: 'Por quê?',
+    whyOf: 'Por quê? Entrega {{id}}',
     redrive: 'Reenviar falhas',
     redriveTitle: 'Reenviar as entregas deste filtro',
     redriveText:
@@ -314,7 +314,7 @@ export const ptBR = {
     followsEvent: 'segue o evento, sem regra',
   },
   why: {
-    title: 'Por que?',
+    title: 'Por quê?',
     lead: {
       delivered: '{{destination}} aceitou esta entrega em {{time}}.',
       held_out: 'Nada saiu: a pessoa está no grupo de controle.',
