@@ -91,7 +91,16 @@ rmSync(target, { recursive: true, force: true })
 mkdirSync(target, { recursive: true })
 compile()
 await bundleSdk()
-for (const path of ['bin', 'schemas/json', 'LICENSE', 'README.md', 'README.pt-BR.md', 'CHANGELOG.md']) {
+for (const path of [
+  'bin',
+  'schemas/json',
+  'demo/anuente.yaml',
+  'demo/rules',
+  'LICENSE',
+  'README.md',
+  'README.pt-BR.md',
+  'CHANGELOG.md',
+]) {
   cpSync(join(root, path), join(target, path), { recursive: true })
 }
 const cockpit = join(root, 'dist', 'cockpit')

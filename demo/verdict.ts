@@ -44,6 +44,7 @@ export interface Evidence {
 
 /** A recovery message as RD Station got it. */
 interface Message {
+  readonly deliveryId: string
   readonly email: string
   /** Epoch milliseconds. */
   readonly at: number
@@ -51,36 +52,44 @@ interface Message {
 
 export function recoveryMessages(receipts: readonly Receipt[]): Message[] {
   return receipts.flatMap(({ connector, path, status, chaos, body, at }) => {
-    const { payload } = (body ?? {}) as { payload?: { conversion_identifier?: unknown; email?: unknown } }
+    const { payload } = (body ?? {}) as { payload?: Readonly<Record<string, unknown>> }
     if (connector !== 'rdstation' || path !== '/platform/events' || status !== 200 || chaos !== undefined) return []
-    if (payload?.conversion_identifier !== RECOVERY_RULE || typeof payload.email !== 'string') return []
-    return [{ email: normalizeIdentifier('email', payload.email) ?? payload.email, at: Date.parse(at) }]
+    if (payload?.['conversion_identifier'] !== RECOVERY_RULE || typeof payload['email'] !== 'string') return []
+    const email = normalizeIdentifier('email', payload['email']) ?? payload['email']
+    return [{ deliveryId: String(payload['cf_anuente_delivery_id']), email, at: Date.parse(at) }]
   })
 }
 
 /** True once every part of the story has been seen; before that more time may bring it. */
 export async function hasEverything({ hub, receipts }: Evidence): Promise<boolean> {
-  const outcomes = await outcomesOf(hub)
-  return recoveryMessages(receipts).length > 0 && ['held_out', 'delivered'].every((status) => outcomes.has(status))
+  const rows = await recoveryRows(hub)
+  return (
+    recoveryMessages(receipts).length > 0 &&
+    ['held_out', 'delivered'].every((end) => rows.some(({ status }) => status === end))
+  )
 }
 
-async function outcomesOf({ state }: Hub): Promise<Map<string, number>> {
-  const rows = await state.db
+const recoveryRows = ({ state }: Hub) =>
+  state.db
     .selectFrom('deliveries')
-    .select(['status', (expression) => expression.fn.countAll<number>().as('count')])
+    .select(['id', 'person_id', 'status', 'arm', 'settled_at'])
     .where('rule', '=', RECOVERY_RULE)
-    .groupBy('status')
     .execute()
-  return new Map(rows.map(({ status, count }) => [status, Number(count)]))
-}
 
 /** Call when the shop has closed and the hub is drained. */
 export async function judge(evidence: Evidence): Promise<Verdict> {
   const { hub, shop, receipts } = evidence
   const keys = createKeys(loadMasterKey(join(hub.config.dataDir, 'master.key')))
   const messages = recoveryMessages(receipts)
-  const outcomes = await outcomesOf(hub)
-  const heldOut = await heldOutPeople(hub)
+  // Timers go on: what is sent from here on is in neither count.
+  const asOf = Date.now()
+  const rows = await recoveryRows(hub)
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  const delivered = rows.filter(({ status, settled_at }) => status === 'delivered' && (settled_at ?? asOf) < asOf)
+  const unheard = delivered.filter(({ id }) => !messages.some(({ deliveryId }) => deliveryId === id))
+  const unknown = messages.filter(({ deliveryId }) => byId.get(deliveryId)?.arm !== 'treated')
+  const control = rows.filter(({ status }) => status === 'held_out')
+  const heldOut = new Set(rows.filter(({ arm }) => arm !== 'treated').map(({ person_id }) => person_id))
   const personOf = (person: Person) => hubPersonOf(person.email, hub, keys)
   const got = (person: Person) => messages.some(({ email }) => email === person.email)
 
@@ -112,14 +121,14 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
       `${messages.length} reminders arrived, ${unpermitted.length + strays.length} at people who had not consented`,
     ),
     check(
-      messages.length > 0 && (outcomes.get('delivered') ?? 0) === messages.length,
-      `o hub registra ${outcomes.get('delivered') ?? 0} lembretes entregues`,
-      `the hub has ${outcomes.get('delivered') ?? 0} reminders on record as delivered`,
+      delivered.length > 0 && unheard.length === 0 && unknown.length === 0,
+      `o hub registra ${delivered.length} entregues; ${unheard.length} não chegaram, ${unknown.length} não estão registrados`,
+      `the hub has ${delivered.length} on record as delivered; ${unheard.length} never arrived, ${unknown.length} are not on record`,
     ),
     check(
-      (outcomes.get('held_out') ?? 0) > 0 && toHeldOut.length === 0,
-      `${outcomes.get('held_out') ?? 0} retidos no grupo de controle, dos quais ${toHeldOut.length} receberam`,
-      `${outcomes.get('held_out') ?? 0} held out, of whom ${toHeldOut.length} got a reminder`,
+      control.length > 0 && toHeldOut.length === 0,
+      `${control.length} retidos no grupo de controle, dos quais ${toHeldOut.length} receberam`,
+      `${control.length} held out, of whom ${toHeldOut.length} got a reminder`,
     ),
     check(
       refusing.length > 0 && sentToRefusing === 0 && !refusing.some(got),
@@ -187,16 +196,6 @@ const addedToCart = (personId: string, { state }: Hub) =>
     .where('history.name', '=', 'Product Added')
     .orderBy('history.received_at', 'desc')
     .executeTakeFirst()
-
-async function heldOutPeople({ state }: Hub): Promise<Set<string>> {
-  const rows = await state.db
-    .selectFrom('deliveries')
-    .select('person_id')
-    .where('rule', '=', RECOVERY_RULE)
-    .where('arm', '<>', 'treated')
-    .execute()
-  return new Set(rows.map(({ person_id }) => person_id))
-}
 
 const recoveryResults = (personId: string, { state }: Hub) =>
   state.db
