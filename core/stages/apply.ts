@@ -7,7 +7,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { cartAfter } from './cart.ts'
-import { type Amounts, amountsOf, isCartCopy, reportOrder } from './facts.ts'
+import { type Amounts, amountsOf, applyCounters, isCartCopy, reportFact } from './facts.ts'
 import { type Identified, join } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
 
@@ -43,6 +43,8 @@ export interface SealedEvent {
   readonly context: Readonly<Record<string, unknown>>
   readonly traits: Readonly<Record<string, unknown>>
   readonly identifiers: CanonicalEvent['subject']['identifiers']
+  /** alias only. */
+  readonly previousId?: string
   readonly originalName?: string
   readonly copy?: true
   /** Node that stands for the device. */
@@ -62,9 +64,9 @@ export function apply(
   const { person, node, joined } = join(identified, batch, settings.purposes)
   const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
   const amounts = amountsOf(event, settings.currency)
-  const order = reportOrder(event, node.id, amounts, batch, settings.believed)
+  const fact = reportFact(event, { person, node }, amounts, allowed, batch, settings.believed)
   const { profile } = person
-  const copy = order.copy || isCartCopy(event, profile)
+  const copy = fact.copy || isCartCopy(event, profile)
 
   person.seq += 1
   person.dirty = true
@@ -74,19 +76,14 @@ export function apply(
 
   storeIdentifiers(identified, kept, batch)
   storeTraits(kept, node, person, batch, settings)
-  if (!copy) {
+  // A person's cart and goals hear of an order also when it was counted for somebody else first.
+  if (!copy || (fact.copy && fact.news)) {
     const cart = cartAfter(profile.cart, event, allowed, settings.currency)
     if (cart) profile.cart = cart
     else delete profile.cart
     remember(profile.recent, event, settings)
   }
-  if (order.orders !== 0 || order.revenue !== 0)
-    for (const purpose of allowed) {
-      profile.counters[purpose] = { ...profile.counters[purpose] }
-      const counters = profile.counters[purpose]!
-      counters['orders'] = (counters['orders'] ?? 0) + order.orders
-      counters['revenue'] = (counters['revenue'] ?? 0) + order.revenue
-    }
+  applyCounters(fact.changes)
 
   const sealed: SealedEvent = {
     messageId: event.messageId,
@@ -94,6 +91,7 @@ export function apply(
     context: event.context,
     traits: event.traits,
     identifiers: event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
+    ...(event.subject.previousId !== undefined && { previousId: event.subject.previousId }),
     ...(event.source.originalName !== undefined && { originalName: event.source.originalName }),
     ...(copy && { copy: true as const }),
     device: deviceNode.id,

@@ -15,10 +15,12 @@ import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statu
 export interface Fact {
   readonly key: Buffer
   readonly kind: string
-  readonly nodeId: string
+  nodeId: string
   connector: string
   readonly eventId: string
   amounts: Record<string, number | string>
+  /** Those whose counters hold it. */
+  purposes: readonly string[]
   readonly at: number
   isNew: boolean
   dirty: boolean
@@ -86,6 +88,12 @@ export class Batch {
     let into = id
     while (this.merged.has(into)) into = this.merged.get(into)!
     return this.persons.get(into)!
+  }
+
+  /** Undefined when its node is not among those loaded. */
+  personOfNode(id: string): PersonState | undefined {
+    for (const node of this.nodes.values()) if (node.id === id) return this.person(node.personId)
+    return undefined
   }
 
   nodeTraits(node: NodeState): TraitsRow {
@@ -213,10 +221,19 @@ export async function loadPeople(
   }
 }
 
+/** Loads facts and the people they are counted for: a better report corrects their counters. */
 export async function loadFacts(batch: Batch, state: StateStore, keys: readonly Buffer[]): Promise<void> {
+  const owners = new Set<string>()
   for (const part of chunks(keys)) {
-    const rows = await state.db.selectFrom('facts').selectAll().where('key', 'in', part).execute()
-    for (const row of rows)
+    const rows = await state.db
+      .selectFrom('facts')
+      .leftJoin('nodes', 'nodes.id', 'facts.node_id')
+      .selectAll('facts')
+      .select('nodes.person_id')
+      .where('facts.key', 'in', part)
+      .execute()
+    for (const row of rows) {
+      if (row.person_id !== null) owners.add(row.person_id)
       batch.facts.set(Buffer.from(row.key).toString('hex'), {
         key: Buffer.from(row.key),
         kind: row.kind,
@@ -224,11 +241,14 @@ export async function loadFacts(batch: Batch, state: StateStore, keys: readonly 
         connector: row.connector,
         eventId: row.event_id,
         amounts: JSON.parse(row.amounts) as Fact['amounts'],
+        purposes: JSON.parse(row.purposes) as string[],
         at: row.at,
         isNew: false,
         dirty: false,
       })
+    }
   }
+  await loadPeople(batch, state, [], [...owners])
 }
 
 export function newPerson(batch: Batch, id: string, at: string): PersonState {

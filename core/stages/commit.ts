@@ -214,7 +214,7 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
     trx,
     dialect,
     'facts',
-    ['key', 'kind', 'node_id', 'connector', 'event_id', 'amounts', 'at'],
+    ['key', 'kind', 'node_id', 'connector', 'event_id', 'amounts', 'purposes', 'at'],
     facts.map((fact) => [
       fact.key,
       fact.kind,
@@ -222,9 +222,10 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
       fact.connector,
       fact.eventId,
       JSON.stringify(fact.amounts),
+      JSON.stringify(fact.purposes),
       fact.at,
     ]),
-    'on conflict (key) do update set connector = excluded.connector, amounts = excluded.amounts',
+    'on conflict (key) do update set node_id = excluded.node_id, connector = excluded.connector, amounts = excluded.amounts, purposes = excluded.purposes',
   )
   await insertMany(trx, dialect, 'held', ['id', 'key_id', 'sealed', 'received_at', 'expires_at'], rows.held)
   await insertMany(trx, dialect, 'held_identifiers', ['hmac', 'held_id'], rows.heldIdentifiers)

@@ -8,6 +8,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import type { Batch } from './batch.ts'
 import { asNumber, minorUnits } from './money.ts'
+import type { NodeState, PersonState } from './people.ts'
 
 export type Amounts = Record<string, number | string>
 
@@ -46,68 +47,101 @@ export function factKey(event: CanonicalEvent): Buffer | undefined {
 export interface Reported {
   /** Another source already reported this fact. */
   readonly copy: boolean
-  /** Revenue (minor units) and orders to add to the counters; differences when a believed source corrects. */
+  /** This person is told of the fact for the first time, even if it is a copy. */
+  readonly news: boolean
+  /** What the counters of a person and purpose gain: orders, and revenue in minor units. */
+  readonly changes: readonly CounterChange[]
+}
+
+export interface CounterChange {
+  readonly person: PersonState
+  readonly purpose: string
   readonly orders: number
   readonly revenue: number
 }
 
 const orderValue = (amounts: Amounts) => Number(amounts['total'] ?? amounts['revenue'] ?? amounts['value'] ?? 0)
 
-/** @param believed connectors, most believed first. */
-export function reportOrder(
+/**
+ * A more believed source corrects the value, and also whose order it was. A purpose that was not
+ * allowed the first report counts the order with the first one it may have.
+ * @param allowed purposes this event was kept for.
+ * @param believed connectors, most believed first.
+ */
+export function reportFact(
   event: CanonicalEvent,
-  nodeId: string,
+  { person, node }: { readonly person: PersonState; readonly node: NodeState },
   amounts: Amounts,
+  allowed: readonly string[],
   batch: Batch,
   believed: readonly string[],
 ): Reported {
-  if (event.type !== 'track' || event.name !== 'Order Completed')
-    return { copy: isKnown(event, nodeId, amounts, batch), orders: 0, revenue: 0 }
   const key = factKey(event)
-  if (!key) return { copy: false, orders: 1, revenue: orderValue(amounts) }
+  const isOrder = event.type === 'track' && event.name === 'Order Completed'
+  const counted = (value: number) => allowed.map((purpose) => ({ person, purpose, orders: 1, revenue: value }))
+  if (!key) return { copy: false, news: true, changes: isOrder ? counted(orderValue(amounts)) : [] }
   const known = batch.facts.get(key.toString('hex'))
   if (!known) {
-    addFact(key, 'order', event, nodeId, amounts, batch)
-    return { copy: false, orders: 1, revenue: orderValue(amounts) }
+    batch.facts.set(key.toString('hex'), {
+      key,
+      kind: isOrder ? 'order' : event.name,
+      nodeId: node.id,
+      connector: event.source.connector,
+      eventId: event.id,
+      amounts,
+      purposes: isOrder ? allowed : [],
+      at: batch.now,
+      isNew: true,
+      dirty: false,
+    })
+    return { copy: false, news: true, changes: isOrder ? counted(orderValue(amounts)) : [] }
   }
-  const rank = (connector: string) => (believed.includes(connector) ? believed.indexOf(connector) : believed.length)
-  if (rank(event.source.connector) >= rank(known.connector)) return { copy: true, orders: 0, revenue: 0 }
-  const difference = orderValue(amounts) - orderValue(known.amounts)
-  known.connector = event.source.connector
-  known.amounts = amounts
-  known.dirty = true
-  return { copy: true, orders: 0, revenue: difference }
-}
-
-function isKnown(event: CanonicalEvent, nodeId: string, amounts: Amounts, batch: Batch): boolean {
-  const key = factKey(event)
-  if (!key) return false
+  const owner = batch.personOfNode(known.nodeId)
+  const news = owner !== person
   // Two partial refunds from one source are two facts; from two sources they are one.
-  const known = batch.facts.get(key.toString('hex'))
-  if (known) return known.connector !== event.source.connector
-  addFact(key, event.name, event, nodeId, amounts, batch)
-  return false
+  if (!isOrder) return { copy: known.connector !== event.source.connector, news, changes: [] }
+
+  const rank = (connector: string) => (believed.includes(connector) ? believed.indexOf(connector) : believed.length)
+  const better = rank(event.source.connector) < rank(known.connector)
+  if (!better && news) return { copy: true, news, changes: [] }
+  const before = orderValue(known.amounts)
+  const after = better ? orderValue(amounts) : before
+  const held = known.purposes
+  if (better) {
+    known.connector = event.source.connector
+    known.amounts = amounts
+    known.nodeId = node.id
+  }
+  known.purposes = news ? allowed : [...new Set([...held, ...allowed])]
+  known.dirty = true
+  if (news)
+    return {
+      copy: true,
+      news,
+      changes: [
+        ...(owner ? held.map((purpose) => ({ person: owner, purpose, orders: -1, revenue: -before })) : []),
+        ...counted(after),
+      ],
+    }
+  return {
+    copy: true,
+    news,
+    changes: [
+      ...held.map((purpose) => ({ person, purpose, orders: 0, revenue: after - before })),
+      ...counted(after).filter(({ purpose }) => !held.includes(purpose)),
+    ],
+  }
 }
 
-function addFact(
-  key: Buffer,
-  kind: string,
-  event: CanonicalEvent,
-  nodeId: string,
-  amounts: Amounts,
-  batch: Batch,
-): void {
-  batch.facts.set(key.toString('hex'), {
-    key,
-    kind,
-    nodeId,
-    connector: event.source.connector,
-    eventId: event.id,
-    amounts,
-    at: batch.now,
-    isNew: true,
-    dirty: false,
-  })
+export function applyCounters(changes: readonly CounterChange[]): void {
+  for (const { person, purpose, orders, revenue } of changes) {
+    if (orders === 0 && revenue === 0) continue
+    const counters = { ...person.profile.counters[purpose] }
+    counters['orders'] = (counters['orders'] ?? 0) + orders
+    counters['revenue'] = (counters['revenue'] ?? 0) + revenue
+    person.profile.counters[purpose] = counters
+    person.dirty = true
+  }
 }
 
 /** @returns true when another source already reported this cart act; remembers it otherwise. */

@@ -71,7 +71,7 @@ const initial: Step = async (db, dialect) => {
   await index('history_node', 'history (node_id, occurred_at)')
   await create(
     'facts',
-    'key BYTES primary key, kind text not null, node_id text not null, connector text not null, event_id text not null, amounts text not null, at bigint not null',
+    'key BYTES primary key, kind text not null, node_id text not null, connector text not null, event_id text not null, amounts text not null, purposes text not null, at bigint not null',
   )
   await index('facts_node', 'facts (node_id)')
   await create('echoes', 'hash BYTES primary key, delivery_id text not null, expires_at bigint not null')

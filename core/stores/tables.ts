@@ -64,6 +64,8 @@ export interface Tables {
     connector: string
     event_id: string
     amounts: string
+    /** JSON: the purposes whose counters hold it. */
+    purposes: string
     at: number
   }
   /** What the hub itself caused and may hear back. */
