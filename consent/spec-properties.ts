@@ -91,7 +91,7 @@ export const CALL_PROPERTIES: Readonly<
   page: new Set(['name', 'category', 'path', 'url', 'title', 'referrer', 'keywords']),
   screen: new Set(['name', 'category']),
   identify: new Set(),
-  group: new Set(),
+  group: new Set(['groupId', 'name', 'industry', 'employees', 'plan', 'website']),
   alias: new Set(),
 }
 

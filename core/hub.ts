@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { type LoadedConfig, loadConfig } from './config.ts'
+import { capMemoryMs } from './decision/index.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
@@ -134,6 +135,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       keys,
       log: processLog,
       settings: processSettings(config, surroundings, rules, surroundings.rules),
+      capMemoryMs: capMemoryMs(surroundings.rules),
       commands: processCommands(config),
       clock,
       onCommitted: writer.committed,
@@ -218,7 +220,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       log: ingestPorts.log,
       simulated: config.config.simulated === true,
     })
-    server.get('/healthz', async () => ({ name: 'anuente', id: writer.logId }))
+    // The caller's own address, as the hub sees it: doctor finds out whether the proxy passes it on.
+    server.get('/healthz', async ({ ip }) => ({ name: 'anuente', id: writer.logId, client: ip }))
     server.get('/readyz', async (_request, reply) =>
       reply
         .code(writer.size() > ingestPorts.maxLogBytes ? 503 : 200)
@@ -296,7 +299,8 @@ function credentialsOf(config: LoadedConfig): Map<string, string> {
   return found
 }
 
-async function committedState(state: StateStore) {
+/** Where the state stands in its log, and the fences that records in quarantine still need. */
+export async function committedState(state: StateStore) {
   const row = await state.db
     .selectFrom('positions')
     .select(['log_id', 'position'])

@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Conditions } from '../../schemas/rule.ts'
-import {
-  compileConditions,
-  durationWords,
-  loadRules,
-  nameMatches,
-  neededWindows,
-  parseDuration,
-  recentWindow,
-  triggerName,
-} from './index.ts'
+import { compileConditions } from './compile.ts'
+import { durationWords, parseDuration } from './duration.ts'
+import { loadRules, nameMatches, neededWindows, recentWindow, triggerName } from './index.ts'
 import { NameIndex } from './names.ts'
 import { at, CART_RECOVERY, Person, rulesFrom, T0 } from './person.fixture.ts'
 

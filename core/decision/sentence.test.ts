@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { DELIVERY_STATUSES } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
-import { type DeliveryFacts, type Explanation, whySentence } from './index.ts'
+import { type Explanation, whySentence } from './index.ts'
 import { CART_RECOVERY, event, Person, type PersonOptions, rulesFrom } from './person.fixture.ts'
+import type { DeliveryFacts } from './sentence.ts'
 
 const text = `${CART_RECOVERY}who: {all: [{field: cart.total, op: gte, value: 5000}], any: [{field: event.to, op: eq, value: ana@loja.example}, {field: event.coupon, op: exists}]}\n`
 const rules = rulesFrom(text)

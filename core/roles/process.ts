@@ -28,6 +28,8 @@ export interface ProcessOptions {
   readonly keys: Keys
   readonly log: LogReader
   readonly settings: ProcessPorts['settings']
+  /** The longest window of any cap, in milliseconds: older uses are forgotten. */
+  readonly capMemoryMs: number
   readonly commands: CommandHandlers
   readonly clock: () => number
   /** The state committed everything below `position`; these fences have done their work. */
@@ -148,6 +150,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
     await state.db
       .deleteFrom('rollups')
       .where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES)
+      .execute()
+    await state.db
+      .deleteFrom('caps')
+      .where('at', '<', now - options.capMemoryMs)
       .execute()
     await state.db.deleteFrom('echoes').where('expires_at', '<=', now).execute()
     await state.db.deleteFrom('sessions').where('expires_at', '<=', now).execute()

@@ -14,8 +14,7 @@ import {
   recentWindow,
 } from '../decision/index.ts'
 import { ConfigError } from '../kit/errors.ts'
-import type { ApplySettings } from '../stages/apply.ts'
-import type { DecideSettings } from '../stages/decide.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 
 /** Text traits that say nothing about who somebody is. */
@@ -92,7 +91,7 @@ export function processSettings(
   { purposes }: Surroundings,
   rules: RuleSet,
   all: readonly CompiledRule[],
-): ApplySettings & DecideSettings {
+): ProcessPorts['settings'] {
   const { experiments, authoritative } = config.config
   return {
     purposes,

@@ -1,6 +1,7 @@
 /** One role in a worker thread: the same role as in one thread, over a message port. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadConfig } from '../config.ts'
+import { capMemoryMs } from '../decision/index.ts'
 import { createKeys } from '../keys.ts'
 import type { Registry } from '../kit/define.ts'
 import { openLogReader } from '../log/sqlite/log.ts'
@@ -54,6 +55,7 @@ export async function runWorker(registry: Registry): Promise<void> {
           keys,
           log,
           settings: processSettings(config, surroundings, rules, surroundings.rules),
+          capMemoryMs: capMemoryMs(surroundings.rules),
           commands: processCommands(config),
           clock: Date.now,
           onCommitted: (position, fences) => post({ kind: 'committed', position, fences }),

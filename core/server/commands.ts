@@ -8,13 +8,6 @@ import { CommandError, type CommandHandlers } from './context.ts'
 
 type Args = Readonly<Record<string, unknown>>
 
-export interface QuarantineFilter {
-  readonly source?: string
-  readonly code?: string
-  /** Epoch milliseconds. */
-  readonly since?: number
-}
-
 export function processCommands(config: LoadedConfig): CommandHandlers {
   return {
     ...adminCommands,

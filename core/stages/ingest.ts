@@ -74,7 +74,12 @@ export async function verify(
   const { definition } = source
   const maxBytes = definition.routes.find(({ path }) => path === request.path)?.maxBytes ?? definition.maxBytes
   // Paths are shared between connectors; only now it is known whose limit counts.
-  if (request.body.length > maxBytes) return { refused: 'BODY_TOO_LARGE', message: `the body is larger than ${maxBytes} bytes; send smaller batches`, source }
+  if (request.body.length > maxBytes)
+    return {
+      refused: 'BODY_TOO_LARGE',
+      message: `the body is larger than ${maxBytes} bytes; send smaller batches`,
+      source,
+    }
   // After the credentials, so that a stranger cannot tell how busy the hub is.
   if (ports.log.size() > ports.maxLogBytes)
     return { refused: 'OVERLOADED', message: 'the hub is behind; send again after Retry-After', source }

@@ -181,7 +181,10 @@ export function eventOf(row: HistoryRow, sealed: SealedEvent): CanonicalEvent {
       payloadHash: '',
       ...(sealed.originalName !== undefined && { originalName: sealed.originalName }),
     },
-    subject: { identifiers: [...sealed.identifiers] },
+    subject: {
+      identifiers: [...sealed.identifiers],
+      ...(sealed.previousId !== undefined && { previousId: sealed.previousId }),
+    },
     traits: { ...sealed.traits },
     properties: { ...sealed.properties },
     context: { ...sealed.context },

@@ -106,6 +106,7 @@ function viewOf(
       event: {
         ...kept.event,
         subject: {
+          ...kept.event.subject,
           identifiers: kept.event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
         },
       },
