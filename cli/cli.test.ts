@@ -45,6 +45,8 @@ describe('every command', () => {
     ['doctor'],
     ['normalize'],
     ['preview'],
+    ['explain'],
+    ['serve'],
     ['redrive', 'quarantine'],
     ['redrive', 'deliveries'],
   ]
@@ -279,10 +281,10 @@ describe('redrive', () => {
     }
   })
 
-  test('without a hub, and with a time that is none', async () => {
+  test('without data, and with a time that is none', async () => {
     expect(await anuente(['redrive', 'quarantine'], '', here)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('anuente serve'),
+      err: expect.stringContaining('no hub has run'),
     })
     expect(await anuente(['redrive', 'quarantine', '--since', 'yesterday'], '', here)).toMatchObject({
       code: 1,
@@ -326,4 +328,73 @@ describe('doctor', () => {
     expect(out).toContain('FAIL  broken.yaml:1:16 organization.nome: unknown key "nome". Did you mean name?')
     expect(out).toContain('FAIL  broken.yaml:1:1 organization.name: is missing')
   })
+})
+
+describe('a hub of its own', () => {
+  let here: string
+  let url: string
+  let serving: ReturnType<typeof spawn>
+  const ended = () => new Promise<number | null>((resolve) => serving.once('close', resolve))
+  beforeAll(async () => {
+    here = mkdtempSync(join(dir, 'serve-'))
+    await anuente(['init'], '', here)
+    const file = join(here, 'anuente.yaml')
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replace('port: 8787', 'port: 0').replace(/writeKey: wk_[^}]+/, 'writeKey: wk_cli'))
+    serving = spawn(process.execPath, [main, 'serve', '--json'], { cwd: here, stdio: ['ignore', 'pipe', 'inherit'] })
+    const first = await new Promise<string>((resolve, reject) => {
+      serving.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()))
+      serving.once('close', () => reject(new Error('the hub did not start')))
+    })
+    url = (JSON.parse(first) as { url: string }).url
+  })
+  afterAll(() => void serving.kill('SIGKILL'))
+
+  const send = async (body: unknown) => {
+    const headers = {
+      authorization: `Basic ${Buffer.from('wk_cli:').toString('base64')}`,
+      'content-type': 'application/json',
+    }
+    const response = await fetch(`${url}/v1/batch`, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(response.status).toBe(200)
+  }
+  const journey = async (id: string) => lines((await anuente(['explain', id, '--json'], '', here)).out)[0]
+
+  test('serves, explains, re-drives, and ends in order', async () => {
+    await send({
+      batch: [
+        { type: 'track', userId: 'u1', event: 'Order Completed', messageId: 'm-kept', properties: { order_id: 'o1' } },
+        { type: 'track', userId: 'u1', event: 'Product Viewed', messageId: 'm-held' },
+        { type: 'nope', userId: 'u1', messageId: 'm-bad' },
+      ],
+    })
+    await expect
+      .poll(() => journey('m-held'), { timeout: 20_000 })
+      .toMatchObject({ found: 'event', journey: expect.arrayContaining([{ stage: 'collect', exit: 'HELD' }]) })
+    expect(await journey('m-kept')).toMatchObject({
+      event: { name: 'Order Completed', source: 'site' },
+      sentence: { pt: 'Guardado no histórico desta pessoa.' },
+    })
+    const inPortuguese = await anuente(['explain', 'm-kept', '--lang', 'pt'], '', here)
+    expect(inPortuguese.out).toContain('Guardado no histórico desta pessoa.')
+    expect(await anuente(['explain', 'm-unknown'], '', here)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('m-unknown'),
+    })
+
+    // Through the socket of the running hub, then on the files it left.
+    const redrive = async () => lines((await anuente(['redrive', 'quarantine', '--json'], '', here)).out)[0]
+    expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+    expect(await anuente(['serve'], '', here)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^another hub is running on/),
+    })
+    serving.kill('SIGTERM')
+    expect(await ended()).toBe(0)
+    expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+    expect(await anuente(['redrive', 'deliveries', '--dry-run'], '', here)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('deliveries  0'),
+    })
+  }, 120_000)
 })

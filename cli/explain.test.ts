@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { type ExplainedJourney, renderJourney } from './explain.ts'
+import type { ExplainedJourney } from '../core/explain.ts'
+import { renderJourney } from './explain.ts'
 import type { Terminal } from './output.ts'
 
 const terminal: Terminal = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} }

@@ -4,7 +4,9 @@ import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
+import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
@@ -12,7 +14,7 @@ import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
 import { addServe } from './serve.ts'
 
-const COMMANDS = [addInit, addServe, addDoctor, addNormalize, addPreview, addRedrive]
+const COMMANDS = [addDemo, addInit, addServe, addDoctor, addNormalize, addPreview, addExplain, addRedrive]
 
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(

@@ -68,7 +68,7 @@ async function act(
   const from = options.since === undefined ? undefined : new Date(readSince(options.since, Date.now())).toISOString()
   const loaded = await openConfig(options, cli)
   const given = Object.fromEntries(Object.entries({ ...filter, from }).filter(([, value]) => value !== undefined))
-  const value = await runHubCommand(loaded, name, { filter: given, dryRun: options.dryRun ?? false })
+  const value = await runHubCommand(loaded, name, { filter: given, dryRun: options.dryRun ?? false }, cli)
   if (options.json) return writeJson(cli.stdout, value)
   const counts = value !== null && typeof value === 'object' ? Object.entries(value) : [['result', value] as const]
   await writeLine(

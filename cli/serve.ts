@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
-import { type Cli, writeJson, writeLine } from './output.ts'
+import { type Cli, CliError, writeJson, writeLine } from './output.ts'
 
 export function addServe(program: Command, cli: Cli): void {
   const command = program
@@ -19,7 +19,7 @@ export function addServe(program: Command, cli: Cli): void {
         registry: cli.registry,
         worker: new URL('./worker.ts', import.meta.url),
         log: 'json',
-      })
+      }).catch(explainStart)
       const invitation = await hub.invitation()
       for (const message of hub.warnings) await writeLine(cli.stderr, `warning: ${message}`)
       if (options.json)
@@ -36,6 +36,20 @@ export function addServe(program: Command, cli: Cli): void {
       await hub.close()
     })
   standard(command, ['anuente serve', 'anuente serve --config /etc/anuente/anuente.yaml'])
+}
+
+function explainStart(error: NodeJS.ErrnoException & { port?: number }): never {
+  if (error.code === 'EADDRINUSE')
+    throw new CliError(
+      'PORT_IN_USE',
+      `another program uses port ${error.port}. Stop it, or choose another server.port.`,
+    )
+  if (error.code === 'EACCES' && error.port !== undefined)
+    throw new CliError(
+      'PORT_REFUSED',
+      `port ${error.port} needs more rights. Use 8787 behind a proxy (docs/deploy.md).`,
+    )
+  throw error
 }
 
 /** The first signal ends in order; a second one takes the default action and ends at once. */

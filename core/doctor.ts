@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
-import { lintPurposes } from '../consent/purposes.ts'
+import { lintPurposes, loadPurposes } from '../consent/purposes.ts'
 import type { DestinationSettings, LoadedConfig } from './config.ts'
 import { lintRules, loadRules } from './decision/index.ts'
 import { connect } from './delivery/perform.ts'
@@ -13,6 +13,7 @@ import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
 import { createTransport } from './kit/transport.ts'
+import { openTraitsOf } from './roles/surroundings.ts'
 
 export interface Finding {
   /** Stable word for programs: node, data, disk, clock, port, config, secrets, public-url, https, proxies, mail, purposes, rules, destination. */
@@ -96,15 +97,15 @@ function* examinePurposes({ config }: LoadedConfig): Generator<Finding> {
   }
 }
 
-function* examineRules({ config, ruleDocuments, destinationSettings }: LoadedConfig): Generator<Finding> {
+function* examineRules(loaded: LoadedConfig): Generator<Finding> {
   try {
-    const { rules } = loadRules(ruleDocuments)
+    const { rules } = loadRules(loaded.ruleDocuments)
     lintRules(rules, {
-      purposes: Object.keys(config.purposes),
+      purposes: loadPurposes(loaded.config).all.map(({ id }) => id),
       destinations: Object.fromEntries(
-        [...destinationSettings].map(([id, { definition }]) => [id, definition.actions]),
+        [...loaded.destinationSettings].map(([id, { definition }]) => [id, definition.actions]),
       ),
-      openTraits: config.openTraits ?? [],
+      openTraits: openTraitsOf(loaded),
     })
     yield ok('rules', `${count(rules.length, 'rule')} can run.`)
   } catch (error) {

@@ -8,6 +8,7 @@ import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { ConfigError } from './kit/errors.ts'
 import type { Command, CommandResult } from './server/context.ts'
 
 const MAX_BYTES = 1024 * 1024
@@ -20,7 +21,7 @@ export interface LocalServer {
   close(): Promise<void>
 }
 
-/** @throws when another hub answers there already. */
+/** @throws ConfigError when another hub answers there already. */
 export async function serveLocal(
   path: string,
   handler: (command: Command) => Promise<CommandResult>,
@@ -54,7 +55,11 @@ export async function serveLocal(
   server.timeout = 0
   if (process.platform !== 'win32') {
     mkdirSync(dirname(address), { recursive: true, mode: 0o700 })
-    if (await answers(address)) throw new Error(`another hub is running on this data directory (${dirname(path)})`)
+    if (await answers(address))
+      throw new ConfigError(
+        `another hub is running on ${dirname(path)}. Stop it, or give this one another storage.dir.`,
+        '/storage/dir',
+      )
     // Left behind by a hub that was killed.
     rmSync(address, { force: true })
   }

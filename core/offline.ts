@@ -1,0 +1,83 @@
+/**
+ * A command on the files of a hub that does not run. It holds the hub's socket meanwhile, so that
+ * no hub starts underneath it. Nothing is processed or delivered here: the next start does that.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LoadedConfig } from './config.ts'
+import { committedState } from './hub.ts'
+import { createKeys, loadMasterKey } from './keys.ts'
+import { serveLocal, socketPath } from './local-socket.ts'
+import { openLogWriter } from './log/sqlite/log.ts'
+import { readSurroundings } from './roles/surroundings.ts'
+import { processCommands } from './server/commands.ts'
+import { type Command, CommandError, type CommandResult } from './server/context.ts'
+import { redriveQuarantine } from './server/redrive.ts'
+import { openState, type StateStore } from './stores/open.ts'
+
+/** @throws when a hub is running on this data directory. */
+export async function runOffline(
+  config: LoadedConfig,
+  command: Command,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<CommandResult> {
+  const stateFile = join(config.dataDir, 'state.db')
+  const postgres = config.config.storage?.state
+  if (!postgres && !existsSync(stateFile))
+    return { ok: false, code: 'NO_DATA', message: `no hub has run on ${config.dataDir} yet` }
+  const lock = await serveLocal(socketPath(config.dataDir), async () => ({
+    ok: false,
+    code: 'BUSY',
+    message: 'a command is working on the files; try again when it is done',
+  }))
+  try {
+    const state = await openState({ file: stateFile, postgres })
+    try {
+      return { ok: true, value: await carryOut(command, config, state, environment) }
+    } catch (error) {
+      if (error instanceof CommandError) return { ok: false, code: error.code, message: error.message }
+      throw error
+    } finally {
+      await state.close()
+    }
+  } finally {
+    await lock.close()
+  }
+}
+
+async function carryOut(
+  command: Command,
+  config: LoadedConfig,
+  state: StateStore,
+  environment: NodeJS.ProcessEnv,
+): Promise<unknown> {
+  const handlers = processCommands(config)
+  const change = async ({ name, args, actor }: Command): Promise<unknown> => {
+    const handler = handlers[name]
+    if (!handler) throw new CommandError('UNKNOWN_COMMAND', `there is no command ${name}`)
+    return state.transaction((trx) =>
+      handler(args, {
+        state: { ...state, db: trx as unknown as StateStore['db'], transaction: (work) => work(trx) },
+        actor,
+        now: Date.now(),
+      }),
+    )
+  }
+  if (command.name !== 'redriveQuarantine') return change(command)
+
+  const keys = createKeys(loadMasterKey(join(config.dataDir, 'master.key'), environment))
+  const writer = openLogWriter(join(config.dataDir, 'log.db'), keys, await committedState(state))
+  try {
+    const ports = {
+      sources: config.sourceSettings,
+      byCredential: new Map<string, string>(),
+      purposes: readSurroundings(config).purposes,
+      keys,
+      log: writer,
+      maxLogBytes: Number.POSITIVE_INFINITY,
+    }
+    return await redriveQuarantine(command, ports, state, async (inner) => ({ ok: true, value: await change(inner) }))
+  } finally {
+    writer.close()
+  }
+}
