@@ -232,8 +232,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     )
     await registerAdmin(server, context, {
       secureCookies: config.publicUrl.startsWith('https:'),
+      publicUrl: config.publicUrl,
       cockpitDir: cockpitDir(),
-      logBacklog: () => writer.size(),
+      logBacklog: () => writer.backlog(),
     })
   })
   await app.listen({ host: config.host, port: options.port ?? config.port })

@@ -57,6 +57,8 @@ export interface LogWriter {
   releaseFences(fences: readonly string[]): void
   /** Bytes not yet purged. */
   size(): number
+  /** Records not yet processed. */
+  backlog(): number
   close(): void
 }
 

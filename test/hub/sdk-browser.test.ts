@@ -16,7 +16,10 @@ const folderOf = (name: string) => {
 }
 const LIBRARIES: Record<string, string> = {
   '/segment.js': join(folderOf('@segment/analytics-next'), 'dist/umd/index.js'),
-  '/rudder.js': join(dirname(folderOf('@rudderstack/analytics-js')), 'analytics-js/dist/npm/modern/bundled/umd/index.js'),
+  '/rudder.js': join(
+    dirname(folderOf('@rudderstack/analytics-js')),
+    'analytics-js/dist/npm/modern/bundled/umd/index.js',
+  ),
 }
 
 let vendor: Vendor
@@ -33,13 +36,23 @@ beforeAll(async () => {
     const library = LIBRARIES[request.url ?? '']
     if (library) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(readFileSync(library))
     const script = request.url?.startsWith('/com-rudder') ? '/rudder.js' : '/segment.js'
-    return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(`<!doctype html><title>Loja São João</title><script src="${script}"></script>`)
+    return response
+      .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+      .end(`<!doctype html><title>Loja São João</title><script src="${script}"></script>`)
   })
   shop.listen(0, '127.0.0.1')
   await once(shop, 'listening')
   browser = await chromium.launch({
     executablePath: process.env['ANUENTE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   })
 })
 afterAll(async () => {
@@ -71,15 +84,33 @@ test('analytics-next: boots from the hub, asks before it sends, and its calls ar
     const page = await open('/com-segment?utm_source=newsletter')
     await page.evaluate(
       async ({ host, writeKey, strategy }) => {
-        const { AnalyticsBrowser } = (globalThis as never as { AnalyticsNext: { AnalyticsBrowser: { load: (...args: unknown[]) => never } } }).AnalyticsNext
+        const { AnalyticsBrowser } = (
+          globalThis as never as { AnalyticsNext: { AnalyticsBrowser: { load: (...args: unknown[]) => never } } }
+        ).AnalyticsNext
         const analytics = AnalyticsBrowser.load(
           { writeKey, cdnURL: `http://${host}` },
-          { integrations: { 'Segment.io': { apiHost: `${host}/v1`, protocol: 'http', ...(strategy === 'batching' && { deliveryStrategy: { strategy, config: { size: 3, timeout: 300 } } }) } } },
-        ) as never as { identify: (...args: unknown[]) => Promise<unknown>; track: (...args: unknown[]) => Promise<unknown>; page: (...args: unknown[]) => Promise<unknown> }
+          {
+            integrations: {
+              'Segment.io': {
+                apiHost: `${host}/v1`,
+                protocol: 'http',
+                ...(strategy === 'batching' && { deliveryStrategy: { strategy, config: { size: 3, timeout: 300 } } }),
+              },
+            },
+          },
+        ) as never as {
+          identify: (...args: unknown[]) => Promise<unknown>
+          track: (...args: unknown[]) => Promise<unknown>
+          page: (...args: unknown[]) => Promise<unknown>
+        }
         const context = { consent: { categoryPreferences: { Analytics: true, Marketing: true } } }
         await analytics.page('Loja', 'Início', {}, { context })
         await analytics.identify(`web-${strategy}`, { email: `${strategy}@example.com` }, { context })
-        await analytics.track('Product Added', { product_id: `p-${strategy}`, name: 'Tênis São João', price: 219.9, quantity: 1 }, { context })
+        await analytics.track(
+          'Product Added',
+          { product_id: `p-${strategy}`, name: 'Tênis São João', price: 219.9, quantity: 1 },
+          { context },
+        )
       },
       { host: `127.0.0.1:${hub.port}`, writeKey: WRITE_KEYS.site, strategy },
     )
@@ -88,7 +119,12 @@ test('analytics-next: boots from the hub, asks before it sends, and its calls ar
     await page.close()
     expect(mine.map(({ type }) => type).sort()).toEqual(['identify', 'page', 'track'])
     const added = mine.find(({ name }) => name === 'Product Added')!
-    expect(added.sealed.properties).toMatchObject({ product_id: `p-${strategy}`, name: 'Tênis São João', price: 219.9, quantity: 1 })
+    expect(added.sealed.properties).toMatchObject({
+      product_id: `p-${strategy}`,
+      name: 'Tênis São João',
+      price: 219.9,
+      quantity: 1,
+    })
     expect(added.sealed.messageId).toMatch(/^ajs-next-/)
     expect(added.sealed.context).toMatchObject({ campaign: { source: 'newsletter' } })
   }
@@ -99,9 +135,26 @@ test('analytics-js: boots from /sourceConfig, and its calls arrive whole; the be
     const page = await open('/com-rudder')
     await page.evaluate(
       async ({ url, writeKey, useBeacon }) => {
-        const { RudderAnalytics } = (globalThis as never as { rudderanalytics: { RudderAnalytics: new () => never } }).rudderanalytics
-        const analytics = new RudderAnalytics() as never as Record<'load' | 'identify' | 'track' | 'ready', (...args: unknown[]) => void>
-        analytics.load(writeKey, url, { configUrl: url, logLevel: 'ERROR', useBeacon, beaconQueueOptions: { flushQueueInterval: 500 }, destSDKBaseURL: url, pluginsSDKBaseURL: url, consentManagement: { enabled: true, provider: 'custom', allowedConsentIds: ['analytics', 'marketing'], deniedConsentIds: [] } })
+        const { RudderAnalytics } = (globalThis as never as { rudderanalytics: { RudderAnalytics: new () => never } })
+          .rudderanalytics
+        const analytics = new RudderAnalytics() as never as Record<
+          'load' | 'identify' | 'track' | 'ready',
+          (...args: unknown[]) => void
+        >
+        analytics.load(writeKey, url, {
+          configUrl: url,
+          logLevel: 'ERROR',
+          useBeacon,
+          beaconQueueOptions: { flushQueueInterval: 500 },
+          destSDKBaseURL: url,
+          pluginsSDKBaseURL: url,
+          consentManagement: {
+            enabled: true,
+            provider: 'custom',
+            allowedConsentIds: ['analytics', 'marketing'],
+            deniedConsentIds: [],
+          },
+        })
         await new Promise<void>((ready) => analytics.ready(() => ready()))
         analytics.identify(`rud-${useBeacon}`, { email: `rud.${useBeacon}@example.com` })
         analytics.track('Product Added', { product_id: `r-${useBeacon}`, price: 10, quantity: 2 })
@@ -111,6 +164,10 @@ test('analytics-js: boots from /sourceConfig, and its calls arrive whole; the be
     const mine = (await kept('app', useBeacon ? 4 : 2)).slice(-2)
     await page.close()
     expect(mine.map(({ type }) => type).sort()).toEqual(['identify', 'track'])
-    expect(mine.find(({ type }) => type === 'track')!.sealed.properties).toMatchObject({ product_id: `r-${useBeacon}`, price: 10, quantity: 2 })
+    expect(mine.find(({ type }) => type === 'track')!.sealed.properties).toMatchObject({
+      product_id: `r-${useBeacon}`,
+      price: 10,
+      quantity: 2,
+    })
   }
 }, 60_000)

@@ -5,7 +5,17 @@ import { afterEach, expect, test } from 'vitest'
 import type { Hub } from '../../core/hub.ts'
 import { openLogReader } from '../../core/log/sqlite/log.ts'
 import { expireSealed } from '../../core/stages/hold.ts'
-import { basic, makePlace, openPlace, type Place, post, startInProcess, startVendor, type Vendor, WRITE_KEYS } from './rig.ts'
+import {
+  basic,
+  makePlace,
+  openPlace,
+  type Place,
+  post,
+  startInProcess,
+  startVendor,
+  type Vendor,
+  WRITE_KEYS,
+} from './rig.ts'
 
 let vendor: Vendor
 let place: Place
@@ -18,7 +28,11 @@ afterEach(async () => {
 })
 
 const site = basic(WRITE_KEYS.site)
-const refused = { context: { consent: { categoryPreferences: { Marketing: false, Analytics: false, Functional: false, Advertising: false } } } }
+const refused = {
+  context: {
+    consent: { categoryPreferences: { Marketing: false, Analytics: false, Functional: false, Advertising: false } },
+  },
+}
 
 function filesWith(dir: string, needle: string): string[] {
   const found: string[] = []
@@ -34,15 +48,29 @@ test('nothing of the refused person lies in the clear, and after its time nothin
   place = await makePlace(vendor)
   hub = await startInProcess(place)
   const needles = ['recusou@example.com', 'Zulmira Recusante', 'produto-secreto-77']
-  await post(`${hub.url}/v1/identify`, { userId: 'zulmira', messageId: 'z1', traits: { email: needles[0], name: needles[1] }, ...refused }, site)
-  await post(`${hub.url}/v1/track`, { userId: 'zulmira', messageId: 'z2', event: 'Product Viewed', properties: { product_id: needles[2] }, ...refused }, site)
-  await post(`${hub.url}/v1/track`, { anonymousId: 'anon-77', messageId: 'z3', event: 'Product Viewed', properties: { product_id: needles[2] } }, site)
+  await post(
+    `${hub.url}/v1/identify`,
+    { userId: 'zulmira', messageId: 'z1', traits: { email: needles[0], name: needles[1] }, ...refused },
+    site,
+  )
+  await post(
+    `${hub.url}/v1/track`,
+    { userId: 'zulmira', messageId: 'z2', event: 'Product Viewed', properties: { product_id: needles[2] }, ...refused },
+    site,
+  )
+  await post(
+    `${hub.url}/v1/track`,
+    { anonymousId: 'anon-77', messageId: 'z3', event: 'Product Viewed', properties: { product_id: needles[2] } },
+    site,
+  )
   await hub.drained()
   const data = join(place.dir, 'data')
   for (const needle of needles) expect(filesWith(data, needle)).toEqual([])
 
   expect(await hub.state.db.selectFrom('history').selectAll().execute()).toEqual([])
-  expect((await hub.state.db.selectFrom('identifiers').select('sealed').execute()).filter(({ sealed }) => sealed !== null)).toEqual([])
+  expect(
+    (await hub.state.db.selectFrom('identifiers').select('sealed').execute()).filter(({ sealed }) => sealed !== null),
+  ).toEqual([])
   // Purposes nobody asked about (SMS, WhatsApp) have no answer yet: sealed under the hour's key, for a day at most.
   expect((await hub.state.db.selectFrom('held').selectAll().execute()).length).toBe(3)
 

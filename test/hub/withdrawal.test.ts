@@ -47,7 +47,11 @@ test('with 50,000 events waiting in the log, nothing more leaves for the person 
     )
   await hub.drained()
   // None is on its way and none is due soon, so that each is surely not handed over when she withdraws.
-  await hub.state.db.updateTable('deliveries').set({ due_at: Date.now() + 3_600_000 }).where('settled_at', 'is', null).execute()
+  await hub.state.db
+    .updateTable('deliveries')
+    .set({ due_at: Date.now() + 3_600_000 })
+    .where('settled_at', 'is', null)
+    .execute()
   await hub.drained()
   const before = await waiting('maria')
   expect(before.length).toBe(5)

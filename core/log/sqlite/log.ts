@@ -198,6 +198,7 @@ export function openLogWriter(
       schedule()
     },
     size: () => bytes,
+    backlog: () => Math.max(0, next - Math.max(committedTo, 1)),
     close() {
       if (closed) return
       // What is committed is purged and the open segment's key destroyed with the last commit.
