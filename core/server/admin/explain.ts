@@ -1,5 +1,5 @@
 /** What `anuente explain` tells, over HTTP: the whole way of one event or delivery, and why. */
-import { ExplainAnswer, ExplainQuery } from '../../../schemas/admin.ts'
+import { ExplainAnswer, ExplainQuery } from '../../../schemas/explain.ts'
 import { type AnyRoute, defineRoute, Refusal } from './route.ts'
 
 export const explainRoutes: readonly AnyRoute[] = [
