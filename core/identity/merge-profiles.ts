@@ -24,7 +24,7 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   // Duplicated timers collapse; the earliest is kept, so that nothing fires later than it would have.
   const timers = new Map<string, OpenProfile['timers'][number]>()
   for (const timer of [...a.timers, ...b.timers]) {
-    const key = `${timer.rule}\0${timer.version}\0${timer.correlation}`
+    const key = `${timer.rule}\0${timer.correlation}`
     const other = timers.get(key)
     if (!other || timer.dueAt < other.dueAt || (timer.dueAt === other.dueAt && timer.startEventId < other.startEventId))
       timers.set(key, timer)

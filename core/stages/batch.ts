@@ -84,6 +84,7 @@ export class Batch {
     this.counts.set(key, (this.counts.get(key) ?? 0) + by)
   }
 
+  /** The person behind an id, also one that was merged away; undefined only where nobody loaded them. */
   person(id: string): PersonState {
     let into = id
     while (this.merged.has(into)) into = this.merged.get(into)!

@@ -258,6 +258,7 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
 
 async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
   const { rows } = batch
+  nameWhoRemains(batch)
   for (const { personId, rule, reason, at } of batch.cancels) {
     const target = batch.person(personId).id
     const cancelled = await trx
@@ -312,7 +313,9 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
     'on conflict (id) do nothing',
   )
   const caps = [...batch.persons.values()].flatMap((person) =>
-    person.caps.filter((cap) => cap.isNew).map((cap) => [cap.key, person.id, cap.at, cap.deliveryId]),
+    batch.merged.has(person.id)
+      ? []
+      : person.caps.filter((cap) => cap.isNew).map((cap) => [cap.key, person.id, cap.at, cap.deliveryId]),
   )
   await insertMany(
     trx,
@@ -339,6 +342,24 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
     'on conflict (person_id, rule) do update set at = excluded.at, result = excluded.result, body = excluded.body',
   )
 }
+
+/** What was decided for somebody who was merged later in the same batch is the remaining person's. */
+function nameWhoRemains(batch: Batch): void {
+  const { merged, rows } = batch
+  if (merged.size === 0) return
+  for (const row of rows.deliveries) row[DELIVERY_PERSON] = batch.person(row[DELIVERY_PERSON] as string).id
+  for (const row of rows.explanations) row[EXPLANATION_PERSON] = batch.person(row[EXPLANATION_PERSON] as string).id
+  const latest = [...rows.latest.values()].sort((a, b) => (a[2] as number) - (b[2] as number))
+  rows.latest.clear()
+  for (const [personId, ...row] of latest) {
+    const { id } = batch.person(personId as string)
+    rows.latest.set(`${id}\0${row[0]}`, [id, ...row])
+  }
+}
+
+/** Places of the person in the rows of batch.ts. */
+const DELIVERY_PERSON = 4
+const EXPLANATION_PERSON = 1
 
 async function writeCounts(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
   await writeRollups(trx, dialect, batch.counts)

@@ -32,12 +32,13 @@ export interface PermitAnswers {
 export async function permitLeased(leased: readonly Leased[], ports: DeliverPorts): Promise<PermitAnswers> {
   const batch = new Batch(ports.clock(), ports.keys)
   await loadPeople(batch, ports.state, [], [...new Set(leased.map(({ row }) => row.person_id))])
+  await loadMerged(leased, batch, ports)
   const devices = devicesOf(leased, batch, ports)
   const fences = fencesByNode(batch, ports)
   const permitted: Asked[] = []
   const halted: Halted[] = []
   for (const item of leased) {
-    const person = batch.persons.get(item.row.person_id)
+    const person: PersonState | undefined = batch.person(item.row.person_id)
     const node = person?.nodes.find(({ id }) => id === item.row.node_id)
     if (!person || !node) {
       halted.push({ leased: item, code: 'SUBJECT_SUPPRESSED' })
@@ -49,6 +50,21 @@ export async function permitLeased(leased: readonly Leased[], ports: DeliverPort
     else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
   }
   return { permitted, halted, batch }
+}
+
+/** A row leased before its person was merged away names an id that leads to the remaining one. */
+async function loadMerged(leased: readonly Leased[], batch: Batch, ports: DeliverPorts): Promise<void> {
+  const gone = new Set(leased.map(({ row }) => row.person_id).filter((id) => !batch.persons.has(id)))
+  for (const part of chunks([...gone])) {
+    const rows = await ports.state.db
+      .selectFrom('persons')
+      .select(['id', 'merged_into'])
+      .where('id', 'in', part)
+      .where('merged_into', 'is not', null)
+      .execute()
+    for (const row of rows) batch.merged.set(row.id, row.merged_into!)
+  }
+  await loadPeople(batch, ports.state, [], [...new Set(batch.merged.values())])
 }
 
 function askPermit(
@@ -88,7 +104,8 @@ function reached(row: DeliveryRow, person: PersonState, ports: DeliverPorts): bo
 function devicesOf(leased: readonly Leased[], batch: Batch, ports: DeliverPorts): Map<string, string> {
   const devices = new Map<string, string>()
   for (const { row } of leased) {
-    const node = batch.persons.get(row.person_id)?.nodes.find(({ id }) => id === row.node_id)
+    const person: PersonState | undefined = batch.person(row.person_id)
+    const node = person?.nodes.find(({ id }) => id === row.node_id)
     if (!node || row.input === null) continue
     const { device } = unsealJson<{ device?: string }>(ports.keys.unwrap(node.dataKey), row.input)
     if (device !== undefined) devices.set(row.id, device)
