@@ -87,9 +87,9 @@ export function openLogWriter(
   let purgedTo = 0
   let doneFences: string[] = []
   let checkpointDue = 0
-  let bytes = Number(
-    (database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n,
-  )
+  const storedBytes = database.prepare('select coalesce(sum(length(sealed)), 0) as n from records')
+  const bytesStored = () => (storedBytes.get() as { n: number }).n
+  let bytes = bytesStored()
   let closed = false
   let closing = false
 
@@ -115,7 +115,7 @@ export function openLogWriter(
     return segment
   }
 
-  const write = database.transaction((batch: readonly Waiting[]) => {
+  const write = database.transaction((batch: readonly Waiting[], done: readonly string[]) => {
     const now = Date.now()
     const records = batch.flatMap(({ records }) => records)
     const positionOf = new Map<string, number>()
@@ -138,8 +138,7 @@ export function openLogWriter(
         insertFence.run(fence.id, positionOf.get(fence.id) ?? next, JSON.stringify(fence.purposes), fence.at)
         for (const identifier of fence.identifiers) insertFenceIdentifier.run(identifier, fence.id)
       }
-    for (const id of doneFences) removeFence(id)
-    doneFences = []
+    for (const id of done) removeFence(id)
     const aged = segment !== undefined && (closing || now - segment.openedAt >= SEGMENT_MS)
     if (committedTo > purgedTo || aged) {
       deleteRows.run(committedTo)
@@ -147,9 +146,7 @@ export function openLogWriter(
       if (aged) segment = undefined
       deleteSegments.run(segment?.id ?? -1)
       purgedTo = committedTo
-      bytes = Number(
-        (database.prepare('select coalesce(sum(length(sealed)), 0) as n from records').get() as { n: number }).n,
-      )
+      bytes = bytesStored()
     }
   })
 
@@ -158,13 +155,18 @@ export function openLogWriter(
     if (closed) return
     const batch = waiting
     waiting = []
+    const done = doneFences
+    doneFences = []
     try {
-      write.immediate(batch)
+      write.immediate(batch, done)
       for (const { resolve } of batch) resolve()
     } catch (error) {
-      // The transaction rolled back; the segment it may have opened is gone with it.
+      // The transaction rolled back; the segment it may have opened is gone with it, what it purged is not.
       segment = undefined
+      doneFences = [...done, ...doneFences]
+      purgedTo = 0
       for (const { reject } of batch) reject(error)
+      bytes = bytesStored()
       next = Number(meta('next') ?? next)
     }
     const now = Date.now()
