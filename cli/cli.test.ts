@@ -3,12 +3,14 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registry } from '../connectors/index.ts'
 import { loadConfig } from '../core/config.ts'
 import { loadRules } from '../core/decision/index.ts'
 import { serveLocal, socketPath } from '../core/local-socket.ts'
+import { run } from './program.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 let dir: string
@@ -17,22 +19,47 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-function anuente(args: string[], input = '', cwd = dir): Promise<{ code: number | null; out: string; err: string }> {
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** As typed in a shell. */
+function anuente(args: string[], input = '', cwd = dir): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH: process.env['PATH'] } })
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
-    child.on('close', (code) => resolve({ code, out, err }))
+    const out = gather(child.stdout)
+    const err = gather(child.stderr)
+    child.on('close', (code) => resolve({ code, out: out(), err: err() }))
     child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
 }
+
+/** The same without a process of its own: only tests about processes have one. */
+async function call(args: string[], at?: string): Promise<Ended> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  stdin.end()
+  const out = gather(stdout)
+  const err = gather(stderr)
+  const code = await run(['node', 'anuente', ...args, ...(at ? ['--config', join(at, 'anuente.yaml')] : [])], {
+    stdin,
+    stdout,
+    stderr,
+    env: {},
+  })
+  return { code, out: out(), err: err() }
+}
+
+function gather(stream: Readable): () => string {
+  let text = ''
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  return () => text
+}
+
 const lines = (text: string) =>
   text
     .trim()
@@ -50,8 +77,8 @@ describe('every command', () => {
     ['redrive', 'quarantine'],
     ['redrive', 'deliveries'],
   ]
-  test.each(COMMANDS)('%s %s has help with examples, --config and --json', async (...command) => {
-    const { code, out } = await anuente([...command, '--help'])
+  test.each(COMMANDS.map((command) => [command]))('%j has help with examples, --config and --json', async (command) => {
+    const { code, out } = await call([...command, '--help'])
     expect(code).toBe(0)
     expect(out).toContain('Examples:\n  anuente ')
     expect(out).toContain('--config <file>')
@@ -59,23 +86,23 @@ describe('every command', () => {
   })
 
   test('what is not known is an error with a hint', async () => {
-    expect(await anuente(['normalise'])).toMatchObject({
+    expect(await call(['normalise'])).toMatchObject({
       code: 1,
       err: expect.stringContaining('Did you mean normalize?'),
     })
-    expect(await anuente(['doctor', '--frobnicate'])).toMatchObject({
+    expect(await call(['doctor', '--frobnicate'])).toMatchObject({
       code: 1,
       err: expect.stringContaining('--frobnicate'),
     })
   })
 
   test('a missing configuration says how to make one, as text and as JSON', async () => {
-    expect(await anuente(['redrive', 'quarantine'])).toMatchObject({
+    expect(await call(['redrive', 'quarantine', '--config', join(dir, 'none.yaml')])).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('anuente init'),
     })
-    const { code, out } = await anuente(['redrive', 'quarantine', '--json'])
+    const { code, out } = await call(['redrive', 'quarantine', '--json', '--config', join(dir, 'none.yaml')])
     expect(code).toBe(1)
     expect(lines(out)[0]).toMatchObject({ error: { code: 'CONFIG', message: expect.stringContaining('anuente init') } })
   })
@@ -182,7 +209,7 @@ describe('init', () => {
       '--public-url',
       'https://hub.loja.example/',
     ]
-    expect(await anuente(['init', ...flags], '', here)).toMatchObject({ code: 0, err: '' })
+    expect(await call(['init', ...flags], here)).toMatchObject({ code: 0, err: '' })
     const loaded = loadConfig(join(here, 'anuente.yaml'), { registry, env: {} })
     expect(loaded.config.organization).toMatchObject({
       name: 'Loja "Boa": nº 1',
@@ -193,9 +220,9 @@ describe('init', () => {
     expect(readFileSync(join(here, '.gitignore'), 'utf8')).toContain('data/')
 
     const before = readFileSync(join(here, 'anuente.yaml'), 'utf8')
-    expect(await anuente(['init'], '', here)).toMatchObject({ code: 1, err: expect.stringContaining('--force') })
+    expect(await call(['init'], here)).toMatchObject({ code: 1, err: expect.stringContaining('--force') })
     expect(readFileSync(join(here, 'anuente.yaml'), 'utf8')).toBe(before)
-    expect(await anuente(['init', '--force', '--json'], '', here)).toMatchObject({ code: 0 })
+    expect(await call(['init', '--force', '--json'], here)).toMatchObject({ code: 0 })
     const again = readFileSync(join(here, 'anuente.yaml'), 'utf8')
     const key = (text: string) => /writeKey: (\S+)}/.exec(text)?.[1]
     expect(key(again)).toMatch(/^wk_.{24}$/)
@@ -203,7 +230,7 @@ describe('init', () => {
   })
 
   test('the example rule runs once its lines are uncommented', async () => {
-    await anuente(['init'], '', here)
+    await call(['init'], here)
     const text = readFileSync(join(here, 'rules', 'cart-recovery.yaml'), 'utf8')
     const [, rule = ''] = text.split('#\n')
     const { rules } = loadRules([{ file: 'cart-recovery.yaml', text: rule.replace(/^# /gm, '') }])
@@ -211,8 +238,8 @@ describe('init', () => {
   })
 
   test('half an encarregado or a wrong address is refused before anything is written', async () => {
-    expect(await anuente(['init', '--dpo-name', 'Ana'], '', here)).toMatchObject({ code: 1 })
-    expect(await anuente(['init', '--public-url', 'hub.loja.example'], '', here)).toMatchObject({
+    expect(await call(['init', '--dpo-name', 'Ana'], here)).toMatchObject({ code: 1 })
+    expect(await call(['init', '--public-url', 'hub.loja.example'], here)).toMatchObject({
       code: 1,
       err: expect.stringContaining('https://'),
     })
@@ -224,7 +251,7 @@ describe('redrive', () => {
   let here: string
   beforeEach(async () => {
     here = mkdtempSync(join(dir, 'redrive-'))
-    await anuente(['init'], '', here)
+    await call(['init'], here)
   })
 
   test('goes to the running hub with its filter', async () => {
@@ -233,7 +260,7 @@ describe('redrive', () => {
       value: { matched: 3, redriven: 0, command },
     }))
     try {
-      const { code, out } = await anuente(
+      const { code, out } = await call(
         [
           'redrive',
           'deliveries',
@@ -246,7 +273,6 @@ describe('redrive', () => {
           '--dry-run',
           '--json',
         ],
-        '',
         here,
       )
       expect(code).toBe(0)
@@ -258,7 +284,7 @@ describe('redrive', () => {
           args: { filter: { destination: 'rd', code: 'EXHAUSTED', from: '2026-11-24T03:00:00.000Z' }, dryRun: true },
         },
       })
-      const text = await anuente(['redrive', 'quarantine', '--source', 'site'], '', here)
+      const text = await call(['redrive', 'quarantine', '--source', 'site'], here)
       expect(text.out).toContain('matched   3')
     } finally {
       await server.close()
@@ -272,7 +298,7 @@ describe('redrive', () => {
       message: 'no such destination',
     }))
     try {
-      expect(await anuente(['redrive', 'deliveries'], '', here)).toMatchObject({
+      expect(await call(['redrive', 'deliveries'], here)).toMatchObject({
         code: 1,
         err: 'no such destination\n',
       })
@@ -282,11 +308,11 @@ describe('redrive', () => {
   })
 
   test('without data, and with a time that is none', async () => {
-    expect(await anuente(['redrive', 'quarantine'], '', here)).toMatchObject({
+    expect(await call(['redrive', 'quarantine'], here)).toMatchObject({
       code: 1,
       err: expect.stringContaining('no hub has run'),
     })
-    expect(await anuente(['redrive', 'quarantine', '--since', 'yesterday'], '', here)).toMatchObject({
+    expect(await call(['redrive', 'quarantine', '--since', 'yesterday'], here)).toMatchObject({
       code: 1,
       err: expect.stringContaining('--since yesterday'),
     })
@@ -296,10 +322,10 @@ describe('redrive', () => {
 describe('doctor', () => {
   test('tells every check and ends with 0 when nothing must be corrected', async () => {
     const here = mkdtempSync(join(dir, 'doctor-'))
-    await anuente(['init'], '', here)
+    await call(['init'], here)
     const file = join(here, 'anuente.yaml')
     writeFileSync(file, readFileSync(file, 'utf8').replace('port: 8787', 'port: 0'))
-    const { code, out } = await anuente(['doctor', '--json'], '', here)
+    const { code, out } = await call(['doctor', '--json'], here)
     expect(code).toBe(0)
     const found = lines(out)
     expect(found.map(({ check }) => check)).toEqual(
@@ -323,7 +349,7 @@ describe('doctor', () => {
   test('a broken configuration is told line by line and ends with 1', async () => {
     const file = join(dir, 'broken.yaml')
     writeFileSync(file, 'organization: {nome: x}\nsources: {}\npurposes: {}\n')
-    const { code, out } = await anuente(['doctor', '--config', file])
+    const { code, out } = await call(['doctor', '--config', file])
     expect(code).toBe(1)
     expect(out).toContain('FAIL  broken.yaml:1:16 organization.nome: unknown key "nome". Did you mean name?')
     expect(out).toContain('FAIL  broken.yaml:1:1 organization.name: is missing')
@@ -337,7 +363,7 @@ describe('a hub of its own', () => {
   const ended = () => new Promise<number | null>((resolve) => serving.once('close', resolve))
   beforeAll(async () => {
     here = mkdtempSync(join(dir, 'serve-'))
-    await anuente(['init'], '', here)
+    await call(['init'], here)
     const file = join(here, 'anuente.yaml')
     const text = readFileSync(file, 'utf8')
     writeFileSync(file, text.replace('port: 8787', 'port: 0').replace(/writeKey: wk_[^}]+/, 'writeKey: wk_cli'))
@@ -358,7 +384,7 @@ describe('a hub of its own', () => {
     const response = await fetch(`${url}/v1/batch`, { method: 'POST', headers, body: JSON.stringify(body) })
     expect(response.status).toBe(200)
   }
-  const journey = async (id: string) => lines((await anuente(['explain', id, '--json'], '', here)).out)[0]
+  const journey = async (id: string) => lines((await call(['explain', id, '--json'], here)).out)[0]
 
   test('serves, explains, re-drives, and ends in order', async () => {
     await send({
@@ -375,24 +401,24 @@ describe('a hub of its own', () => {
       event: { name: 'Order Completed', source: 'site' },
       sentence: { pt: 'Guardado no histórico desta pessoa.' },
     })
-    const inPortuguese = await anuente(['explain', 'm-kept', '--lang', 'pt'], '', here)
+    const inPortuguese = await call(['explain', 'm-kept', '--lang', 'pt'], here)
     expect(inPortuguese.out).toContain('Guardado no histórico desta pessoa.')
-    expect(await anuente(['explain', 'm-unknown'], '', here)).toMatchObject({
+    expect(await call(['explain', 'm-unknown'], here)).toMatchObject({
       code: 1,
       err: expect.stringContaining('m-unknown'),
     })
 
     // Through the socket of the running hub, then on the files it left.
-    const redrive = async () => lines((await anuente(['redrive', 'quarantine', '--json'], '', here)).out)[0]
+    const redrive = async () => lines((await call(['redrive', 'quarantine', '--json'], here)).out)[0]
     expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
-    expect(await anuente(['serve'], '', here)).toMatchObject({
+    expect(await call(['serve'], here)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^another hub is running on/),
     })
     serving.kill('SIGTERM')
     expect(await ended()).toBe(0)
     expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
-    expect(await anuente(['redrive', 'deliveries', '--dry-run'], '', here)).toMatchObject({
+    expect(await call(['redrive', 'deliveries', '--dry-run'], here)).toMatchObject({
       code: 0,
       out: expect.stringContaining('deliveries  0'),
     })

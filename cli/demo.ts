@@ -12,6 +12,7 @@ interface Given {
   readonly open?: boolean
   readonly headless?: boolean
   readonly assert?: boolean
+  readonly json?: boolean
 }
 
 export function addDemo(program: Command, cli: Cli): void {
@@ -30,9 +31,10 @@ export function addDemo(program: Command, cli: Cli): void {
     .option('--headless', 'no browser and no words of welcome')
     .option('--once <events>', 'end after that many events', whole('--once'))
     .option('--assert', 'play for a minute, then check that everyone got what they should: exit code 2 when not')
+    .option('--json', 'print addresses and result as JSON, one value per line')
     .addHelpText(
       'after',
-      '\nExamples:\n  anuente demo\n  anuente demo --reset --speed 10\n  anuente demo --headless --assert',
+      '\nExamples:\n  anuente demo\n  anuente demo --reset --speed 10\n  anuente demo --headless --assert\n  anuente demo --no-open --once 200 --json',
     )
     .action(async (options: Given) => {
       // Loaded only here: the other commands need neither shop nor server.

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../core/config.ts'
-import { examine, examineNode, type Finding } from '../core/doctor.ts'
+import type { Finding } from '../core/doctor.ts'
 import { ConfigError } from '../core/kit/errors.ts'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
 import { type Cli, colors, writeJson, writeLine } from './output.ts'
@@ -49,6 +49,7 @@ export function addDoctor(program: Command, cli: Cli): void {
 }
 
 async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Finding> {
+  const { examine, examineNode } = await import('../core/doctor.ts')
   yield examineNode()
   let loaded: ReturnType<typeof loadConfig>
   try {

@@ -2,11 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { loadPurposes } from '../consent/purposes.ts'
 import type { LoadedConfig } from '../core/config.ts'
-import { type ExplainedJourney, explain } from '../core/explain.ts'
-import { createKeys, loadMasterKey } from '../core/keys.ts'
-import { openState } from '../core/stores/open.ts'
+import type { ExplainedJourney } from '../core/explain.ts'
 import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
@@ -52,6 +49,13 @@ async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<Expla
   const postgres = loaded.config.storage?.state
   // Opening would make an empty one.
   if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
+  // Loaded only here: databases and rules are nothing to the commands beside this one.
+  const [{ explain }, { openState }, { createKeys, loadMasterKey }, { loadPurposes }] = await Promise.all([
+    import('../core/explain.ts'),
+    import('../core/stores/open.ts'),
+    import('../core/keys.ts'),
+    import('../consent/purposes.ts'),
+  ])
   const state = await openState({ file, postgres }, { migrate: false })
   try {
     return await explain(id, {

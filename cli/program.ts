@@ -47,8 +47,6 @@ export async function run(
       writeErr: (text) => void cli.stderr.write(text),
     })
   for (const add of COMMANDS) add(program, cli)
-  // Commander copies its settings to commands only when they are made through the program.
-  for (const command of program.commands) command.copyInheritedSettings(program)
   try {
     await program.parseAsync([...argv])
   } catch (error) {

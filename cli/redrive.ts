@@ -1,5 +1,5 @@
 /** `anuente redrive`: quarantined inputs and unsettled deliveries once more, as the configuration and consent are now. */
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { DateTime, Duration } from 'luxon'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
@@ -26,7 +26,8 @@ export function addRedrive(program: Command, cli: Cli): void {
       'Sends what stopped through again. Consent is asked as it is now; what was delivered already is left alone.',
     )
 
-  const quarantine = new Command('quarantine')
+  const quarantine = redrive
+    .command('quarantine')
     .description('Read quarantined inputs again with the configuration of now.')
     .option('--source <id>', 'only of this source')
     .option('--code <code>', 'only with this code, e.g. INVALID')
@@ -35,7 +36,8 @@ export function addRedrive(program: Command, cli: Cli): void {
     .action((options: QuarantineOptions) =>
       act(cli, options, 'redriveQuarantine', { source: options.source, code: options.code }),
     )
-  const deliveries = new Command('deliveries')
+  const deliveries = redrive
+    .command('deliveries')
     .description('Send dead and uncertain deliveries again. They are mapped anew.')
     .option('--destination <id>', 'only to this destination')
     .option('--code <code>', 'only with this code, e.g. AUTHENTICATION')
@@ -45,18 +47,14 @@ export function addRedrive(program: Command, cli: Cli): void {
       act(cli, options, 'redriveDeliveries', { destination: options.destination, code: options.code }),
     )
 
-  redrive.addCommand(
-    standard(quarantine, [
-      'anuente redrive quarantine --source site --code INVALID --since 2d',
-      'anuente redrive quarantine --dry-run --json',
-    ]),
-  )
-  redrive.addCommand(
-    standard(deliveries, [
-      'anuente redrive deliveries --destination rdstation --dry-run',
-      'anuente redrive deliveries --code AUTHENTICATION --since 2026-11-24T10:00:00Z',
-    ]),
-  )
+  standard(quarantine, [
+    'anuente redrive quarantine --source site --code INVALID --since 2d',
+    'anuente redrive quarantine --dry-run --json',
+  ])
+  standard(deliveries, [
+    'anuente redrive deliveries --destination rdstation --dry-run',
+    'anuente redrive deliveries --code AUTHENTICATION --since 2026-11-24T10:00:00Z',
+  ])
 }
 
 async function act(
