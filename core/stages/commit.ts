@@ -269,8 +269,9 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
       .where('settled_at', 'is', null)
       .where('since', '<=', at)
       .where('status', 'in', ['queued', 'retry'])
-      .returning('id')
+      .returning(['id', 'destination'])
       .execute()
+    for (const { destination } of cancelled) batch.count(`destination:${destination}`, reason)
     for (const part of chunks(cancelled))
       await trx
         .deleteFrom('caps')
