@@ -1,4 +1,4 @@
-/** What only a process of its own shows: readers that go away, and the version check of the published command. */
+/** What only the published command in a process of its own shows: a reader that goes away. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'

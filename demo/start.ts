@@ -30,6 +30,8 @@ export interface DemoOptions {
   readonly assert?: boolean
   /** The shop closes after that many events, and the demo ends. */
   readonly once?: number
+  /** For programs: one value per line, the addresses first and the result last. */
+  readonly json?: boolean
   /** Where everything lies; .demo in the working directory when absent. */
   readonly dir?: string
 }
@@ -84,11 +86,12 @@ export async function runDemo(options: DemoOptions, io: DemoTerminal): Promise<0
       ...(options.once !== undefined && { once: options.once }),
     })
     running.push(shop.stop)
-    if (options.assert) return await assertAll({ hub, shop, receipts, stop, io })
+    if (options.assert) return await assertAll({ hub, shop, receipts, stop, io, json: options.json === true })
     await Promise.race([stop.asked, ...(options.once === undefined ? [] : [shop.finished])])
     await shop.stop()
     if (options.once !== undefined && !stop.signal.aborted) await hub.drained()
-    io.stdout.write(`SIMULADO: ${shop.sent()} eventos enviados / events sent\n`)
+    if (options.json) writeJson(io, { simulated: true, sent: shop.sent() })
+    else io.stdout.write(`SIMULADO: ${shop.sent()} eventos enviados / events sent\n`)
     return 0
   } finally {
     for (const end of running.reverse()) await end()
@@ -101,9 +104,10 @@ interface Assertion {
   readonly receipts: readonly Receipt[]
   readonly stop: Stop
   readonly io: DemoTerminal
+  readonly json: boolean
 }
 
-async function assertAll({ hub, shop, receipts, stop, io }: Assertion): Promise<0 | 1> {
+async function assertAll({ hub, shop, receipts, stop, io, json }: Assertion): Promise<0 | 1> {
   const evidence = { hub, shop, receipts }
   const began = Date.now()
   while (!stop.signal.aborted && Date.now() - began < MOST_MS) {
@@ -113,26 +117,29 @@ async function assertAll({ hub, shop, receipts, stop, io }: Assertion): Promise<
   await shop.stop()
   await hub.drained()
   const verdict = await judge(evidence)
-  io.stdout.write(`${summary(verdict)}\n${shop.sent()} eventos enviados / events sent\n`)
+  if (json) writeJson(io, { simulated: true, sent: shop.sent(), ...verdict })
+  else io.stdout.write(`${summary(verdict)}\n${shop.sent()} eventos enviados / events sent\n`)
   return verdict.ok ? 0 : 1
 }
 
 async function greet(hub: Hub, vendors: Vendors, dir: string, options: DemoOptions, io: DemoTerminal): Promise<void> {
   const invitation = await hub.invitation()
   const cockpit = invitation ?? hub.config.publicUrl
-  io.stdout.write(
-    welcome({
-      cockpit,
-      firstTime: invitation !== undefined,
-      inbox: `${vendors.origin}/_inbox`,
-      vendors: vendors.origin,
-      metrics: `${hub.url}/metrics`,
-      dir: join(dir, '/'),
-    }),
-  )
+  const places = {
+    cockpit,
+    firstTime: invitation !== undefined,
+    inbox: `${vendors.origin}/_inbox`,
+    vendors: vendors.origin,
+    metrics: `${hub.url}/metrics`,
+    dir: join(dir, '/'),
+  }
+  if (options.json) writeJson(io, { simulated: true, ...places })
+  else io.stdout.write(welcome(places))
   const { CI } = io.env ?? process.env
   if (options.open !== false && !CI && io.stdout.isTTY) openBrowser(cockpit)
 }
+
+const writeJson = ({ stdout }: DemoTerminal, value: unknown) => stdout.write(`${JSON.stringify(value)}\n`)
 
 interface Stop {
   readonly signal: AbortSignal
