@@ -61,12 +61,12 @@ export function recoveryMessages(receipts: readonly Receipt[]): Message[] {
 }
 
 /** True once every part of the story has been seen; before that more time may bring it. */
-export async function hasEverything({ hub, receipts }: Evidence): Promise<boolean> {
+export async function hasEverything({ hub, shop, receipts }: Evidence): Promise<boolean> {
+  const messages = recoveryMessages(receipts)
+  const abandoning = shop.people.filter(({ script }) => script === 'abandons')
+  if (!abandoning.some((person) => messages.some(({ email }) => email === person.email))) return false
   const rows = await recoveryRows(hub)
-  return (
-    recoveryMessages(receipts).length > 0 &&
-    ['held_out', 'delivered'].every((end) => rows.some(({ status }) => status === end))
-  )
+  return ['held_out', 'delivered'].every((end) => rows.some(({ status }) => status === end))
 }
 
 const recoveryRows = ({ state }: Hub) =>

@@ -51,7 +51,7 @@ const PLACES = [
 ] as const
 const CLOCKS = [0, 0, 0, 0, 0, 0, 0, 0, 3 * 3_600_000, -26 * 3_600_000] as const
 
-/** The first people of every run, with what is bound to happen to them. */
+/** The first people of every run. Who is held out is drawn by the hub, so that several abandon: one gets the message. */
 const CAST: readonly {
   readonly script: Script
   readonly answer: EmailAnswer
@@ -63,6 +63,8 @@ const CAST: readonly {
   { script: 'withdraws', answer: 'withdrawn', called: ['Rebeca', 'Revoga'] },
   { script: 'abandons', answer: 'granted', called: ['Abel', 'Abandona'] },
   { script: 'abandons', answer: 'granted', called: ['Aline', 'Abandona'] },
+  { script: 'abandons', answer: 'granted', called: ['Adão', 'Abandona'] },
+  { script: 'abandons', answer: 'granted', called: ['Ágata', 'Abandona'] },
 ]
 
 /** @param run tells people of different runs apart. */

@@ -28,7 +28,7 @@ export interface Shop {
 
 /** Until then visits come often, and most are of people who said yes and leave a cart: something to see at once. */
 const OPENING_MS = 20_000
-const OPENING_GAP_MS = 600
+const OPENING_GAP_MS = 480
 const GAP_MS = 950
 
 export function openShop(settings: ShopSettings): Shop {
