@@ -81,7 +81,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     tell: options.onLive,
     count: options.onCounts,
   }
-  await recover(ports)
+  await recoverAttempts(ports)
 
   let stopped = false
   const sleepers = new Set<() => void>()
@@ -153,14 +153,15 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
 }
 
 /** What a crash left `attempted` may have reached the vendor: its idempotency says whether it is sent again. */
-async function recover(ports: DeliverPorts): Promise<void> {
+export async function recoverAttempts(ports: DeliverPorts): Promise<void> {
   const now = ports.clock()
   const settlements: Settlement[] = []
   for (const row of await recoverLeases(ports.state)) {
     const action = ports.lines.get(row.destination)?.destination.definition.actions[row.action] as Action | undefined
     const again = action !== undefined && mayRepeat(action, row, row.attempt, now)
     settlements.push({
-      row,
+      // Its attempt is already counted in the row; settling counts it as the one it was.
+      row: { ...row, attempt: row.attempt - 1 },
       status: again ? 'retry' : 'uncertain',
       code: again ? 'RETRY' : 'UNCERTAIN',
       ...(again && { dueAt: now }),

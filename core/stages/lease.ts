@@ -52,7 +52,11 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   const open: LaneRow[] = []
   for (const part of chunks([...new Set(due.map(({ person_id }) => person_id))]))
     open.push(...(await lanesOf(part, destinationId, ports)))
-  const { go, superseded } = choose(open, now)
+  const { go, superseded } = choose(
+    open,
+    now,
+    (action) => line.destination.definition.actions[action]?.batch !== undefined,
+  )
   const going = new Set(go.map(({ id }) => id))
   const replaced = new Set(superseded.map(({ id }) => id))
   const behind = due.filter(({ id }) => !going.has(id) && !replaced.has(id))
@@ -96,12 +100,29 @@ async function lanesOf(people: readonly string[], destinationId: string, ports: 
   return rows
 }
 
-/** The message behind one that is settled or waits becomes due. Called in the transaction that settles. */
+/** What stood behind one that is settled or waits becomes due. Called in the transaction that settles. */
 export async function unpark(
   trx: Transaction<Tables>,
   settled: readonly Pick<DeliveryRow, 'person_id' | 'destination' | 'kind'>[],
   now: number,
 ): Promise<void> {
+  // Events that only stood behind one need not wait for their next look.
+  const behind = new Map<string, Set<string>>()
+  for (const { kind, destination, person_id } of settled)
+    if (kind === 'event') behind.set(destination, (behind.get(destination) ?? new Set()).add(person_id))
+  for (const [destination, people] of behind)
+    for (const part of chunks([...people]))
+      await trx
+        .updateTable('deliveries')
+        .set({ due_at: now })
+        .where('person_id', 'in', part)
+        .where('destination', '=', destination)
+        .where('kind', '=', 'event')
+        .where('settled_at', 'is', null)
+        .where('status', '=', 'queued')
+        .where('due_at', '>', now)
+        .where('due_at', '<=', now + AGAIN_MS)
+        .execute()
   const lanes = new Map(
     settled.filter(({ kind }) => kind === 'message').map((row) => [`${row.person_id}\0${row.destination}`, row]),
   )
@@ -137,10 +158,15 @@ export async function unparkHeads(state: StateStore, now: number): Promise<void>
 /**
  * Of each lane, what may go now. Pure.
  * state: the newest value of an action replaces those not yet on the way.
- * message: the oldest open row, alone. event: in order, up to a row that must wait; one that waits
- * over a minute is late and the lane moves on.
+ * message: the oldest open row, alone. event: in order, one request after the other, up to a row that
+ * must wait; one that waits over a minute is late and the lane moves on.
+ * @param together whether rows of an action leave in one request, and so keep their order by themselves.
  */
-export function choose<Row extends LaneRow>(open: readonly Row[], now: number): { go: Row[]; superseded: Row[] } {
+export function choose<Row extends LaneRow>(
+  open: readonly Row[],
+  now: number,
+  together: (action: string) => boolean = () => false,
+): { go: Row[]; superseded: Row[] } {
   const lanes = new Map<string, Row[]>()
   for (const row of open) {
     // Newest-wins is about one value: two actions of one destination are two values.
@@ -163,12 +189,17 @@ export function choose<Row extends LaneRow>(open: readonly Row[], now: number): 
     } else if (kind === 'message') {
       const first = lane[0]!
       if (!onItsWay(first) && first.due_at <= now) go.push(first)
-    } else
+    } else {
+      let first: Row | undefined
       for (const row of lane) {
         if (onItsWay(row)) break
-        if (row.due_at <= now) go.push(row)
-        else if (now - row.created_at <= LATE_MS) break
+        if (row.due_at <= now || (row.status === 'queued' && row.due_at <= now + AGAIN_MS)) {
+          if (first && (first.action !== row.action || !together(row.action))) break
+          first ??= row
+          go.push(row)
+        } else if (now - row.created_at <= LATE_MS) break
       }
+    }
   }
   return { go: go.sort((a, b) => a.ord - b.ord), superseded }
 }

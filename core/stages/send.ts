@@ -35,10 +35,11 @@ async function perform(group: readonly Permitted[], ports: DeliverPorts): Promis
   const sent: Sent[] = []
   const halted: Halted[] = []
   let left = [...group]
+  // A batch that is rebuilt without a refused item is still the same attempt of the others.
+  const begun = new Set<string>()
   while (left.length > 0) {
     const refused = new Map<string, Halted>()
     const byDelivery = new Map(left.map((item) => [item.item.delivery.id, item]))
-    const begun = new Set<string>()
     const results = await performAction({
       definition: line.destination.definition,
       action: row.action,
@@ -96,6 +97,7 @@ function httpFor(
         )
         for (const { item, leased } of starting) {
           if (held.has(item.delivery.id)) begun.add(item.delivery.id)
+          // Somebody else has it or settled it: there is no row of ours left to settle.
           else refused.set(item.delivery.id, { leased, code: 'GOAL_REACHED' })
         }
       }

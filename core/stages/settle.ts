@@ -97,14 +97,16 @@ export async function writeSettlements(
   const { state } = ports
   const minute = Math.floor(now / 60_000)
   const counts = new Map<string, number>()
+  /** Those whose row was still ours. */
+  const settled: Settlement[] = []
   await state.transaction(async (trx) => {
     counts.clear()
     const attempts: unknown[][] = []
     const used = new Map<string, DeliveryRow[]>()
-    for (const { row, status, code, dueAt, entryId, detail } of settlements) {
-      const key = `${minute}\0destination:${row.destination}\0${code}`
-      counts.set(key, (counts.get(key) ?? 0) + 1)
-      await trx
+    settled.length = 0
+    for (const settlement of settlements) {
+      const { row, status, code, dueAt, entryId, detail } = settlement
+      const result = await trx
         .updateTable('deliveries')
         .set({
           status,
@@ -113,6 +115,8 @@ export async function writeSettlements(
           leased_until: null,
           ...(entryId !== undefined && { entry_id: entryId }),
           answer: detail?.slice(0, 500) ?? null,
+          // A request that failed before its write began no attempt on disk; it is one all the same.
+          ...(tried.has(row.id) && { attempt: row.attempt + 1 }),
           ...(dueAt === undefined ? { settled_at: now } : { due_at: dueAt }),
           // Once it is over nothing resends it: the payload is data nobody needs any more, unless a person may re-drive it.
           ...(dueAt === undefined && status !== 'dead' && status !== 'uncertain' && { payload: null }),
@@ -120,7 +124,11 @@ export async function writeSettlements(
         .where('id', '=', row.id)
         .where('lease', row.lease === null ? 'is' : '=', row.lease)
         .where('settled_at', 'is', null)
-        .execute()
+        .executeTakeFirst()
+      if (Number(result.numUpdatedRows) === 0) continue
+      settled.push(settlement)
+      const key = `${minute}\0destination:${row.destination}\0${code}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
       if (!tried.has(row.id)) continue
       attempts.push([row.id, row.attempt + 1, now, code, (detail ?? '').slice(0, 500)])
       const rows = used.get(row.destination)
@@ -140,20 +148,20 @@ export async function writeSettlements(
       if (line) await countUse(trx, line.destination, rows, now)
     }
     // A blocked message did not happen: what it reserved is given back.
-    const released = settlements
+    const released = settled
       .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')
       .map(({ row }) => row.id)
     for (const part of chunks(released)) await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
     await unpark(
       trx,
-      settlements.map(({ row }) => row),
+      settled.map(({ row }) => row),
       now,
     )
     await writeRollups(trx, state.dialect, counts)
   })
   ports.count(counts)
   ports.tell(
-    settlements.map(
+    settled.map(
       ({ row, code, detail }): LiveEvent => ({
         id: row.id,
         at: now,

@@ -67,6 +67,14 @@ export const mail = defineDestination({
       perform: ({ http, payload, delivery }) =>
         http.request('POST', '/send', { json: payload, headers: { 'idempotency-key': delivery.key } }),
     },
+    /** Looks the contact up before it writes. */
+    checked: {
+      ...message('checked', 'none'),
+      async perform({ http, payload }) {
+        await http.lookup('/contact')
+        return http.request('POST', '/send', { json: payload })
+      },
+    },
     daily: {
       ...message('daily', 'none'),
       perform: ({ http, payload }) => http.request('POST', '/daily', { json: payload }),
