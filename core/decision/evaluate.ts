@@ -14,6 +14,7 @@ import { assignArm } from './assign.ts'
 import { CAP_WORDS, capKey, capKeys } from './caps.ts'
 import { clause, emptyCartClause, endedClause, silenceClause, startedClause, tooLateClause } from './clauses.ts'
 import { type Clause, countSince, type RuleView } from './compile.ts'
+import { correlationOf, sameInstance, UNNAMED } from './correlation.ts'
 import type {
   ActionFacts,
   CapUse,
@@ -30,9 +31,6 @@ import type {
 import { durationWords } from './duration.ts'
 import { triggerName } from './names.ts'
 import { type CompiledRule, LATE_START_MS, memoryMs, type RuleSet } from './ruleset.ts'
-
-/** The instance of an event that does not name one: the cart the person has now. */
-const UNNAMED = 'cart'
 
 /**
  * @param state the open profile, already updated by the event
@@ -578,26 +576,4 @@ function instanceOf(compiled: CompiledRule, timer: OpenTimer): Instance {
     ripeMs: Date.parse(timer.graceUntil),
     startedAt: timer.startedAt,
   }
-}
-
-/** The value that names the instance, as text; undefined when the rule or the event names none. */
-function correlationOf(path: readonly string[] | undefined, event: CanonicalEvent): string | undefined {
-  if (!path) return undefined
-  let value: unknown = event.properties
-  for (const step of path) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, step)) return undefined
-    value = (value as Record<string, unknown>)[step]
-  }
-  return (typeof value === 'string' && value !== '') || typeof value === 'number'
-    ? String(value).slice(0, 128)
-    : undefined
-}
-
-/** When either side does not say which instance it means, it is taken as the same: better no message than a wrong one. */
-function sameInstance(
-  correlate: readonly string[] | undefined,
-  named: string | undefined,
-  correlation: string,
-): boolean {
-  return !correlate || named === undefined || correlation === UNNAMED || named === correlation
 }
