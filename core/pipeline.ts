@@ -25,7 +25,7 @@ import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
 import { hold } from './stages/hold.ts'
 import { identify } from './stages/identify.ts'
 import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
-import { leaseDue } from './stages/lease.ts'
+import { leaseDue, releaseLeased } from './stages/lease.ts'
 import { type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
@@ -149,10 +149,15 @@ function processEvent(
 /** One round of one destination: what is due leaves, or is settled with the reason why not. */
 export async function deliver(destinationId: string, ports: DeliverPorts): Promise<number> {
   const leased = await leaseDue(destinationId, ports)
-  const permitted = await permitLeased(leased, ports)
-  const mapped = await mapLeased(permitted, ports)
-  const sent = await sendMapped(mapped, ports)
-  await settle(sent, ports)
+  try {
+    const permitted = await permitLeased(leased, ports)
+    const mapped = await mapLeased(permitted, ports)
+    const sent = await sendMapped(mapped, ports)
+    await settle(sent, ports)
+  } catch (error) {
+    await releaseLeased(leased, ports)
+    throw error
+  }
   return leased.length
 }
 

@@ -93,7 +93,13 @@ export class Batch {
 
   /** Undefined when its node is not among those loaded. */
   personOfNode(id: string): PersonState | undefined {
-    for (const node of this.nodes.values()) if (node.id === id) return this.person(node.personId)
+    const node = this.node(id)
+    return node && this.person(node.personId)
+  }
+
+  /** By its id; undefined when it is not among those loaded. */
+  node(id: string): NodeState | undefined {
+    for (const node of this.nodes.values()) if (node.id === id) return node
     return undefined
   }
 
@@ -220,6 +226,16 @@ export async function loadPeople(
       .execute()
     for (const row of traits) batch.sealedTraits.set(row.node_id, row.sealed)
   }
+}
+
+/** A shared device stands for somebody whose person is another one's: its status is loaded with its owner. */
+export async function loadPeopleOfNodes(batch: Batch, state: StateStore, ids: Iterable<string>): Promise<void> {
+  const known = new Set([...batch.nodes.values()].map(({ id }) => id))
+  const people = new Set<string>()
+  for (const part of chunks([...new Set(ids)].filter((id) => !known.has(id))))
+    for (const row of await state.db.selectFrom('nodes').select('person_id').where('id', 'in', part).execute())
+      people.add(row.person_id)
+  if (people.size > 0) await loadPeople(batch, state, [], [...people])
 }
 
 /** Loads facts and the people they are counted for: a better report corrects their counters. */

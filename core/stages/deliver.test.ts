@@ -582,6 +582,46 @@ onBothDatabases('deliveries', (open: OpenRig) => {
     })
   })
 
+  test('on a shared device everybody’s deliveries go by the answer of the device', async () => {
+    const rig = await open({
+      rules: [SEND.replace('purpose: email_marketing', 'purpose: ads_measurement')],
+      destinations: MAIL,
+    })
+    const both = (userId: string) =>
+      person(rig, userId, { anonymousId: 'shared', consent: [signal('ads_measurement', 'grant', rig.at())] })
+    await rig.take(both('ana'), both('bia'))
+    expect((await rig.person('anonymousId', 'shared'))!.id).not.toBe((await rig.person('userId', 'bia'))!.id)
+    await rig.take(view(rig, 'p1', { userId: 'bia', anonymousId: 'shared' }))
+    await rig.deliver('mail')
+    expect(await ends(rig)).toEqual(['delivered DELIVERED'])
+    await rig.take(view(rig, 'p2', { userId: 'bia', anonymousId: 'shared' }))
+    await rig.record(
+      identify({
+        anonymousId: 'shared',
+        occurredAt: rig.at(),
+        receivedAt: rig.at(),
+        consent: [signal('ads_measurement', 'revoke', rig.at())],
+      }),
+    )
+    await rig.deliver('mail')
+    expect((await ends(rig)).at(-1)).toBe('blocked BLOCKED_BY_FENCE')
+  })
+
+  test('a fault of ours while preparing gives everything back, and nothing is lost or sent twice', async () => {
+    const rig = await open({ rules: [SEND], destinations: MAIL })
+    await rig.take(person(rig), person(rig, 'bia'), view(rig, 'p1'), view(rig, 'b1', { userId: 'bia' }))
+    const [broken] = await rig.deliveries('mail')
+    const write = (input: Uint8Array) =>
+      rig.state.db.updateTable('deliveries').set({ input }).where('id', '=', broken!.id).execute()
+    await write(Buffer.alloc(64))
+    await expect(rig.deliver('mail')).rejects.toThrow()
+    expect((await rig.deliveries('mail')).map(({ status }) => status)).toEqual(['queued', 'queued'])
+    await write(broken!.input!)
+    rig.advance(MINUTE)
+    await rig.deliver('mail')
+    expect(rig.sent('product').sort()).toEqual(['b1', 'p1'])
+  })
+
   test('a delivery carries what its purpose may see, and both links', async () => {
     const rig = await open({ rules: [SEND], destinations: MAIL })
     await rig.take(

@@ -16,6 +16,8 @@ const LANE_DEPTH = 100
 const LEASE_MS = 2 * 60_000
 /** An event that waits longer than this no longer holds up those behind it. */
 const LATE_MS = 60_000
+/** How long rows wait that a fault gave back. */
+const RELEASED_MS = 30_000
 /** How soon a row behind one on its way is looked at again. */
 const AGAIN_MS = 250
 /**
@@ -268,6 +270,24 @@ async function claim(
     const action = line.destination.definition.actions[row.action]
     return action ? [{ row: { ...row, lease, status: 'leased' }, line, action: action as Leased['action'] }] : []
   })
+}
+
+/** After a fault of ours: what never left goes back for a later round, instead of holding up its lane until a restart. */
+export async function releaseLeased(leased: readonly Leased[], ports: DeliverPorts): Promise<void> {
+  const until = ports.clock() + RELEASED_MS
+  for (const part of chunks(leased))
+    await ports.state.db
+      .updateTable('deliveries')
+      .set({ status: 'queued', lease: null, leased_until: null, due_at: until })
+      .where(
+        'id',
+        'in',
+        part.map(({ row }) => row.id),
+      )
+      .where('lease', '=', leased[0]!.row.lease)
+      .where('status', '=', 'leased')
+      .where('settled_at', 'is', null)
+      .execute()
 }
 
 /**

@@ -5,7 +5,7 @@ import type { OpenTimer } from '../../schemas/profile.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
-import { type Batch, loadFacts, loadPeople } from './batch.ts'
+import { type Batch, loadFacts, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import type { Fresh } from './deduplicate.ts'
 import { factKey } from './facts.ts'
 import { type HeldEvent, loadHeld } from './hold.ts'
@@ -135,22 +135,28 @@ export async function loadTimers(watermark: number, batch: Batch, ports: Process
       .filter((timer) => Date.parse(timer.graceUntil) <= watermark)
       .map(({ startEventId }) => startEventId),
   )
-  const starts = new Map<string, StartEvent>()
+  const starts = new Map<string, Omit<StartEvent, 'deviceNode'> & { readonly device: string }>()
   const nodes = new Map(people.flatMap((person) => person.nodes.map((node) => [node.id, node] as const)))
   for (const part of chunks(ids))
     for (const row of await state.db.selectFrom('history').selectAll().where('id', 'in', part).execute()) {
       const node = nodes.get(row.node_id)
       if (!node) continue
       const sealed = unsealJson<SealedEvent>(keys.unwrap(node.dataKey), row.sealed)
-      starts.set(row.id, { event: eventOf(row, sealed), node, deviceNode: nodes.get(sealed.device) })
+      starts.set(row.id, { event: eventOf(row, sealed), node, device: sealed.device })
     }
+  await loadPeopleOfNodes(
+    batch,
+    state,
+    [...starts.values()].map(({ device }) => device),
+  )
   return {
     people,
     startOf(person, timer) {
       const open = person.profile.timers.find(
         (other) => other.rule === timer.rule && other.correlation === timer.correlation && other.dueAt === timer.dueAt,
       )
-      return open && starts.get(open.startEventId)
+      const start = open && starts.get(open.startEventId)
+      return start && { event: start.event, node: start.node, deviceNode: batch.node(start.device) }
     },
   }
 }

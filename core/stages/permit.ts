@@ -8,7 +8,7 @@ import { goalReached } from '../decision/index.ts'
 import type { Fence } from '../log/event-log.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
-import { Batch, loadPeople } from './batch.ts'
+import { Batch, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
 import type { NodeState, PersonState } from './people.ts'
@@ -34,6 +34,7 @@ export async function permitLeased(leased: readonly Leased[], ports: DeliverPort
   await loadPeople(batch, ports.state, [], [...new Set(leased.map(({ row }) => row.person_id))])
   await loadMerged(leased, batch, ports)
   const devices = devicesOf(leased, batch, ports)
+  await loadPeopleOfNodes(batch, ports.state, devices.values())
   const fences = fencesByNode(batch, ports)
   const permitted: Asked[] = []
   const halted: Halted[] = []
@@ -44,7 +45,8 @@ export async function permitLeased(leased: readonly Leased[], ports: DeliverPort
       halted.push({ leased: item, code: 'SUBJECT_SUPPRESSED' })
       continue
     }
-    const deviceNode = person.nodes.find(({ id }) => id === devices.get(item.row.id))
+    const device = devices.get(item.row.id)
+    const deviceNode = device === undefined ? undefined : batch.node(device)
     const answer = askPermit(item, person, deviceNode, fences, batch, ports)
     if ('code' in answer) halted.push({ leased: item, code: answer.code, entryId: answer.entryId })
     else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
@@ -81,7 +83,7 @@ function askPermit(
     destinationId: line.destination.id,
     statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
     purposes: ports.purposes,
-    fences: person.nodes
+    fences: [...new Set(deviceNode ? [...person.nodes, deviceNode] : person.nodes)]
       .flatMap(({ hmac }) => fences.get(hmac) ?? [])
       .map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
     now: new Date(batch.now).toISOString(),

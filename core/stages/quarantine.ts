@@ -1,5 +1,5 @@
 /** Inputs that could not be taken: kept 30 days, sealed, with code and path; listed and re-driven. Never silent. */
-import type { ExitCode } from '../../schemas/exits.ts'
+import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import { newId } from '../ids.ts'
 import type { Positioned } from '../log/event-log.ts'
 import { seal } from '../seal.ts'
@@ -61,7 +61,7 @@ export async function moveQuarantined(
       origin: row.sourceId,
       type: '',
       name: '',
-      stage: 'normalize',
+      stage: EXITS[row.code].stage,
       code: row.code,
       detail: row.path.slice(0, 200),
     })

@@ -173,7 +173,12 @@ export class Rig {
     const wanted = this.#options.destinations ?? Object.fromEntries([...TEST_DESTINATIONS.keys()].map((id) => [id, {}]))
     return new Map(
       Object.entries(wanted).map(([id, given]) => {
-        const config: DestinationConfig = { connector: id, country: 'BR', purposes: Object.keys(STARTER_PURPOSES), ...given }
+        const config: DestinationConfig = {
+          connector: id,
+          country: 'BR',
+          purposes: Object.keys(STARTER_PURPOSES),
+          ...given,
+        }
         return [id, settingsOf(id, TEST_DESTINATIONS.get(config.connector)!, config)]
       }),
     )
