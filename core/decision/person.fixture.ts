@@ -21,7 +21,6 @@ import {
 
 export const T0 = Date.parse('2026-03-10T12:00:00.000Z')
 export const MINUTE = 60_000
-export const HOUR = 60 * MINUTE
 /** Minutes after T0, as ISO. */
 export const at = (minutes: number) => new Date(T0 + minutes * MINUTE).toISOString()
 
