@@ -93,7 +93,7 @@ test('with 50,000 events waiting in the log, nothing more leaves for the person 
   const rows = await deliveriesOf('maria')
   expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(['blocked']))
   expect(rows.every(({ reason }) => reason === 'BLOCKED_BY_FENCE' || reason === 'BLOCKED_BY_CONSENT')).toBe(true)
-}, 120_000)
+}, 300_000)
 
 describe('links in messages', () => {
   test('GET shows and changes nothing; the one-click POST stops, and the next message is blocked', async () => {
