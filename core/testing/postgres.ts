@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { openState, sql } from '../stores/open.ts'
 
 export interface TestPostgres {
-  /** A new, empty database. */
+  /** A new database with the tables of the state and nothing in them. */
   url(): Promise<string>
   stop(): Promise<void>
 }
@@ -70,18 +70,32 @@ export async function startPostgres(environment: NodeJS.ProcessEnv = process.env
 }
 
 function databasesOf(server: string, stop: () => Promise<void>): TestPostgres {
+  const address = (name: string) => {
+    const url = new URL(server)
+    url.pathname = `/${name}`
+    return url.href
+  }
+  const create = async (more: string) => {
+    const name = `anuente_test_${randomBytes(6).toString('hex')}`
+    const admin = await openState({ file: '', postgres: server }, { migrate: false })
+    try {
+      await sql.raw(`create database ${name} ${more}`).execute(admin.db)
+    } finally {
+      await admin.close()
+    }
+    return name
+  }
+  // The tables are made once and copied: that costs a third of making them for every test.
+  let template: Promise<string> | undefined
+  const migrated = async () => {
+    const name = await create('')
+    await (await openState({ file: '', postgres: address(name) })).close()
+    return name
+  }
   return {
     async url() {
-      const name = `anuente_test_${randomBytes(6).toString('hex')}`
-      const admin = await openState({ file: '', postgres: server }, { migrate: false })
-      try {
-        await sql.raw(`create database ${name}`).execute(admin.db)
-      } finally {
-        await admin.close()
-      }
-      const url = new URL(server)
-      url.pathname = `/${name}`
-      return url.href
+      template ??= migrated()
+      return address(await create(`template ${await template} strategy file_copy`))
     },
     stop,
   }
