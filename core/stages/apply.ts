@@ -4,6 +4,7 @@ import type { KeptEvent } from '../../consent/collects.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { isContactKey } from '../../consent/spec-properties.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import { readPath } from '../delivery/payload.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { cartAfter } from './cart.ts'
@@ -132,7 +133,7 @@ function storeTraits(
 ): void {
   const at = kept.event.occurredAt
   for (const [path, purposes] of Object.entries(kept.traitPurposes)) {
-    const value = read(kept.event.traits, path)
+    const value = readPath(kept.event.traits, path)
     if (value === undefined) continue
     // A phone number or CPF written as a number is contact data all the same.
     const open =
@@ -165,15 +166,6 @@ function remember(recent: PersonState['profile']['recent'], event: CanonicalEven
   const times = [...(recent[name] ?? []), event.occurredAt].sort()
   const oldest = new Date(Date.parse(times.at(-1)!) - window).toISOString()
   recent[name] = times.filter((time) => time >= oldest).slice(-RECENT_KEPT)
-}
-
-function read(root: Readonly<Record<string, unknown>>, path: string): unknown {
-  let value: unknown = root
-  for (const step of path.split('.')) {
-    if (value === null || typeof value !== 'object') return undefined
-    value = (value as Record<string, unknown>)[step]
-  }
-  return value
 }
 
 /** Deterministic id of a delivery that follows an event by itself: a replayed transaction makes the same one. */
