@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { cases } from '../core/testing/effort.ts'
 import type { ConsentSignal, EvidenceFlag, Status } from '../schemas/consent.ts'
 import {
   addDuration,
@@ -359,7 +360,7 @@ test('replaying the entries gives the status of the live path', () => {
       const { person, received } = live(acts, 'consent')
       expect(rested(deriveStatus(person.entries, received))).toEqual(rested(person.status))
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   )
 })
 
@@ -375,7 +376,7 @@ test('the same for contracts, with the counter of repeated openings', () => {
         expect(rested(derived)).toEqual(rested(now))
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   )
 })
 
@@ -520,7 +521,7 @@ describe('two nodes become one person', () => {
           for (const status of ['denied', 'revoked', 'conflict']) expect([a.status, b.status]).not.toContain(status)
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: cases(2000) },
     )
   })
 

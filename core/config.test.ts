@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig } from './config.ts'
 import { defineDestination, defineSource, type Registry } from './kit/define.ts'
 import { ConfigError } from './kit/errors.ts'
+import { cases } from './testing/effort.ts'
 
 const source = defineSource({
   id: 'shopfront',
@@ -296,6 +297,6 @@ test('no error carries the value of a setting', () => {
         expect(failure(text).message).not.toContain(secret)
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { cases } from '../testing/effort.ts'
 import {
   buildRuleSet,
   compileRule,
@@ -618,7 +619,7 @@ describe('any sequence of events', () => {
         expect(second.deliveries).toEqual(first.deliveries)
         expect(second.profile).toEqual(first.profile)
       }),
-      { numRuns: 60 },
+      { numRuns: cases(60) },
     )
   })
 
@@ -638,7 +639,7 @@ describe('any sequence of events', () => {
             expect(Date.parse(decidedAt)).toBe(Math.max(Date.parse(startedAt!) + 35 * MINUTE, arrived + MINUTE))
           }
       }),
-      { numRuns: 60 },
+      { numRuns: cases(60) },
     )
   })
 
@@ -663,7 +664,7 @@ describe('any sequence of events', () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: cases(200) },
     )
   })
 
@@ -696,7 +697,7 @@ describe('any sequence of events', () => {
           expect(written).toEqual(abandoned.map((start) => start.id))
         },
       ),
-      { numRuns: 200 },
+      { numRuns: cases(200) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import { emptyProfile } from '../stages/people.ts'
 import { signal } from '../testing/consent-signals.ts'
+import { cases } from '../testing/effort.ts'
 import { alias, identify, track } from '../testing/events.ts'
 import { HOUR, MINUTE, Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
@@ -361,7 +362,7 @@ onBothDatabases('people', (open: OpenRig) => {
           }
         },
       ),
-      { numRuns: 8 },
+      { numRuns: cases(8) },
     )
   })
 })

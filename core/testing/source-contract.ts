@@ -9,6 +9,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import { EXITS } from '../../schemas/exits.ts'
 import type { HttpAnswer, RawRequest, SourceDefinition, SourceEvent, SourceItem } from '../kit/define.ts'
 import { InputError } from '../kit/errors.ts'
+import { cases } from './effort.ts'
 
 /** A request as people write it in a test: an object body stands for its JSON. */
 export interface ExampleRequest {
@@ -273,7 +274,9 @@ export function sourceContract<S extends TObject>(source: SourceDefinition<S>, c
     })
 
     it('survives any JSON', async () => {
-      await fc.assert(fc.asyncProperty(fc.constantFrom(...places), fc.json({ maxDepth: 5 }), survive), { numRuns: 150 })
+      await fc.assert(fc.asyncProperty(fc.constantFrom(...places), fc.json({ maxDepth: 5 }), survive), {
+        numRuns: cases(150),
+      })
     })
 
     it('survives any bytes', async () => {
@@ -281,7 +284,7 @@ export function sourceContract<S extends TObject>(source: SourceDefinition<S>, c
         fc.asyncProperty(fc.constantFrom(...places), fc.uint8Array({ maxLength: 400 }), (place, bytes) =>
           survive(place, Buffer.from(bytes)),
         ),
-        { numRuns: 150 },
+        { numRuns: cases(150) },
       )
     })
 
@@ -299,7 +302,7 @@ export function sourceContract<S extends TObject>(source: SourceDefinition<S>, c
             await survive(place, JSON.stringify(replaceSomewhere(parsed, picks, wrong)))
           },
         ),
-        { numRuns: 400 },
+        { numRuns: cases(400) },
       )
     })
 
@@ -319,7 +322,7 @@ export function sourceContract<S extends TObject>(source: SourceDefinition<S>, c
             await survive(changed, rawRequest(place).body)
           },
         ),
-        { numRuns: 150 },
+        { numRuns: cases(150) },
       )
     })
   })
