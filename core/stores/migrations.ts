@@ -1,5 +1,6 @@
 /** Schema changes, in order, never edited once released. The same statements run on both databases. */
 import { type Kysely, sql } from 'kysely'
+import { ledgerTables } from './migrations/002-ledger.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -157,7 +158,10 @@ const initial: Step = async (db, dialect) => {
   )
 }
 
-const steps: readonly { readonly id: string; readonly run: Step }[] = [{ id: '001-initial', run: initial }]
+const steps: readonly { readonly id: string; readonly run: Step }[] = [
+  { id: '001-initial', run: initial },
+  { id: '002-ledger', run: ledgerTables },
+]
 
 /** Brings the schema up to date; safe to call at every start. */
 export async function migrateState(db: Kysely<Tables>, dialect: Dialect): Promise<void> {

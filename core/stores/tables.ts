@@ -40,6 +40,60 @@ export interface Tables {
     public: string
     sealed: Uint8Array
   }
+  /** One row: where the ledger stands. `origin` names it in checkpoints. */
+  ledger_head: {
+    id: number
+    origin: string
+    size: number
+    /** Time of the newest entry; never goes back. */
+    logged_at: number
+    /** When the newest state.root was taken, and the size it covers. */
+    state_at: number
+    state_size: number
+  }
+  /** `bytes` are the RFC 8785 bytes in the tree; the other columns repeat them for queries, and verify compares. */
+  ledger_entries: {
+    seq: number
+    id: string
+    node_id: string
+    subject: string
+    subject_seq: number
+    purpose: string
+    type: string
+    at: number
+    bytes: string
+  }
+  /** 32 bytes salt, then the payload, under the node's proof key. The hub's own (node `hub`) hold nothing personal and lie open. */
+  ledger_payloads: { id: string; node_id: string; sealed: Uint8Array }
+  /** 256 hashes of 32 bytes of the levels 0, 8, 16, …; the newest tile of a level may be shorter. */
+  ledger_tiles: { level: number; tile: number; hashes: Uint8Array }
+  /** Head of each subject's chain. `state`: JSON, purpose -> [status, seq]. */
+  ledger_subjects: {
+    subject: string
+    /** First 16 bits of SHA-256(subject): the part of the state tree it lies in. */
+    bucket: number
+    subject_seq: number
+    last_seq: number
+    last_leaf: Uint8Array
+    state: string
+  }
+  /** Hash of each bucket's part of the state tree as of `ledger_head.state_size`. */
+  ledger_state: { bucket: number; root: Uint8Array }
+  ledger_checkpoints: { size: number; root: Uint8Array; at: number; note: string; key_id: string }
+  /** Copies outside the database: kind `folder` or `minutes`. */
+  ledger_anchors: { size: number; kind: string; at: number; ref: string }
+  /** Ed25519 keys of checkpoints; `wrapped` is the seed. */
+  ledger_keys: {
+    id: string
+    public: Uint8Array
+    wrapped: Uint8Array
+    created_at: number
+    retired_at: number | null
+  }
+  /** Which settled delivery is leaf `n` of which deliveries.root entry. `ended_by`: the entry since which the row may differ or be gone. */
+  ledger_deliveries: { entry_id: string; n: number; delivery_id: string; leaf: Uint8Array; ended_by: string | null }
+  /** Destroyed keys of nodes: `<subject>.data` or `<subject>.proof`, and the entry that says so. */
+  ledger_shredded: { key_id: string; node_id: string; entry_id: string; at: number }
 
   /** Only what was kept. Amounts and purposes in the open, the rest under the node's data key. */
   history: {
@@ -128,6 +182,8 @@ export interface Tables {
     /** When the event behind it happened: a goal reached before it is another story. */
     since: number | null
     settled_at: number | null
+    /** The deliveries.root entry that holds this row as it was settled; null until the sequencer has seen it. */
+    rooted: string | null
   }
   attempts: { delivery_id: string; n: number; at: number; outcome: string; reason: string }
   /** Writes to one contact or instance in windows of a minute and more. */
