@@ -31,6 +31,8 @@ export const PERMISSIONS = [
   'quarantine.read',
   'quarantine.write',
   'connectors.read',
+  'ledger.read',
+  'ledger.checkpoint',
   'accounts.manage',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]

@@ -11,7 +11,15 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'quarantine.read',
     'connectors.read',
   ],
-  compliance: ['overview.read', 'events.read', 'deliveries.read', 'quarantine.read', 'connectors.read'],
+  compliance: [
+    'overview.read',
+    'events.read',
+    'deliveries.read',
+    'quarantine.read',
+    'connectors.read',
+    'ledger.read',
+    'ledger.checkpoint',
+  ],
   integrator: [
     'overview.read',
     'events.read',
