@@ -1,7 +1,6 @@
 /** Published GA4 hits and gcd values, where the folder with them is at hand. */
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { describeShared, readVectors } from '../../core/testing/public-vectors.ts'
 import { eventsOf, rawRequest } from '../../core/testing/source-contract.ts'
 import { readGcd, readGcs } from './consent-mode.ts'
 import gtm from './source.ts'
@@ -21,13 +20,15 @@ it('a hit is read as published ones are', () => {
   expect(readGcs('G2--')).toBeUndefined()
 })
 
-const shared = process.env['ANUENTE_SHARED'] ?? resolve(import.meta.dirname, '../../../shared')
-
-describe.runIf(existsSync(`${shared}/vectors/gcd.json`))('public vectors', () => {
-  const load = (name: string) =>
-    JSON.parse(readFileSync(`${shared}/vectors/${name}`, 'utf8')) as Record<string, unknown>
+describeShared('public vectors', ['vectors/gcd.json', 'vectors/ga4_hits.json'], () => {
   const hits = () =>
-    load('ga4_hits.json')['hits'] as { n: number; method: string; path?: string; query: string; body: string | null }[]
+    readVectors('ga4_hits.json')['hits'] as {
+      n: number
+      method: string
+      path?: string
+      query: string
+      body: string | null
+    }[]
   const events = (n: number) => {
     const { method, query, body } = hits().find((entry) => entry.n === n)!
     const parameters = Object.fromEntries(new URLSearchParams(query))
@@ -41,7 +42,7 @@ describe.runIf(existsSync(`${shared}/vectors/gcd.json`))('public vectors', () =>
       gcs,
       letters,
       signal_order: order,
-    } = load('gcd.json') as {
+    } = readVectors('gcd.json') as {
       gcd: { raw: string; effective?: (string | null)[]; valid?: boolean }[]
       gcs: ({ raw: string; valid?: boolean } & Record<string, string | null>)[]
       letters: Record<string, { default: string | null; update: string | null }>

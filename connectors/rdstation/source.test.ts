@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { ulid } from 'ulid'
 import { describe, expect, it } from 'vitest'
 import type { SourceEvent } from '../../core/kit/index.ts'
+import { describeShared, readVectors } from '../../core/testing/public-vectors.ts'
 import {
   type ExampleRequest,
   eventsOf,
@@ -422,14 +421,9 @@ it('each part can be read again alone from its raw form', () => {
     }
 })
 
-const shared = process.env['ANUENTE_SHARED'] ?? resolve(import.meta.dirname, '../../../shared')
-
-describe.runIf(existsSync(`${shared}/vectors/rdstation_samples.json`))('public vectors', () => {
-  const load = (name: string) =>
-    JSON.parse(readFileSync(`${shared}/vectors/${name}`, 'utf8')) as Record<string, unknown>
-
+describeShared('public vectors', ['vectors/rdstation_samples.json', 'vectors/rdstation_legal_bases.json'], () => {
   it('every webhook sample', () => {
-    const samples = load('rdstation_samples.json')['webhooks_in'] as { name: string; payload: object }[]
+    const samples = readVectors('rdstation_samples.json')['webhooks_in'] as { name: string; payload: object }[]
     const seen = samples.map(({ payload }) => {
       const items = read(payload)
       expect(rejectedOf(items)).toEqual([])
@@ -453,7 +447,7 @@ describe.runIf(existsSync(`${shared}/vectors/rdstation_samples.json`))('public v
   })
 
   it('every documented legal basis is understood', () => {
-    const { categories, types, example } = load('rdstation_legal_bases.json') as {
+    const { categories, types, example } = readVectors('rdstation_legal_bases.json') as {
       categories: string[]
       types: string[]
       example: object[]

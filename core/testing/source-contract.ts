@@ -292,19 +292,20 @@ export function sourceContract<S extends TObject>(source: SourceDefinition<S>, c
       const parsed = parsedBody(request)
       return parsed === undefined ? [] : [{ place: request, parsed }]
     })
-    it.runIf(bodies.length > 0)('survives wrong types everywhere in its JSON', async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.constantFrom(...bodies),
-          fc.infiniteStream(fc.nat()),
-          WRONG_VALUE,
-          async ({ place, parsed }, picks, wrong) => {
-            await survive(place, JSON.stringify(replaceSomewhere(parsed, picks, wrong)))
-          },
-        ),
-        { numRuns: cases(400) },
-      )
-    })
+    if (bodies.length > 0)
+      it('survives wrong types everywhere in its JSON', async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.constantFrom(...bodies),
+            fc.infiniteStream(fc.nat()),
+            WRONG_VALUE,
+            async ({ place, parsed }, picks, wrong) => {
+              await survive(place, JSON.stringify(replaceSomewhere(parsed, picks, wrong)))
+            },
+          ),
+          { numRuns: cases(400) },
+        )
+      })
 
     it('survives any query and headers', async () => {
       const text = fc.string({ unit: 'binary', maxLength: 40 })
