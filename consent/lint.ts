@@ -127,13 +127,13 @@ function lintDestination(id: string, destination: DestinationConfig, known: Read
     found.push({
       path: `${path}/country`,
       severity: 'warning',
-      message: 'Not declared: nothing but contract data leaves until it is (LGPD art. 33).',
+      message: `Not declared: nothing but contract data leaves until it is (LGPD art. 33). Add the line "country: BR" to destinations.${id}; for a vendor abroad its own country, and transfer.`,
     })
   } else if (country !== POLICY.home && !POLICY.adequate.includes(country) && !transfer) {
     found.push({
       path: `${path}/transfer`,
       severity: 'warning',
-      message: `${country} is abroad: nothing but contract data leaves without a ground of LGPD art. 33 (standard clauses are II.a).`,
+      message: `${country} is abroad: nothing but contract data leaves without a ground of LGPD art. 33 (standard clauses are II.b). Add "transfer: {art33: II.b, ref: <contract>}" to destinations.${id}.`,
     })
   }
   return found

@@ -164,6 +164,9 @@ describe('lintPurposes', () => {
     const paths = (over: object) =>
       lintPurposes({ purposes: {}, destinations: { d: { ...destination, ...over } } }).map(({ path }) => path)
     expect(paths({})).toEqual(['/destinations/d/country'])
+    expect(lintPurposes({ purposes: {}, destinations: { d: destination } })[0]?.message).toContain(
+      'Add the line "country: BR" to destinations.d',
+    )
     expect(paths({ country: 'US' })).toEqual(['/destinations/d/transfer'])
     expect(paths({ country: 'US', transfer: { art33: 'II.a', ref: 'SCC 2025' } })).toEqual([])
     expect(paths({ country: 'DE' })).toEqual([])

@@ -38,8 +38,6 @@ export interface DestinationSettings {
   readonly config: DestinationConfig
   readonly settings: Settings
   readonly role: 'operator' | 'controller'
-  /** ISO 3166-1 alpha-2. */
-  readonly country: string
   /** Actions that follow events by themselves. Rules may use any action of the definition. */
   readonly actions: readonly string[]
   /** Configured purpose that stands for an action's starter purpose; undefined: not declared, so nothing leaves. */
@@ -227,7 +225,6 @@ export function describeDestination(
     config,
     settings,
     role: config.role ?? 'operator',
-    country: config.country ?? 'BR',
     actions:
       config.actions ??
       Object.keys(definition.actions).filter((name) => definition.actions[name]?.trigger !== undefined),

@@ -375,12 +375,6 @@ async function* examineDestination(
       `${id}: ${undeclared.join(', ')} will never send, because their purposes are not declared.`,
       `Add them to destinations.${id}.purposes, or list only the wanted actions under destinations.${id}.actions.`,
     )
-  if (destination.config.country === undefined)
-    yield warn(
-      'destination',
-      `${id} does not say in which country it is.`,
-      `Write destinations.${id}.country, e.g. BR; abroad also transfer (LGPD art. 33).`,
-    )
   if (!online) return yield ok('destination', `${id} was not asked; add --online to try its credentials.`)
   const base = new URL(typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings))
   const sandbox = destination.config.sandbox

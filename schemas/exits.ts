@@ -228,8 +228,8 @@ export const EXITS = {
   BLOCKED_BY_TRANSFER: {
     stage: 'permit',
     group: 'consent',
-    en: 'The destination is abroad and no ground of LGPD art. 33 is on file.',
-    pt: 'O destino fica fora do país e não há hipótese do art. 33 da LGPD registrada.',
+    en: 'The destination is abroad, or its country is not declared, and no ground of LGPD art. 33 is on file.',
+    pt: 'O destino fica fora do país, ou não declara em que país fica, e não há hipótese do art. 33 da LGPD registrada.',
   },
   UNDECLARED: {
     stage: 'permit',

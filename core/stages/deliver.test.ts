@@ -112,6 +112,11 @@ onBothDatabases('deliveries', (open: OpenRig) => {
       await abroad.take(person(abroad), view(abroad, 'p1'))
       await abroad.deliver('mail')
       expect(await ends(abroad)).toEqual(['blocked BLOCKED_BY_TRANSFER'])
+      const nowhere = await open({ rules: [SEND], destinations: { mail: { country: undefined } } })
+      await nowhere.take(person(nowhere), view(nowhere, 'p1'))
+      await nowhere.deliver('mail')
+      expect(await ends(nowhere)).toEqual(['blocked BLOCKED_BY_TRANSFER'])
+      expect((await nowhere.deliveries('mail'))[0]?.answer).toBe('country_undeclared (LGPD art. 33)')
       const covered = await open({
         rules: [SEND],
         destinations: { mail: { country: 'US', transfer: { art33: 'II.b', ref: 'SCC' } } },

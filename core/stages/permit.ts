@@ -2,7 +2,7 @@
  * permit: consent asked again at delivery. Fences first, status second, then goal and expiry; and the
  * same question once more as the last look, just before the bytes.
  */
-import { isHalt, type Permit, permit } from '../../consent/gate.ts'
+import { type Halt, isHalt, type Permit, permit } from '../../consent/gate.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { goalReached } from '../decision/index.ts'
 import type { Fence } from '../log/event-log.ts'
@@ -48,7 +48,7 @@ export async function permitLeased(leased: readonly Leased[], ports: DeliverPort
     const device = devices.get(item.row.id)
     const deviceNode = device === undefined ? undefined : batch.node(device)
     const answer = askPermit(item, person, deviceNode, fences, batch, ports)
-    if ('code' in answer) halted.push({ leased: item, code: answer.code, entryId: answer.entryId })
+    if ('code' in answer) halted.push({ leased: item, ...answer })
     else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
   }
   return { permitted, halted, batch }
@@ -76,7 +76,7 @@ function askPermit(
   fences: ReadonlyMap<string, readonly Pick<Fence, 'purposes'>[]>,
   batch: Batch,
   ports: DeliverPorts,
-): Permit | { code: ExitCode; entryId?: string | undefined } {
+): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string } {
   const answer = permit({
     purpose:
       row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
@@ -88,13 +88,16 @@ function askPermit(
       .map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
     now: new Date(batch.now).toISOString(),
   })
-  if (isHalt(answer)) return answer
+  if (isHalt(answer)) return { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) }
   if (row.expires_at !== null && row.expires_at <= batch.now) return { code: 'EXPIRED', entryId: answer.entryId }
   if (reached(row, person, ports)) return { code: 'GOAL_REACHED', entryId: answer.entryId }
   // Controls pass the same gates as everybody, and only then stay behind.
   if (row.arm !== 'treated') return { code: 'HELD_OUT', entryId: answer.entryId }
   return answer
 }
+
+/** What of the policy table refused, with the article: `country_undeclared (LGPD art. 33)`. */
+const reasonsInWords = ({ reasons }: Halt) => reasons.map(({ code, art }) => `${code} (LGPD art. ${art})`).join(', ')
 
 function reached(row: DeliveryRow, person: PersonState, ports: DeliverPorts): boolean {
   if (row.rule === null || row.rule_version === null || row.since === null) return false

@@ -46,7 +46,9 @@ export interface RigOptions {
   /** Over the starter purposes. */
   readonly purposes?: Readonly<Record<string, PurposeConfig>>
   /** Of the test destinations, by id; all of them, for all purposes, when absent. */
-  readonly destinations?: Readonly<Record<string, Partial<DestinationConfig>>>
+  readonly destinations?: Readonly<
+    Record<string, Omit<Partial<DestinationConfig>, 'country'> & { readonly country?: string | undefined }>
+  >
   readonly globalHoldout?: number
 }
 
@@ -175,10 +177,11 @@ export class Rig {
       Object.entries(wanted).map(([id, given]) => {
         const config: DestinationConfig = {
           connector: id,
-          country: 'BR',
+          ...(country !== undefined && { country }),
           purposes: Object.keys(STARTER_PURPOSES),
           ...given,
         }
+        const { country, ...rest } = { country: 'BR', ...given }
         return [id, settingsOf(id, TEST_DESTINATIONS.get(config.connector)!, config)]
       }),
     )
@@ -349,7 +352,6 @@ function settingsOf(id: string, definition: AnyDestination, config: DestinationC
     config,
     settings: {},
     role: config.role ?? 'operator',
-    country: config.country ?? 'BR',
     actions:
       config.actions ??
       Object.keys(definition.actions).filter((name) => definition.actions[name]?.trigger !== undefined),
