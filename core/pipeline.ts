@@ -22,10 +22,12 @@ import { decideTurn } from './stages/decide.ts'
 import { deduplicate, type Fresh, remember } from './stages/deduplicate.ts'
 import type { DeliverPorts } from './stages/deliver-ports.ts'
 import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
+import { factsOfEvent } from './stages/facts-of-person.ts'
 import { hold } from './stages/hold.ts'
 import { identify } from './stages/identify.ts'
 import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
-import { leaseDue, releaseLeased } from './stages/lease.ts'
+import { isolate } from './stages/isolate.ts'
+import { leaseDue, whileLeased } from './stages/lease.ts'
 import { type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
@@ -64,6 +66,8 @@ export async function process(inputs: readonly Positioned[], from: number, ports
     ...exits.filter(({ code }) => code !== 'ID_REUSED'),
   ])
     batch.finishedFences.push(...input.record.fences)
+  for (const { input } of fresh)
+    if (input.record.unanswered) batch.count(`consent:${input.record.event.source.id}`, 'DEFAULT_ONLY')
   const loaded = await loadBatch(fresh, batch, ports)
   for (const item of fresh) processEvent(item.input.record.event, item, loaded, batch, ports)
   const to = inputs.length === 0 ? from : inputs.at(-1)!.position + 1
@@ -117,6 +121,7 @@ function processEvent(
     (purpose) => statusFor(identified, purpose.scope, purpose.id, batch),
     settings.purposes,
     now,
+    factsOfEvent(identified, settings.purposes, now),
   )
   if (collected.effect === 'hold') {
     // Already held and still without an answer: it stays where it is, with its own deadline.
@@ -149,15 +154,18 @@ function processEvent(
 /** One round of one destination: what is due leaves, or is settled with the reason why not. */
 export async function deliver(destinationId: string, ports: DeliverPorts): Promise<number> {
   const leased = await leaseDue(destinationId, ports)
-  try {
-    const permitted = await permitLeased(leased, ports)
-    const mapped = await mapLeased(permitted, ports)
-    const sent = await sendMapped(mapped, ports)
+  await whileLeased(leased, ports, async () => {
+    const prepared = await isolate(
+      leased,
+      async (part) => {
+        const permitted = await permitLeased(part, ports)
+        return mapLeased(permitted, ports)
+      },
+      ports,
+    )
+    const sent = await sendMapped(prepared, ports)
     await settle(sent, ports)
-  } catch (error) {
-    await releaseLeased(leased, ports)
-    throw error
-  }
+  })
   return leased.length
 }
 

@@ -237,6 +237,12 @@ export const EXITS = {
     en: 'The destination does not declare this purpose.',
     pt: 'O destino não declara esta finalidade.',
   },
+  GRANTED_AGAIN: {
+    stage: 'permit',
+    group: 'done',
+    en: 'The person agreed again before this tool was told of the withdrawal: there is nothing to tell.',
+    pt: 'A pessoa concordou de novo antes que esta ferramenta fosse avisada da revogação: não há o que avisar.',
+  },
   HELD_OUT: {
     stage: 'permit',
     group: 'experiment',
@@ -262,7 +268,19 @@ export const EXITS = {
     en: 'The payload does not fit the action: a required field is missing or has another type.',
     pt: 'O conteúdo não serve para a ação: falta um campo obrigatório ou o tipo é outro.',
   },
+  FAULT: {
+    stage: 'map',
+    group: 'failed',
+    en: 'The hub failed while preparing this one delivery; the reason names the place. Re-drive it once that is mended.',
+    pt: 'O hub falhou ao preparar só esta entrega; o motivo diz onde. Reenvie depois do conserto.',
+  },
   // send
+  WAITING: {
+    stage: 'send',
+    group: 'failed',
+    en: 'The quota of the account or of this contact is used up; it goes out when the vendor has room again.',
+    pt: 'A cota da conta ou deste contato acabou; sai quando o fornecedor tiver vaga de novo.',
+  },
   RETRY: {
     stage: 'send',
     group: 'failed',

@@ -55,6 +55,10 @@ export default defineDestination({
 
   actions: specActions<Settings>({
     name: 'RudderStack',
+    // Dedup.dedupWindow of the data plane is 3600 s where its operator changed nothing, and Dedup.enableDedup may be
+    // off (https://github.com/rudderlabs/rudder-server, config/config.yaml): an answer lost for longer than the hour
+    // is a decision for a person. Where deduplication is off, a repeated event is one for the warehouse's own to find.
+    dedupeHours: 1,
     // https://www.rudderstack.com/docs/data-governance/consent-management/custom-consent-manager/. The server lets
     // through what is not in the denied list, so that list must be complete; `and` is its stricter reading.
     consent: ({ rudder: { allowedConsentIds, deniedConsentIds } }, { consentProvider }) =>

@@ -53,6 +53,8 @@ export default defineDestination({
 
   actions: specActions<Settings>({
     name: 'Segment',
+    // https://segment.com/docs/guides/duplicate-data/: a messageId is looked for among those of about the last 24 hours.
+    dedupeHours: 24,
     // https://segment.com/docs/privacy/consent-management/consent-in-segment-connections/
     consent: ({ segment }) =>
       Object.keys(segment).length > 0 ? { consent: { categoryPreferences: { ...segment } } } : {},

@@ -6,6 +6,8 @@ const LONGEST_MS = 60 * 60_000
 const LONGEST_RETRY_AFTER_MS = 25 * 60 * 60_000
 
 export const MAX_ATTEMPTS = 15
+/** A wait that a vendor asks for, of this length or more, uses up no attempt of those. */
+export const PATIENT_MS = 10 * 60_000
 /** A delivery that could not be made for this long becomes a dead letter whatever its attempts. */
 export const MAX_AGE_MS = 3 * 86_400_000
 

@@ -1,51 +1,114 @@
-/** Quotas counted per window of a minute and more, kept in the state: they outlive a restart. */
-import type { Transaction } from 'kysely'
+/**
+ * Quotas counted per window of a minute and more, kept in the state: they outlive a restart and hold
+ * for all processes. A unit is taken before the request it stands for, in one statement that takes
+ * nothing once the window is full, so that no window is ever above its cap.
+ */
 import type { DestinationSettings } from '../config.ts'
-import { chunks, type StateStore } from '../stores/open.ts'
+import { chunks, type Db, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 
 type Row = Tables['deliveries']
 
-const startOf = (now: number, seconds: number) => Math.floor(now / (seconds * 1000)) * seconds * 1000
-
-/** The account has no request left in some window. */
-export async function windowsFull(destination: DestinationSettings, now: number, state: StateStore): Promise<boolean> {
-  for (const { seconds, max } of destination.definition.limits.windows ?? []) {
-    const row = await state.db
-      .selectFrom('quotas')
-      .select('used')
-      .where('key', '=', `${destination.id}|${seconds}`)
-      .where('window_start', '=', startOf(now, seconds))
-      .executeTakeFirst()
-    if ((row?.used ?? 0) >= max) return true
-  }
-  return false
-}
-
-interface ContactWindow {
+/** One counter: `key` names whom and how long, `ends` when there is room again. Epoch milliseconds. */
+export interface QuotaWindow {
   readonly key: string
   readonly start: number
   readonly ends: number
   readonly max: number
 }
 
-/** The windows one row counts in. */
-export function contactWindows(
+const windowOf = (key: string, seconds: number, max: number, now: number): QuotaWindow => {
+  const start = Math.floor(now / (seconds * 1000)) * seconds * 1000
+  return { key, start, ends: start + seconds * 1000, max }
+}
+
+/** The windows in which every request of the account counts, look-ups included. */
+const accountWindows = (destination: DestinationSettings, now: number): QuotaWindow[] =>
+  (destination.definition.limits.windows ?? []).map(({ seconds, max }) =>
+    windowOf(`${destination.id}|${seconds}`, seconds, max, now),
+  )
+
+/** The windows of its contact in which a write counts. */
+export const contactWindows = (
   destination: DestinationSettings,
   row: Pick<Row, 'person_id' | 'action'>,
   now: number,
-): ContactWindow[] {
-  return (destination.definition.limits.perContact ?? [])
+): QuotaWindow[] =>
+  (destination.definition.limits.perContact ?? [])
     .filter(({ actions }) => actions.includes(row.action))
-    .map(({ seconds, max, actions }) => {
-      const start = startOf(now, seconds)
-      return {
-        key: `${destination.id}|${actions.join()}|${seconds}|${row.person_id}`,
-        start,
-        ends: start + seconds * 1000,
-        max,
-      }
-    })
+    .map(({ seconds, max, actions }) =>
+      windowOf(`${destination.id}|${actions.join()}|${seconds}|${row.person_id}`, seconds, max, now),
+    )
+
+/** Requests the account may make now: what the fullest window leaves; Infinity where none is counted. */
+export async function requestsLeft(destination: DestinationSettings, now: number, state: StateStore): Promise<number> {
+  let left = Number.POSITIVE_INFINITY
+  for (const { key, start, max } of accountWindows(destination, now)) {
+    const row = await state.db
+      .selectFrom('quotas')
+      .select('used')
+      .where('key', '=', key)
+      .where('window_start', '=', start)
+      .executeTakeFirst()
+    left = Math.min(left, max - (row?.used ?? 0))
+  }
+  return Math.max(0, left)
+}
+
+/** Takes one request out of every window of the account. @returns undefined, or when the full one ends. */
+export async function takeRequest(
+  destination: DestinationSettings,
+  now: number,
+  state: StateStore,
+): Promise<number | undefined> {
+  const windows = accountWindows(destination, now)
+  if (windows.length === 0) return undefined
+  return windows.length === 1 ? takeAll(state.db, windows) : state.transaction((trx) => takeAll(trx, windows))
+}
+
+/**
+ * Takes one unit of each of these windows, or of none.
+ * @returns undefined, or the end of the first that is full.
+ */
+export async function takeAll(db: Db, windows: readonly QuotaWindow[]): Promise<number | undefined> {
+  const taken: QuotaWindow[] = []
+  for (const window of windows) {
+    if (await take(db, window)) {
+      taken.push(window)
+      continue
+    }
+    await giveBack(db, taken)
+    return window.ends
+  }
+  return undefined
+}
+
+async function take(db: Db, { key, start, max }: QuotaWindow): Promise<boolean> {
+  if (max < 1) return false
+  const row = await db
+    .insertInto('quotas')
+    .values({ key, window_start: start, used: 1 })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['key', 'window_start'])
+        .doUpdateSet((eb) => ({ used: eb('quotas.used', '+', 1) }))
+        .where('quotas.used', '<', max),
+    )
+    .returning('used')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** For what was taken and then not sent. */
+export async function giveBack(db: Db, windows: readonly QuotaWindow[]): Promise<void> {
+  for (const { key, start } of windows)
+    await db
+      .updateTable('quotas')
+      .set((eb) => ({ used: eb('used', '-', 1) }))
+      .where('key', '=', key)
+      .where('window_start', '=', start)
+      .where('used', '>', 0)
+      .execute()
 }
 
 /** Splits rows into those whose contact has room and those that wait for the next window: no blind retry of a daily quota. */
@@ -75,30 +138,18 @@ export async function fullContacts(
   return { ready, waiting }
 }
 
-/** Counts writes that were handed over. */
-export async function countUse(
-  trx: Transaction<Tables>,
-  destination: DestinationSettings,
-  rows: readonly Row[],
+/** Windows that ended can be asked about no more. */
+export async function forgetQuotas(
+  destinations: Iterable<DestinationSettings>,
   now: number,
+  { db }: StateStore,
 ): Promise<void> {
-  const uses = new Map<string, { key: string; start: number; used: number }>()
-  const add = (key: string, start: number) => {
-    const use = uses.get(`${key}|${start}`)
-    if (use) use.used += 1
-    else uses.set(`${key}|${start}`, { key, start, used: 1 })
-  }
-  for (const row of rows) {
-    for (const { seconds } of destination.definition.limits.windows ?? [])
-      add(`${destination.id}|${seconds}`, startOf(now, seconds))
-    for (const { key, start } of contactWindows(destination, row, now)) add(key, start)
-  }
-  for (const { key, start, used } of uses.values())
-    await trx
-      .insertInto('quotas')
-      .values({ key, window_start: start, used })
-      .onConflict((conflict) =>
-        conflict.columns(['key', 'window_start']).doUpdateSet((eb) => ({ used: eb('quotas.used', '+', used) })),
-      )
-      .execute()
+  let longest = 0
+  for (const { definition } of destinations)
+    for (const { seconds } of [...(definition.limits.windows ?? []), ...(definition.limits.perContact ?? [])])
+      longest = Math.max(longest, seconds)
+  await db
+    .deleteFrom('quotas')
+    .where('window_start', '<', now - longest * 1000)
+    .execute()
 }

@@ -21,6 +21,8 @@ import {
 
 export interface SpecVendor<S> {
   readonly name: string
+  /** For how many hours the vendor recognises a messageId that comes again. */
+  readonly dedupeHours: number
   /** A person's consent in the vendor's words, to be laid into the context; {} when nothing is mapped. */
   readonly consent: (signals: OutgoingSignals, settings: S) => Loose
   /** Last change of a call before it is measured, or why the vendor must not have it. */
@@ -40,12 +42,18 @@ export type SpecActions<S> = { readonly [K in keyof SpecPayloads]: ActionDefinit
 /** Far below the 480 KB of Segment's SDK even when context and consent double small events. */
 const BATCH = { max: 50, maxBytes: 300 * 1024 }
 
-export function specActions<S>({ name, consent, finish = (call) => call, send }: SpecVendor<S>): SpecActions<S> {
+export function specActions<S>({
+  name,
+  dedupeHours,
+  consent,
+  finish = (call) => call,
+  send,
+}: SpecVendor<S>): SpecActions<S> {
   const common = {
     purpose: 'analytics',
     identifier: ['userId', 'anonymousId'] as const,
     // Both deduplicate on messageId: the event's own when it is passed on, else the key of the delivery.
-    idempotency: { key: 24 },
+    idempotency: { key: dedupeHours },
     batch: BATCH,
   }
   const performing =

@@ -6,6 +6,7 @@ import type { RuleSet } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
+import { forgetQuotas } from '../delivery/quotas.ts'
 import type { Keys } from '../keys.ts'
 import type { Transport } from '../kit/http.ts'
 import { createTransport } from '../kit/transport.ts'
@@ -13,10 +14,11 @@ import type { LogReader } from '../log/event-log.ts'
 import { deliver } from '../pipeline.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { Action, DeliverPorts, Line } from '../stages/deliver-ports.ts'
-import { recoverLeases, unparkHeads } from '../stages/lease.ts'
+import { faultOf } from '../stages/fault.ts'
+import { recoverLeases, renewLeases, unparkHeads } from '../stages/lease.ts'
 import { mayRepeat, type Settlement, writeSettlements } from '../stages/settle.ts'
 import type { StateStore } from '../stores/open.ts'
-import { faultOf, type ProcessOptions } from './process.ts'
+import type { ProcessOptions } from './process.ts'
 
 const IDLE_MS = 250
 const SWEEP_MS = 5_000
@@ -48,6 +50,7 @@ export interface DeliverRole {
 export async function startDeliver(options: DeliverOptions): Promise<DeliverRole> {
   const { config, state, clock } = options
   const lines = new Map<string, Line>()
+  const stop = new AbortController()
   for (const [id, destination] of config.destinationSettings) {
     const { definition, settings } = destination
     const baseUrl = typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings)
@@ -80,6 +83,9 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     clock,
     tell: options.onLive,
     count: options.onCounts,
+    fault: options.onFault,
+    leases: new Set(),
+    stop: stop.signal,
   }
   await recoverAttempts(ports)
 
@@ -121,8 +127,17 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       })
     }
   }
-  const sweep = setInterval(() => {
-    unparkHeads(state, clock()).then(wake, (error) => options.onFault(faultOf('deliver', error)))
+  let sweeping = false
+  const sweep = setInterval(async () => {
+    if (sweeping) return
+    sweeping = true
+    try {
+      await tidy(ports)
+      wake()
+    } catch (error) {
+      options.onFault(faultOf('deliver', error))
+    }
+    sweeping = false
   }, SWEEP_MS)
   const running: Promise<void>[] = []
   for (const [id, { destination }] of lines) {
@@ -144,6 +159,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       }),
     async stop() {
       stopped = true
+      stop.abort()
       clearInterval(sweep)
       wake()
       await Promise.all(running)
@@ -152,11 +168,27 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
   }
 }
 
-/** What a crash left `attempted` may have reached the vendor: its idempotency says whether it is sent again. */
-export async function recoverAttempts(ports: DeliverPorts): Promise<void> {
+/** What rounds leave to be done from time to time: leases renewed and recovered, parked heads of lanes, old windows. */
+export async function tidy(ports: DeliverPorts): Promise<void> {
+  const now = ports.clock()
+  await renewLeases(ports)
+  await recoverAttempts(ports, now)
+  await unparkHeads(ports.state, now)
+  await forgetQuotas(
+    [...ports.lines.values()].map(({ destination }) => destination),
+    now,
+    ports.state,
+  )
+}
+
+/**
+ * What was left `attempted` may have reached the vendor: its idempotency says whether it is sent again.
+ * @param expired only leases that ran out by then; all of them, after a crash, when absent.
+ */
+export async function recoverAttempts(ports: DeliverPorts, expired?: number): Promise<void> {
   const now = ports.clock()
   const settlements: Settlement[] = []
-  for (const row of await recoverLeases(ports.state)) {
+  for (const row of await recoverLeases(ports.state, expired)) {
     const action = ports.lines.get(row.destination)?.destination.definition.actions[row.action] as Action | undefined
     const again = action !== undefined && mayRepeat(action, row, row.attempt, now)
     settlements.push({
@@ -165,7 +197,7 @@ export async function recoverAttempts(ports: DeliverPorts): Promise<void> {
       status: again ? 'retry' : 'uncertain',
       code: again ? 'RETRY' : 'UNCERTAIN',
       ...(again && { dueAt: now }),
-      detail: 'the hub stopped before the answer came',
+      detail: expired === undefined ? 'the hub stopped before the answer came' : 'what the vendor answered was lost',
     })
   }
   if (settlements.length > 0)

@@ -12,6 +12,7 @@ import {
 import { Batch } from '../stages/batch.ts'
 import { commitBatch, PositionTaken } from '../stages/commit.ts'
 import { dayOf, dropOldDedupeTables, ensureDedupeTable } from '../stages/deduplicate.ts'
+import { type Fault, faultOf, isStorageFault } from '../stages/fault.ts'
 import { createSealKeys, expireSealed } from '../stages/hold.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import { moveQuarantined } from '../stages/quarantine.ts'
@@ -40,12 +41,7 @@ export interface ProcessOptions {
   /** There may be something to deliver. */
   readonly onDeliveries: () => void
   /** A fault that is nobody's input: class and code only. */
-  readonly onFault: (fault: {
-    readonly where: string
-    readonly name: string
-    readonly code?: string
-    readonly message: string
-  }) => void
+  readonly onFault: (fault: Fault) => void
 }
 
 export interface ProcessRole {
@@ -246,36 +242,4 @@ async function startPosition(state: StateStore, logId: string): Promise<number> 
   }
   if (row.log_id !== logId) throw new Error('the state belongs to another log; restore both from one backup')
   return row.position
-}
-
-/** Faults of the database are waited out; anything else is about an event. */
-function isStorageFault(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  if (typeof code !== 'string') return false
-  // SQLite: busy, full, I/O. PostgreSQL: classes 08 connection, 40 serialization, 53 resources, 57 operator intervention; Node: sockets.
-  return (
-    /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY)/.test(code) ||
-    /^(08|40|53|57)[0-9A-Z]{3}$/.test(code) ||
-    /^E[A-Z]+$/.test(code)
-  )
-}
-
-export function faultOf(
-  where: string,
-  error: unknown,
-): { where: string; name: string; code?: string; message: string } {
-  if (!(error instanceof Error)) return { where, name: typeof error, message: '' }
-  const code = (error as { code?: unknown }).code
-  // The place in our code, never the message: it may quote what was being processed.
-  const place =
-    error.stack
-      ?.split('\n')
-      .find((line) => line.includes('/core/') || line.includes('/consent/'))
-      ?.trim() ?? ''
-  return {
-    where,
-    name: error.name,
-    ...(typeof code === 'string' && { code }),
-    message: place.replace(/^.*\/(core|consent)\//, '$1/').replace(/\)$/, ''),
-  }
 }

@@ -17,6 +17,7 @@ import type { LogReader } from '../log/event-log.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import type { Fault } from './fault.ts'
 
 export type DeliveryRow = Tables['deliveries']
 export type Action = ActionDefinition<unknown, TObject>
@@ -43,6 +44,11 @@ export interface DeliverPorts {
   readonly clock: () => number
   readonly count: (counts: ReadonlyMap<string, number>) => void
   readonly tell: (events: readonly LiveEvent[]) => void
+  readonly fault: (fault: Fault) => void
+  /** Leases this process is working on: renewed while they are here, anybody's once they have run out. */
+  readonly leases: Set<string>
+  /** Aborted when the role ends: what waits for the database waits no longer. */
+  readonly stop: AbortSignal
 }
 
 export interface Leased {

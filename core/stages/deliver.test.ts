@@ -612,21 +612,6 @@ onBothDatabases('deliveries', (open: OpenRig) => {
     expect((await ends(rig)).at(-1)).toBe('blocked BLOCKED_BY_FENCE')
   })
 
-  test('a fault of ours while preparing gives everything back, and nothing is lost or sent twice', async () => {
-    const rig = await open({ rules: [SEND], destinations: MAIL })
-    await rig.take(person(rig), person(rig, 'bia'), view(rig, 'p1'), view(rig, 'b1', { userId: 'bia' }))
-    const [broken] = await rig.deliveries('mail')
-    const write = (input: Uint8Array) =>
-      rig.state.db.updateTable('deliveries').set({ input }).where('id', '=', broken!.id).execute()
-    await write(Buffer.alloc(64))
-    await expect(rig.deliver('mail')).rejects.toThrow()
-    expect((await rig.deliveries('mail')).map(({ status }) => status)).toEqual(['queued', 'queued'])
-    await write(broken!.input!)
-    rig.advance(MINUTE)
-    await rig.deliver('mail')
-    expect(rig.sent('product').sort()).toEqual(['b1', 'p1'])
-  })
-
   test('a delivery carries what its purpose may see, and both links', async () => {
     const rig = await open({ rules: [SEND], destinations: MAIL })
     await rig.take(

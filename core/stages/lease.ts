@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
-import { fullContacts, windowsFull } from '../delivery/quotas.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
+import { fullContacts, requestsLeft } from '../delivery/quotas.ts'
 import { chunks, type StateStore, sql } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { writeRollups } from './commit.ts'
@@ -29,7 +30,7 @@ export const PARKED = 8_640_000_000_000_000
 /** What choosing reads of a row. */
 export type LaneRow = Pick<
   DeliveryRow,
-  'id' | 'person_id' | 'kind' | 'action' | 'status' | 'due_at' | 'created_at' | 'ord'
+  'id' | 'person_id' | 'node_id' | 'kind' | 'action' | 'status' | 'due_at' | 'created_at' | 'ord'
 >
 
 /** @returns rows now leased to this process; empty while the breaker is open or the quota used up. */
@@ -39,7 +40,9 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   const now = ports.clock()
   const allowance = Math.min(MOST, line.breaker.allowance(now))
   if (allowance === 0) return []
-  if (await windowsFull(line.destination, now, ports.state)) return []
+  // Each request takes its own unit later; this only keeps rows out of a round that could not leave in it.
+  const left = await requestsLeft(line.destination, now, ports.state)
+  if (left === 0) return []
   const due = await ports.state.db
     .selectFrom('deliveries')
     .select(['id', 'person_id', 'kind'])
@@ -58,12 +61,13 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
     open,
     now,
     (action) => line.destination.definition.actions[action]?.batch !== undefined,
+    await contactsOf(open, line, ports),
   )
   const going = new Set(go.map(({ id }) => id))
   const replaced = new Set(superseded.map(({ id }) => id))
   const behind = due.filter(({ id }) => !going.has(id) && !replaced.has(id))
   const rows: DeliveryRow[] = []
-  for (const part of chunks(go.slice(0, allowance)))
+  for (const part of chunks(go.slice(0, Math.min(allowance, left))))
     rows.push(
       ...(await ports.state.db
         .selectFrom('deliveries')
@@ -93,13 +97,51 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
 /** The first rows of every lane of these people, oldest first. */
 async function lanesOf(people: readonly string[], destinationId: string, ports: DeliverPorts): Promise<LaneRow[]> {
   const { rows } = await sql<LaneRow>`
-    select id, person_id, kind, action, status, due_at, created_at, ord from (
-      select id, person_id, kind, action, status, due_at, created_at, ord,
+    select id, person_id, node_id, kind, action, status, due_at, created_at, ord from (
+      select id, person_id, node_id, kind, action, status, due_at, created_at, ord,
         row_number() over (partition by person_id, kind order by ord) as place
       from deliveries
       where person_id in (${sql.join(people)}) and destination = ${destinationId} and settled_at is null
     ) as lanes where place <= ${LANE_DEPTH} order by ord`.execute(ports.state.db)
   return rows
+}
+
+/**
+ * Whom a state row writes to at the vendor. A person with two addresses is two contacts there, and
+ * the value of one replaces nothing of the other. Asked only about people whose rows come from several nodes.
+ * @returns row -> contact; rows it does not know are about the person's only one.
+ */
+async function contactsOf(
+  open: readonly LaneRow[],
+  line: Line,
+  ports: DeliverPorts,
+): Promise<(row: LaneRow) => string> {
+  const nodesOf = new Map<string, Set<string>>()
+  for (const { kind, person_id, node_id } of open)
+    if (kind === 'state') nodesOf.set(person_id, (nodesOf.get(person_id) ?? new Set()).add(node_id))
+  const several = [...nodesOf].filter(([, nodes]) => nodes.size > 1).map(([person]) => person)
+  /** Newest first, as `map` picks them. */
+  const addresses = new Map<string, { id: string; type: string }[]>()
+  for (const part of chunks(several))
+    for (const { person_id, id, type } of await ports.state.db
+      .selectFrom('nodes')
+      .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
+      .select(['nodes.person_id', 'nodes.id', 'identifiers.type'])
+      .where('nodes.person_id', 'in', part)
+      .where('identifiers.sealed', 'is not', null)
+      .orderBy('nodes.id', 'desc')
+      .execute())
+      addresses.set(person_id, [...(addresses.get(person_id) ?? []), { id, type }])
+  return ({ person_id, node_id, action }) => {
+    const nodes = addresses.get(person_id)
+    if (!nodes) return ''
+    for (const type of line.destination.definition.actions[action]?.identifier ?? []) {
+      const ofType = nodes.filter((node) => node.type === type)
+      const found = ofType.find(({ id }) => id === node_id) ?? ofType[0]
+      if (found) return found.id
+    }
+    return ''
+  }
 }
 
 /** What stood behind one that is settled or waits becomes due. Called in the transaction that settles. */
@@ -159,20 +201,23 @@ export async function unparkHeads(state: StateStore, now: number): Promise<void>
 
 /**
  * Of each lane, what may go now. Pure.
- * state: the newest value of an action replaces those not yet on the way.
+ * state: the newest value of an action for a contact replaces those not yet on the way.
  * message: the oldest open row, alone. event: in order, one request after the other, up to a row that
  * must wait; one that waits over a minute is late and the lane moves on.
+ * @param contact whom a state row is about at the vendor, when that is not the person as such.
  * @param together whether rows of an action leave in one request, and so keep their order by themselves.
  */
 export function choose<Row extends LaneRow>(
   open: readonly Row[],
   now: number,
   together: (action: string) => boolean = () => false,
+  contact: (row: Row) => string = () => '',
 ): { go: Row[]; superseded: Row[] } {
   const lanes = new Map<string, Row[]>()
   for (const row of open) {
     // Newest-wins is about one value: two actions of one destination are two values.
-    const key = row.kind === 'state' ? `${row.person_id}\0state\0${row.action}` : `${row.person_id}\0${row.kind}`
+    const key =
+      row.kind === 'state' ? `${row.person_id}\0state\0${row.action}\0${contact(row)}` : `${row.person_id}\0${row.kind}`
     const lane = lanes.get(key)
     if (lane) lane.push(row)
     else lanes.set(key, [row])
@@ -208,34 +253,24 @@ export function choose<Row extends LaneRow>(
 
 async function claim(
   line: Line,
-  rows: readonly DeliveryRow[],
+  chosen: readonly DeliveryRow[],
   superseded: readonly Pick<DeliveryRow, 'id'>[],
   waiting: readonly { id: string; until: number }[],
   now: number,
   ports: DeliverPorts,
 ): Promise<Leased[]> {
-  if (rows.length === 0 && superseded.length === 0 && waiting.length === 0) return []
+  if (chosen.length === 0 && superseded.length === 0 && waiting.length === 0) return []
   const lease = randomBytes(8).toString('hex')
+  const { actions } = line.destination.definition
+  const rows = chosen.filter(({ action }) => actions[action])
+  const gone = chosen.filter(({ action }) => !actions[action])
   const claimed = await ports.state.transaction(async (trx) => {
-    for (const part of chunks(superseded)) {
-      const settled = await trx
-        .updateTable('deliveries')
-        .set({ status: 'superseded', reason: 'SUPERSEDED', settled_at: now })
-        .where(
-          'id',
-          'in',
-          part.map(({ id }) => id),
-        )
-        .where('settled_at', 'is', null)
-        .where('status', 'in', ['queued', 'retry'])
-        .returning('id')
-        .execute()
-      await writeRollups(
-        trx,
-        ports.state.dialect,
-        new Map([[`${Math.floor(now / 60_000)}\0destination:${line.destination.id}\0SUPERSEDED`, settled.length]]),
-      )
-    }
+    const end = (
+      ended: readonly Pick<DeliveryRow, 'id'>[],
+      set: { status: string; reason: ExitCode; answer?: string },
+    ) => endUnsent(trx, ended, { ...set, settled_at: now }, line.destination.id, ports)
+    await end(superseded, { status: 'superseded', reason: 'SUPERSEDED' })
+    await end(gone, { status: 'dead', reason: 'MAPPING_FAILED', answer: 'the connector has no action of this name' })
     const byTime = new Map<number, string[]>()
     for (const { id, until } of waiting) byTime.set(until, [...(byTime.get(until) ?? []), id])
     for (const [until, ids] of byTime)
@@ -259,52 +294,141 @@ async function claim(
         )
         .where('settled_at', 'is', null)
         .where('status', 'in', ['queued', 'retry'])
+        .where('due_at', '<=', now + AGAIN_MS)
         .returning('id')
         .execute()
       for (const { id } of updated) ids.add(id)
     }
+    await unclaimBroken(rows, ids, lease, trx)
     return ids
   })
-  return rows.flatMap((row) => {
-    if (!claimed.has(row.id)) return []
-    const action = line.destination.definition.actions[row.action]
-    return action ? [{ row: { ...row, lease, status: 'leased' }, line, action: action as Leased['action'] }] : []
-  })
+  if (claimed.size > 0) ports.leases.add(lease)
+  return rows
+    .filter(({ id }) => claimed.has(id))
+    .map((row) => ({
+      row: { ...row, lease, status: 'leased' },
+      line,
+      action: actions[row.action] as Leased['action'],
+    }))
 }
 
-/** After a fault of ours: what never left goes back for a later round, instead of holding up its lane until a restart. */
-export async function releaseLeased(leased: readonly Leased[], ports: DeliverPorts): Promise<void> {
-  const until = ports.clock() + RELEASED_MS
-  for (const part of chunks(leased))
-    await ports.state.db
+/** Settles rows that never leave. */
+async function endUnsent(
+  trx: Transaction<Tables>,
+  rows: readonly Pick<DeliveryRow, 'id'>[],
+  set: { status: string; reason: ExitCode; answer?: string; settled_at: number },
+  destinationId: string,
+  { state }: Pick<DeliverPorts, 'state'>,
+): Promise<void> {
+  for (const part of chunks(rows)) {
+    const settled = await trx
       .updateTable('deliveries')
-      .set({ status: 'queued', lease: null, leased_until: null, due_at: until })
+      .set(set)
       .where(
         'id',
         'in',
-        part.map(({ row }) => row.id),
+        part.map(({ id }) => id),
       )
-      .where('lease', '=', leased[0]!.row.lease)
-      .where('status', '=', 'leased')
       .where('settled_at', 'is', null)
+      .where('status', 'in', ['queued', 'retry'])
+      .returning('id')
+      .execute()
+    const minute = Math.floor(set.settled_at / 60_000)
+    await writeRollups(
+      trx,
+      state.dialect,
+      new Map([[`${minute}\0destination:${destinationId}\0${set.reason}`, settled.length]]),
+    )
+  }
+}
+
+/** Another round was faster with one event of a lane: those behind it wait for it and are not sent beside it. */
+async function unclaimBroken(
+  rows: readonly DeliveryRow[],
+  claimed: Set<string>,
+  lease: string,
+  trx: Transaction<Tables>,
+): Promise<void> {
+  const broken = new Set(
+    rows.filter(({ id, kind }) => kind === 'event' && !claimed.has(id)).map(({ person_id }) => person_id),
+  )
+  const back = rows.filter(({ id, kind, person_id }) => kind === 'event' && claimed.has(id) && broken.has(person_id))
+  for (const part of chunks(back))
+    await trx
+      .updateTable('deliveries')
+      .set({ status: 'queued', lease: null, leased_until: null })
+      .where(
+        'id',
+        'in',
+        part.map(({ id }) => id),
+      )
+      .where('lease', '=', lease)
+      .execute()
+  for (const { id } of back) claimed.delete(id)
+}
+
+/**
+ * Does the work on what was leased, and ends the lease. When a fault of ours stops it, what never left
+ * goes back for a later round; what may have left keeps its lease, which runs out (see `recoverLeases`).
+ */
+export async function whileLeased(
+  leased: readonly Leased[],
+  ports: DeliverPorts,
+  work: () => Promise<void>,
+): Promise<void> {
+  const lease = leased[0]?.row.lease
+  if (!lease) return
+  try {
+    await work()
+  } catch (error) {
+    await release(lease, ports)
+    throw error
+  } finally {
+    ports.leases.delete(lease)
+  }
+}
+
+async function release(lease: string, ports: DeliverPorts): Promise<void> {
+  await ports.state.db
+    .updateTable('deliveries')
+    .set({ status: 'queued', lease: null, leased_until: null, due_at: ports.clock() + RELEASED_MS })
+    .where('lease', '=', lease)
+    .where('status', '=', 'leased')
+    .where('settled_at', 'is', null)
+    .execute()
+}
+
+/** Leases whose work goes on longer than planned stay this process's own. */
+export async function renewLeases(ports: Pick<DeliverPorts, 'state' | 'leases' | 'clock'>): Promise<void> {
+  const now = ports.clock()
+  for (const part of chunks([...ports.leases]))
+    await ports.state.db
+      .updateTable('deliveries')
+      .set({ leased_until: now + LEASE_MS })
+      .where('lease', 'in', part)
+      .where('settled_at', 'is', null)
+      .where('leased_until', '<', now + LEASE_MS / 2)
       .execute()
 }
 
 /**
- * After a crash: what was leased never left; what was attempted may have. The first goes back, the
- * second is returned for the verdict that its idempotency allows.
+ * What a crash or a failed settle left behind: what was leased never left; what was attempted may have.
+ * The first goes back, the second is returned for the verdict that its idempotency allows.
+ * @param expired only leases that ran out by then; all of them when absent, as at the start.
  */
-export async function recoverLeases(state: StateStore): Promise<DeliveryRow[]> {
+export async function recoverLeases(state: StateStore, expired?: number): Promise<DeliveryRow[]> {
   await state.db
     .updateTable('deliveries')
     .set({ status: 'queued', lease: null, leased_until: null })
     .where('settled_at', 'is', null)
     .where('status', '=', 'leased')
+    .$if(expired !== undefined, (query) => query.where('leased_until', '<=', expired!))
     .execute()
   return state.db
     .selectFrom('deliveries')
     .selectAll()
     .where('settled_at', 'is', null)
     .where('status', '=', 'attempted')
+    .$if(expired !== undefined, (query) => query.where('leased_until', '<=', expired!))
     .execute()
 }

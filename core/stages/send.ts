@@ -3,11 +3,16 @@
  * and the rest is sent without it.
  */
 import { connect, type Item, type ItemResult, performAction } from '../delivery/perform.ts'
+import { contactWindows, takeRequest } from '../delivery/quotas.ts'
 import { HandOverRefused } from '../kit/http.ts'
 import { sealJson } from '../seal.ts'
 import type { DeliverPorts, Halted, Line, Permitted, Sent } from './deliver-ports.ts'
+import { faultOf, isStorageFault } from './fault.ts'
 import type { MapAnswers } from './map.ts'
 import { lastLook } from './permit.ts'
+
+/** How long deliveries wait that the hub's own database kept from leaving. */
+const STORAGE_MS = 5_000
 
 export interface SendAnswers {
   readonly sent: Sent[]
@@ -80,34 +85,72 @@ function httpFor(
   ports: DeliverPorts,
 ) {
   const mine = items.map(({ delivery }) => byDelivery.get(delivery.id)!)
+  const wait = (retryAt: number, detail: string): never => {
+    for (const { leased } of mine) refused.set(leased.row.id, { leased, code: 'WAITING', retryAt, detail })
+    throw new HandOverRefused(detail)
+  }
+  /** Trouble of our own database is no verdict on these deliveries: nothing left, they wait for it. */
+  const guarded = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+    } catch (error) {
+      if (!isStorageFault(error)) throw error
+      ports.fault(faultOf(`deliver ${line.destination.id}`, error))
+      wait(ports.clock() + STORAGE_MS, 'the database of the hub did not answer')
+    }
+  }
   return connect(line.destination.definition, line.destination.settings, {
-    slot: line.limiter.slot,
+    slot: (job) =>
+      line.limiter.slot(async () => {
+        await guarded(async () => {
+          const until = await takeRequest(line.destination, ports.clock(), ports.state)
+          if (until !== undefined) wait(until, 'the quota of the account is used up')
+        })
+        return job()
+      }),
     transport: line.transport,
-    async lastLook() {
-      const starting = mine.filter(({ item }) => !begun.has(item.delivery.id))
-      if (starting.length > 0) {
-        const held = await ports.attempts.begin(
-          starting.map(({ leased: { row, action }, payload, dataKey }) => ({
-            deliveryId: row.id,
-            lease: row.lease!,
-            ...(row.payload === null && { payload: sealJson(ports.keys.unwrap(dataKey), payload) }),
-            ...(action.echo && { echo: ports.keys.echo(action.echo(payload as never)) }),
-          })),
-          ports.clock(),
-        )
-        for (const { item, leased } of starting) {
-          if (held.has(item.delivery.id)) begun.add(item.delivery.id)
-          // Somebody else has it or settled it: there is no row of ours left to settle.
-          else refused.set(item.delivery.id, { leased, code: 'GOAL_REACHED' })
-        }
-      }
-      for (const [id, halt] of await lastLook(
-        mine.map(({ leased }) => leased),
-        ports,
-      ))
-        refused.set(id, halt)
-      if (mine.some(({ item }) => refused.has(item.delivery.id)))
-        throw new HandOverRefused('an item of this request may not leave')
-    },
+    lastLook: () =>
+      guarded(async () => {
+        await begin(mine, begun, refused, line, ports)
+        for (const [id, halt] of await lastLook(
+          mine.map(({ leased }) => leased),
+          ports,
+        ))
+          refused.set(id, halt)
+        if (mine.some(({ item }) => refused.has(item.delivery.id)))
+          throw new HandOverRefused('an item of this request may not leave')
+      }),
   })
+}
+
+/** The attempts of these items, on disk with their frozen payloads; a batch that is rebuilt begins none twice. */
+async function begin(
+  items: readonly Permitted[],
+  begun: Set<string>,
+  refused: Map<string, Halted>,
+  line: Line,
+  ports: DeliverPorts,
+): Promise<void> {
+  const starting = items.filter(({ item }) => !begun.has(item.delivery.id))
+  if (starting.length === 0) return
+  const now = ports.clock()
+  const { held, full } = await ports.attempts.begin(
+    starting.map(({ leased: { row, action }, payload, dataKey }) => ({
+      deliveryId: row.id,
+      lease: row.lease!,
+      ...(row.payload === null && { payload: sealJson(ports.keys.unwrap(dataKey), payload) }),
+      ...(action.echo && { echo: ports.keys.echo(action.echo(payload as never)) }),
+      windows: contactWindows(line.destination, row, now),
+    })),
+    now,
+  )
+  for (const { item, leased } of starting) {
+    const { id } = item.delivery
+    const retryAt = full.get(id)
+    if (held.has(id)) begun.add(id)
+    else if (retryAt !== undefined)
+      refused.set(id, { leased, code: 'WAITING', retryAt, detail: 'the quota of this contact is used up' })
+    // Somebody else has it or settled it: there is no row of ours left to settle.
+    else refused.set(id, { leased, code: 'GOAL_REACHED' })
+  }
 }

@@ -1,12 +1,12 @@
 /** settle: what became of each delivery, with a reason, in one transaction per round. */
 import type { DeliveryStatus } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
-import { backoffMs, MAX_AGE_MS, MAX_ATTEMPTS } from '../delivery/backoff.ts'
-import { countUse } from '../delivery/quotas.ts'
+import { backoffMs, MAX_AGE_MS, MAX_ATTEMPTS, PATIENT_MS } from '../delivery/backoff.ts'
 import type { LiveEvent } from '../server/context.ts'
-import { chunks, insertMany } from '../stores/open.ts'
+import { chunks, insertMany, withRows } from '../stores/open.ts'
 import { writeRollups } from './commit.ts'
 import type { Action, DeliverPorts, DeliveryRow, Halted, Sent } from './deliver-ports.ts'
+import { faultOf, isStorageFault } from './fault.ts'
 import { unpark } from './lease.ts'
 import type { SendAnswers } from './send.ts'
 
@@ -27,9 +27,14 @@ const HALT_STATUS: Partial<Record<ExitCode, DeliveryStatus>> = {
   GOAL_REACHED: 'cancelled',
   SUBJECT_SUPPRESSED: 'suppressed',
   MAPPING_FAILED: 'dead',
+  FAULT: 'dead',
 }
 
-export function settlementOfHalt({ leased, code, entryId, detail }: Halted): Settlement {
+export function settlementOfHalt({ leased, code, entryId, detail, retryAt }: Halted): Settlement {
+  if (retryAt !== undefined) {
+    const status = leased.row.attempt > 0 ? 'retry' : 'queued'
+    return { row: leased.row, status, code, dueAt: retryAt, entryId, detail }
+  }
   return { row: leased.row, status: HALT_STATUS[code] ?? 'blocked', code, entryId, detail }
 }
 
@@ -44,7 +49,10 @@ export function settlementOf({ permitted, result }: Sent, now: number, random: (
   const reason = result.status === 'refused' ? 'cancelled' : result.reason
   if (result.status === 'retry' && result.uncertain && !mayRepeat(action, row, attempts, now))
     return { row, status: 'uncertain', code: 'UNCERTAIN', entryId, detail: reason }
-  if (attempts >= MAX_ATTEMPTS || now - row.created_at > MAX_AGE_MS)
+  const retryAfterMs = result.status === 'retry' ? result.retryAfterMs : undefined
+  // A vendor that names a time far off is not failing: only the age of the delivery ends that wait.
+  const patient = retryAfterMs !== undefined && retryAfterMs >= PATIENT_MS
+  if ((attempts >= MAX_ATTEMPTS && !patient) || now - row.created_at > MAX_AGE_MS)
     return {
       row,
       status: 'dead',
@@ -52,7 +60,6 @@ export function settlementOf({ permitted, result }: Sent, now: number, random: (
       entryId,
       detail: reason,
     }
-  const retryAfterMs = result.status === 'retry' ? result.retryAfterMs : undefined
   return {
     row,
     status: 'retry',
@@ -84,8 +91,50 @@ export async function settle({ sent, halted }: SendAnswers, ports: DeliverPorts)
     if (result.status === 'retry' || result.status === 'authentication') breaker.failed(now)
     else breaker.succeeded()
   }
-  await writeSettlements(settlements, new Set(sent.map(({ permitted }) => permitted.leased.row.id)), now, ports)
+  await insist(settlements, new Set(sent.map(({ permitted }) => permitted.leased.row.id)), now, ports)
 }
+
+/**
+ * What a vendor answered is known nowhere else: trouble with the database is waited out. A row that
+ * cannot be written for another reason keeps its lease and is recovered when that has run out.
+ */
+async function insist(
+  settlements: readonly Settlement[],
+  tried: ReadonlySet<string>,
+  now: number,
+  ports: DeliverPorts,
+): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await writeSettlements(settlements, tried, now, ports)
+    } catch (error) {
+      ports.fault(faultOf('settle', error))
+      if (isStorageFault(error)) {
+        if (ports.stop.aborted || tries >= MOST_TRIES) throw error
+        await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 100 * tries)))
+      } else if (settlements.length > 1) {
+        const middle = Math.ceil(settlements.length / 2)
+        await insist(settlements.slice(0, middle), tried, now, ports)
+        return insist(settlements.slice(middle), tried, now, ports)
+      } else return
+    }
+}
+
+/** About five minutes. */
+const MOST_TRIES = 80
+
+const SETTLE = (rows: string) =>
+  `update deliveries set status = ended.column3, reason = ended.column4, lease = null, leased_until = null,
+    entry_id = coalesce(ended.column5, entry_id), answer = ended.column6, attempt = coalesce(ended.column7, attempt),
+    settled_at = ended.column8, due_at = coalesce(ended.column9, due_at),
+    payload = case when ended.column10 = 1 then null else payload end
+  from ${rows} as ended
+  where deliveries.id = ended.column1 and coalesce(deliveries.lease, '') = ended.column2 and deliveries.settled_at is null
+  returning deliveries.id`
+const SETTLE_TYPES = ['text', 'text', 'text', 'text', 'text', 'text', 'bigint', 'bigint', 'bigint', 'bigint'] as const
+
+/** PostgreSQL keeps no NUL in a text, and a vendor may have sent one. */
+const answerOf = (detail: string | undefined): string | null => detail?.replaceAll('\0', '').slice(0, 500) ?? null
 
 /** @param tried ids of which a request was made. */
 export async function writeSettlements(
@@ -96,57 +145,41 @@ export async function writeSettlements(
 ): Promise<void> {
   const { state } = ports
   const minute = Math.floor(now / 60_000)
-  const counts = new Map<string, number>()
-  /** Those whose row was still ours. */
-  const settled: Settlement[] = []
-  await state.transaction(async (trx) => {
-    counts.clear()
-    const attempts: unknown[][] = []
-    const used = new Map<string, DeliveryRow[]>()
-    settled.length = 0
-    for (const settlement of settlements) {
-      const { row, status, code, dueAt, entryId, detail } = settlement
-      const result = await trx
-        .updateTable('deliveries')
-        .set({
-          status,
-          reason: code,
-          lease: null,
-          leased_until: null,
-          ...(entryId !== undefined && { entry_id: entryId }),
-          answer: detail?.slice(0, 500) ?? null,
-          // A request that failed before its write began no attempt on disk; it is one all the same.
-          ...(tried.has(row.id) && { attempt: row.attempt + 1 }),
-          ...(dueAt === undefined ? { settled_at: now } : { due_at: dueAt }),
-          // Once it is over nothing resends it: the payload is data nobody needs any more, unless a person may re-drive it.
-          ...(dueAt === undefined && status !== 'dead' && status !== 'uncertain' && { payload: null }),
-        })
-        .where('id', '=', row.id)
-        .where('lease', row.lease === null ? 'is' : '=', row.lease)
-        .where('settled_at', 'is', null)
-        .executeTakeFirst()
-      if (Number(result.numUpdatedRows) === 0) continue
-      settled.push(settlement)
+  const rows = settlements.map(({ row, status, code, dueAt, entryId, detail }) => [
+    row.id,
+    row.lease ?? '',
+    status,
+    code,
+    entryId ?? null,
+    answerOf(detail),
+    // A request that failed before its write began no attempt on disk; it is one all the same.
+    tried.has(row.id) ? row.attempt + 1 : null,
+    dueAt === undefined ? now : null,
+    dueAt ?? null,
+    // Once it is over nothing resends it: the payload is data nobody needs any more, unless a person may re-drive it.
+    dueAt === undefined && status !== 'dead' && status !== 'uncertain' ? 1 : 0,
+  ])
+  const { settled, counts } = await state.transaction(async (trx) => {
+    const ours = new Set(
+      (await withRows<{ id: string }>(trx, state.dialect, SETTLE_TYPES, rows, SETTLE)).map(({ id }) => id),
+    )
+    /** Those whose row was still ours, and which did not merely go back to wait. */
+    const settled = settlements.filter(({ row, code }) => ours.has(row.id) && code !== 'WAITING')
+    const counts = new Map<string, number>()
+    for (const { row, code } of settled) {
       const key = `${minute}\0destination:${row.destination}\0${code}`
       counts.set(key, (counts.get(key) ?? 0) + 1)
-      if (!tried.has(row.id)) continue
-      attempts.push([row.id, row.attempt + 1, now, code, (detail ?? '').slice(0, 500)])
-      const rows = used.get(row.destination)
-      if (rows) rows.push(row)
-      else used.set(row.destination, [row])
     }
     await insertMany(
       trx,
       state.dialect,
       'attempts',
       ['delivery_id', 'n', 'at', 'outcome', 'reason'],
-      attempts,
+      settled
+        .filter(({ row }) => tried.has(row.id))
+        .map(({ row, code, detail }) => [row.id, row.attempt + 1, now, code, answerOf(detail) ?? '']),
       'on conflict (delivery_id, n) do nothing',
     )
-    for (const [id, rows] of used) {
-      const line = ports.lines.get(id)
-      if (line) await countUse(trx, line.destination, rows, now)
-    }
     // A blocked message did not happen: what it reserved is given back.
     const released = settled
       .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')
@@ -158,6 +191,7 @@ export async function writeSettlements(
       now,
     )
     await writeRollups(trx, state.dialect, counts)
+    return { settled, counts }
   })
   ports.count(counts)
   ports.tell(

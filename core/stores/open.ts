@@ -111,8 +111,7 @@ export async function insertMany<T extends keyof Tables & string>(
 ): Promise<void> {
   let offset = 0
   while (offset < rows.length) {
-    const left = rows.length - offset
-    const size = left >= 64 ? 64 : left >= 8 ? 8 : 1
+    const size = chunkSize(rows.length - offset)
     const parameters: unknown[] = []
     for (let index = 0; index < size; index++) parameters.push(...rows[offset + index]!)
     await db.executeQuery(CompiledQuery.raw(insertText(table, columns, size, dialect, onConflict), parameters))
@@ -138,6 +137,51 @@ function insertText(
   }
   return text
 }
+
+/** Types of the columns that `withRows` hands to a statement, in the words of both databases. */
+export type ColumnType = 'text' | 'bigint' | 'bytes'
+
+/**
+ * One statement over many rows of values, where an update differs from row to row.
+ * @param statement SQL around the rows: they have the columns column1, column2 … of these types.
+ * @returns what the statement returns, over all rows.
+ */
+export async function withRows<R>(
+  db: Db,
+  dialect: Dialect,
+  types: readonly ColumnType[],
+  rows: readonly (readonly unknown[])[],
+  statement: (rows: string) => string,
+): Promise<R[]> {
+  const found: R[] = []
+  let offset = 0
+  while (offset < rows.length) {
+    const size = chunkSize(rows.length - offset)
+    const parameters: unknown[] = []
+    for (let index = 0; index < size; index++) parameters.push(...rows[offset + index]!)
+    const result = await db.executeQuery<R>(CompiledQuery.raw(statement(rowsText(types, size, dialect)), parameters))
+    found.push(...result.rows)
+    offset += size
+  }
+  return found
+}
+
+function rowsText(types: readonly ColumnType[], size: number, dialect: Dialect): string {
+  const key = `${dialect}|${types.join()}|${size}`
+  let text = texts.get(key)
+  if (!text) {
+    let n = 0
+    const place = (type: ColumnType, first: boolean) =>
+      dialect === 'sqlite' ? '?' : `$${++n}${first ? `::${type === 'bytes' ? 'bytea' : type}` : ''}`
+    const row = (_: unknown, index: number) => `(${types.map((type) => place(type, index === 0)).join(',')})`
+    text = `(values ${Array.from({ length: size }, row).join(',')})`
+    texts.set(key, text)
+  }
+  return text
+}
+
+/** Of few sizes, so that the prepared statements are found again. */
+const chunkSize = (left: number) => (left >= 64 ? 64 : left >= 8 ? 8 : 1)
 
 /** Splits a list for `in (…)`, below the parameter limits of both databases. */
 export function* chunks<T>(values: readonly T[], size = 500): Generator<T[]> {

@@ -157,8 +157,36 @@ export const ads = defineDestination({
   },
 })
 
+/** A gateway with a quota per minute, look-ups included, that says inside its 200 whether it took the text. */
+export const sms = defineDestination({
+  ...COMMON,
+  id: 'sms',
+  name: 'SMS',
+  limits: { perSecond: 1000, concurrency: 4, windows: [{ seconds: 60, max: 10 }] },
+  verdict: ({ status, json }) =>
+    status === 200 && (json as { accepted?: boolean } | undefined)?.accepted === false
+      ? { status: 'rejected', reason: 'not accepted' }
+      : undefined,
+  actions: {
+    text: {
+      ...message('text', 'none'),
+      channel: 'sms',
+      perform: ({ http, payload }) => http.request('POST', '/text', { json: payload }),
+    },
+    checked: {
+      ...message('checked', 'none'),
+      channel: 'sms',
+      async perform({ http, payload }) {
+        await http.lookup('/contact')
+        return http.request('POST', '/text', { json: payload })
+      },
+    },
+  },
+})
+
 export const TEST_DESTINATIONS: ReadonlyMap<string, AnyDestination> = new Map<string, AnyDestination>([
   ['mail', mail],
   ['crm', crm],
   ['ads', ads],
+  ['sms', sms],
 ])

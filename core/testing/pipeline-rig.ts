@@ -24,6 +24,7 @@ import { deliver, fireTimers, process as processBatch } from '../pipeline.ts'
 import { publishRules } from '../roles/surroundings.ts'
 import { Batch, loadPeople } from '../stages/batch.ts'
 import type { DeliverPorts, Line } from '../stages/deliver-ports.ts'
+import type { Fault } from '../stages/fault.ts'
 import { createSealKeys } from '../stages/hold.ts'
 import { fenceFor } from '../stages/ingest.ts'
 import type { PersonState } from '../stages/people.ts'
@@ -68,6 +69,8 @@ export class Rig {
   now = START
   /** Requests in the order in which their bytes left. */
   readonly seen: SeenRequest[] = []
+  /** What the deliver role would log. */
+  readonly faults: Fault[] = []
   /** What the vendor says; 200 unless the test sets another. */
   answer: (seen: SeenRequest) => Answer | Promise<Answer> = () => ({ status: 200 })
   state!: StateStore
@@ -168,6 +171,9 @@ export class Rig {
       clock,
       count: () => {},
       tell: () => {},
+      fault: (fault) => this.faults.push(fault),
+      leases: new Set(),
+      stop: new AbortController().signal,
     }
   }
 
@@ -175,13 +181,13 @@ export class Rig {
     const wanted = this.#options.destinations ?? Object.fromEntries([...TEST_DESTINATIONS.keys()].map((id) => [id, {}]))
     return new Map(
       Object.entries(wanted).map(([id, given]) => {
+        const { country, ...rest } = { country: 'BR', ...given }
         const config: DestinationConfig = {
           connector: id,
           ...(country !== undefined && { country }),
           purposes: Object.keys(STARTER_PURPOSES),
-          ...given,
+          ...rest,
         }
-        const { country, ...rest } = { country: 'BR', ...given }
         return [id, settingsOf(id, TEST_DESTINATIONS.get(config.connector)!, config)]
       }),
     )
