@@ -1,12 +1,14 @@
 /**
  * `npm test`: prepare, then every check and every suite, then one line with the sums.
  * Each check counts as one test. With CI=true a skipped test counts as failed.
- * `--long` runs the long suites (*.long.ts) instead.
+ * `--long` runs the mutation tests and the long suites (build/vitest-long.ts) instead, and writes
+ * docs/reference/long-run.md.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeLongReport } from './long-report.js'
 import { environment, prepare, root } from './prepare.js'
 import { installPrograms } from './programs.js'
 
@@ -59,7 +61,9 @@ async function suites() {
     `--outputFile.json=${report}`,
   ]
   const code = await run([...node.flags, ...args])
-  const { passed, failed, skipped } = count(report)
+  const results = read(report)
+  const { passed, failed, skipped } = count(results)
+  if (long && results) writeLongReport(results)
   sums.passed += passed
   sums.skipped += skipped
   // A run that went wrong outside its tests (an unhandled rejection, a crashed worker) failed, whatever its tests say.
@@ -67,14 +71,18 @@ async function suites() {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Sums of a vitest JSON report. A file that did not load counts as one failed test, an absent report as none at all. */
-function count(report) {
-  let results
+/** A vitest JSON report; undefined when the run ended before it was written. */
+function read(report) {
   try {
-    results = JSON.parse(readFileSync(report, 'utf8'))
+    return JSON.parse(readFileSync(report, 'utf8'))
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
+    return undefined
   }
+}
+
+/** Sums of a report. A file that did not load counts as one failed test, an absent report as none at all. */
+function count(results) {
+  if (!results) return { passed: 0, failed: 0, skipped: 0 }
   const unloaded = results.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   )
@@ -85,7 +93,12 @@ function count(report) {
   }
 }
 
-if (!long) for (const item of CHECKS) await check(item)
+const MUTATION = [
+  'mutants of the gate are killed',
+  [...tool('@stryker-mutator', 'core', 'bin', 'stryker.js'), 'run', 'build/stryker.json'],
+]
+
+for (const item of long ? [MUTATION] : CHECKS) await check(item)
 await suites()
 
 if (sums.skipped > 0) console.log(`${sums.skipped} skipped${strict ? ', counted as failed' : ''}`)
