@@ -157,6 +157,17 @@ describe('evidence', () => {
     ).toEqual([])
   })
 
+  test('refused by default and by nobody is no act, and said to be none', () => {
+    const preticked = { answer: 'denied', flags: ['preticked'] } as const
+    const read = readSignals(evidence('google', { analytics_storage: preticked }), reading())
+    expect(read.signals).toEqual([])
+    expect(read.unanswered).toBe(true)
+    expect(read.diagnoses.join()).toContain('a default that nobody answered')
+    // Nor does it stand in for the second answer a purpose needs.
+    expect(acts(evidence('google', { ad_storage: 'granted', ad_user_data: preticked }))).toEqual({})
+    expect(readSignals(evidence('google', { analytics_storage: 'denied' }), reading()).unanswered).toBeUndefined()
+  })
+
   test('of two real answers on one event the refusal counts, in either order', () => {
     const both = [evidence('google', { analytics_storage: 'granted' }), evidence('segment', { Analytics: 'denied' })]
     expect(acts(both)).toEqual({ analytics: 'deny' })

@@ -49,21 +49,24 @@ export interface ReadSignals {
   readonly signals: ConsentSignal[]
   /** What was stated and changes nothing, with the reason. No personal data. */
   readonly diagnoses: string[]
+  /** Somewhere a refusal stood by default that nobody answered: it is nobody's act, so no signal. */
+  readonly unanswered?: true
 }
 
 /** @param evidence all that one event carries: of several statements about a purpose the strictest counts. */
 export function readSignals(evidence: VendorEvidence | readonly VendorEvidence[], reading: SignalReading): ReadSignals {
   const diagnoses: string[] = []
   const signals: ConsentSignal[] = []
+  let unanswered = false
   for (const statement of Array.isArray(evidence)
     ? (evidence as readonly VendorEvidence[])
     : [evidence as VendorEvidence]) {
     const make = signalMaker(statement, reading)
     if (statement.vendor === 'gpc') readGpc(statement, reading, make, signals)
     else if (statement.vendor === 'rd') readRd(statement, reading, make, signals, diagnoses)
-    else readCategories(statement.vendor, statement, reading, make, signals, diagnoses)
+    else unanswered = readCategories(statement.vendor, statement, reading, make, signals, diagnoses) || unanswered
   }
-  return { signals: strictest(signals), diagnoses }
+  return { signals: strictest(signals), diagnoses, ...(unanswered && { unanswered }) }
 }
 
 type SignalMaker = (purpose: Purpose, action: ConsentAction, flags: readonly EvidenceFlag[]) => ConsentSignal
@@ -100,10 +103,11 @@ function readCategories(
   make: SignalMaker,
   signals: ConsentSignal[],
   diagnoses: string[],
-): void {
+): boolean {
   const index = purposes.byCategory[vendor]
   const reached = new Set<Purpose>()
   for (const category of Object.keys(answers)) {
+  let unanswered = false
     const mapped = index.get(category)
     if (mapped) for (const purpose of mapped) reached.add(purpose)
     else diagnoses.push(`${vendor} category ${quoted(category)} is mapped to no purpose`)
@@ -123,7 +127,10 @@ function readCategories(
       Object.hasOwn(answers, category) ? answers[category] : undefined,
     )
     const denials = stated.filter((answer) => answer?.answer === 'denied')
-    if (denials.length > 0) {
+    if (denials.length > 0 && denials.every((answer) => answer?.flags?.includes('preticked'))) {
+      diagnoses.push(`${vendor} denies ${purpose.id} by a default that nobody answered: nothing changed`)
+      unanswered = true
+    } else if (denials.length > 0) {
       // One real refusal among defaults is a real refusal.
       const flags = denials
         .map((answer) => answer?.flags ?? [])
@@ -135,6 +142,7 @@ function readCategories(
     }
   }
 }
+  return unanswered
 
 function readRd(
   { answers }: VendorEvidence,

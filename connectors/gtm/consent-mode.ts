@@ -70,9 +70,11 @@ export function readGcs(raw: string): Partial<Record<'ad_storage' | 'analytics_s
 
 type Answers = Record<string, { answer: Answer; flags?: ['preticked'] }>
 
-/** A default is the site's, not the person's: granted by default is a box ticked beforehand (LGPD art. 8 §4). */
-const byDefault = (answer: Answer): Answers[string] =>
-  answer === 'granted' ? { answer, flags: ['preticked'] } : { answer }
+/**
+ * A default is the site's, not the person's, whichever it is: granted, it is a box ticked beforehand (LGPD art. 8 §4);
+ * denied, it is what every page says before its banner has read yesterday's answer, and takes nothing back.
+ */
+const byDefault = (answer: Answer): Answers[string] => ({ answer, flags: ['preticked'] })
 
 const evidence = (actor: 'subject' | 'system', answers: Answers, raw: unknown): ConsentEvidence[] =>
   Object.keys(answers).length === 0 ? [] : [{ vendor: 'google', answers, method: 'cmp_string', actor, raw }]

@@ -12,6 +12,8 @@ export type LogRecord =
       readonly event: CanonicalEvent
       /** Keys the sender will be recognised by when the hub hears itself. */
       readonly echo?: string
+      /** It carries a refusal by default that nobody answered: counted, and no signal. */
+      readonly unanswered?: true
       /** ULIDs of the fences this record raised. */
       readonly fences: readonly string[]
       /** Set when re-driven: deduplicated by this id instead of the message id. */

@@ -135,6 +135,7 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
           event: result.event,
           fences: fence ? [fence.id] : [],
           ...(result.echo !== undefined && { echo: result.echo }),
+          ...(result.unanswered && { unanswered: true as const }),
         })
       } else
         records.push({

@@ -25,7 +25,7 @@ export interface SourceContext {
 }
 
 export type Canonicalized =
-  | { readonly event: CanonicalEvent; readonly echo?: string }
+  | { readonly event: CanonicalEvent; readonly echo?: string; readonly unanswered?: true }
   | {
       readonly quarantine: { readonly code: ExitCode; readonly path: string; readonly message: string }
       readonly raw: string
@@ -80,8 +80,8 @@ export function canonicalize(
         notice: source.notice,
         occurredAt: clock.at,
         verified,
-      }).signals
-    : []
+      })
+    : undefined
   return {
     event: {
       schemaVersion: EVENT_SCHEMA_VERSION,
@@ -102,10 +102,11 @@ export function canonicalize(
       traits: { ...event.traits },
       properties: { ...event.properties },
       context: { ...event.context },
-      consent,
+      consent: consent?.signals ?? [],
       ...(event.deliveryId !== undefined && { deliveryId: event.deliveryId }),
     },
     ...(event.echo !== undefined && { echo: event.echo }),
+    ...(consent?.unanswered && { unanswered: true as const }),
   }
 }
 
