@@ -32,7 +32,8 @@ export function lintPurposes(config: PurposesConfig, rules: readonly LintedRule[
 
   const known = new Set(Object.keys(config.purposes))
   for (const [id, { role }] of destinations) if (role === 'controller') known.add(`share.${id}`)
-  for (const [id, destination] of destinations) findings.push(...lintDestination(id, destination, known))
+  for (const [id, destination] of destinations)
+    findings.push(...lintDestination(id, destination, known, config.purposes))
   for (const rule of rules) {
     if (!known.has(rule.unless.purpose)) {
       findings.push({
@@ -105,7 +106,12 @@ function lintPurpose(id: string, purpose: PurposeConfig, starters: readonly stri
   return found
 }
 
-function lintDestination(id: string, destination: DestinationConfig, known: ReadonlySet<string>): PurposeFinding[] {
+function lintDestination(
+  id: string,
+  destination: DestinationConfig,
+  known: ReadonlySet<string>,
+  purposes: PurposesConfig['purposes'],
+): PurposeFinding[] {
   const path = `/destinations/${id}`
   const found: PurposeFinding[] = []
   for (const [starter, configured] of pairsOf(destination.purposes)) {
@@ -138,3 +144,20 @@ function lintDestination(id: string, destination: DestinationConfig, known: Read
   }
   return found
 }
+    const purpose = Object.hasOwn(purposes, configured) ? purposes[configured] : undefined
+    // `share.<id>` is asked besides the action's own purpose and needs no stage of acting.
+    if (purpose && !configured.startsWith('share.') && !purpose.stages.includes('activate')) {
+      const stages = [...purpose.stages, 'activate'].join(', ')
+      found.push({
+        path: `/purposes/${configured}/stages`,
+        severity: 'warning',
+        message: `Without activate nothing leaves to ${id} for ${configured}: it may be collected and decided on, not acted on. Write "stages: [${stages}]" if people are told so, or take ${configured} out of destinations.${id}.purposes.`,
+      })
+    }
+  if (destination.roleChange && destination.roleChange.from === (destination.role ?? 'operator')) {
+    found.push({
+      path: `${path}/roleChange/from`,
+      severity: 'error',
+      message: 'The role before is the role now: nothing changed. Remove roleChange, or correct role.',
+    })
+  }

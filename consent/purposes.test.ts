@@ -159,6 +159,29 @@ describe('lintPurposes', () => {
     ])
   })
 
+  test('says what to write when a destination serves a purpose nobody may act on', () => {
+    const purposes = {
+      analytics: STARTER_PURPOSES['analytics']!,
+      email_marketing: STARTER_PURPOSES['email_marketing']!,
+    }
+    const cdp = { connector: 'segment', role: 'operator' as const, country: 'BR' }
+    const found = lintPurposes({
+      purposes,
+      destinations: { cdp: { ...cdp, purposes: ['analytics'] }, mail: { ...cdp, purposes: ['email_marketing'] } },
+    })
+    expect(found).toMatchObject([{ path: '/purposes/analytics/stages', severity: 'warning' }])
+    expect(found[0]?.message).toContain('nothing leaves to cdp')
+    expect(found[0]?.message).toContain('"stages: [collect, decide, activate]"')
+  })
+
+  test('the starter set keeps what made somebody a lead', () => {
+    const starters = loadPurposes({ purposes: STARTER_PURPOSES })
+    const wanting = (name: string) => starters.wanting({ type: 'track', name }).purposes.map(({ id }) => id)
+    expect(wanting('Lead Converted')).toEqual(
+      expect.arrayContaining(['email_marketing', 'sms_marketing', 'whatsapp_marketing']),
+    )
+  })
+
   test('points at destinations abroad without a ground', () => {
     const destination = { connector: 'x', role: 'operator' as const, purposes: [] }
     const paths = (over: object) =>

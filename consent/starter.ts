@@ -6,6 +6,8 @@ import type { PurposeConfig } from '../schemas/config.ts'
 
 const CONTACT = { identify: ['email', 'phone', 'name'] }
 const COMMERCE = ['Product *', 'Cart *', 'Checkout *', 'Order *']
+/** What somebody did to be written to: RD Station's conversions are `Lead Converted`. */
+const LEADS = ['Lead *', 'Signed Up']
 
 export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
   orders: {
@@ -53,7 +55,7 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
       pt: 'Enviar ofertas e lembretes por e-mail, de acordo com o que você viu e comprou.',
       en: 'To send offers and reminders by e-mail, in line with what you viewed and bought.',
     },
-    collects: [CONTACT, ...COMMERCE],
+    collects: [CONTACT, ...LEADS, ...COMMERCE],
     stages: ['collect', 'decide', 'activate'],
     signals: { rd: 'communications', segment: [], rudder: [] },
   },
@@ -62,7 +64,7 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
     scope: 'person',
     title: { pt: 'Ofertas por SMS', en: 'Offers by SMS' },
     description: { pt: 'Enviar ofertas e lembretes por SMS.', en: 'To send offers and reminders by SMS.' },
-    collects: [{ identify: ['phone', 'name'] }, ...COMMERCE],
+    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE],
     stages: ['collect', 'decide', 'activate'],
   },
   whatsapp_marketing: {
@@ -70,7 +72,7 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
     scope: 'person',
     title: { pt: 'Ofertas por WhatsApp', en: 'Offers by WhatsApp' },
     description: { pt: 'Enviar ofertas e lembretes por WhatsApp.', en: 'To send offers and reminders by WhatsApp.' },
-    collects: [{ identify: ['phone', 'name'] }, ...COMMERCE],
+    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE],
     stages: ['collect', 'decide', 'activate'],
   },
   push_marketing: {
