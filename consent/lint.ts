@@ -119,6 +119,16 @@ function lintDestination(
       const at = Array.isArray(destination.purposes) ? destination.purposes.indexOf(configured) : starter
       found.push({ path: `${path}/purposes/${at}`, severity: 'error', message: `No purpose is called ${configured}.` })
     }
+    const purpose = Object.hasOwn(purposes, configured) ? purposes[configured] : undefined
+    // `share.<id>` is asked besides the action's own purpose and needs no stage of acting.
+    if (purpose && !configured.startsWith('share.') && !purpose.stages.includes('activate')) {
+      const stages = [...purpose.stages, 'activate'].join(', ')
+      found.push({
+        path: `/purposes/${configured}/stages`,
+        severity: 'warning',
+        message: `Without activate nothing leaves to ${id} for ${configured}: it may be collected and decided on, not acted on. Write "stages: [${stages}]" if people are told so, or take ${configured} out of destinations.${id}.purposes.`,
+      })
+    }
   }
   if (!destination.role) {
     found.push({
@@ -144,20 +154,3 @@ function lintDestination(
   }
   return found
 }
-    const purpose = Object.hasOwn(purposes, configured) ? purposes[configured] : undefined
-    // `share.<id>` is asked besides the action's own purpose and needs no stage of acting.
-    if (purpose && !configured.startsWith('share.') && !purpose.stages.includes('activate')) {
-      const stages = [...purpose.stages, 'activate'].join(', ')
-      found.push({
-        path: `/purposes/${configured}/stages`,
-        severity: 'warning',
-        message: `Without activate nothing leaves to ${id} for ${configured}: it may be collected and decided on, not acted on. Write "stages: [${stages}]" if people are told so, or take ${configured} out of destinations.${id}.purposes.`,
-      })
-    }
-  if (destination.roleChange && destination.roleChange.from === (destination.role ?? 'operator')) {
-    found.push({
-      path: `${path}/roleChange/from`,
-      severity: 'error',
-      message: 'The role before is the role now: nothing changed. Remove roleChange, or correct role.',
-    })
-  }
