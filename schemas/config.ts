@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { BASES, Notice, SCOPES, STAGES } from './consent.ts'
 import { oneOf } from './one-of.ts'
+import { RetentionConfig } from './retention.ts'
 import { Duration } from './rule.ts'
 
 const Text = Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })
@@ -108,6 +109,14 @@ export const Config = Type.Object(
         ),
         timezone: Type.Optional(Type.String()),
         currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+        smallAgent: Type.Optional(
+          Type.Boolean({ description: 'Agente de tratamento de pequeno porte: deadlines doubled (Res. CD/ANPD 2/2022).' }),
+        ),
+        holidays: Type.Optional(
+          Type.Array(Type.String({ format: 'date' }), {
+            description: 'Local holidays that deadlines in business days skip besides the national ones.',
+          }),
+        ),
       },
       { additionalProperties: false },
     ),
@@ -146,6 +155,7 @@ export const Config = Type.Object(
         additionalProperties: false,
       }),
     ),
+    retention: Type.Optional(RetentionConfig),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
     openTraits: Type.Optional(
       Type.Array(Type.String(), {

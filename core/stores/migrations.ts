@@ -1,6 +1,7 @@
 /** Schema changes, in order, never edited once released. The same statements run on both databases. */
 import { type Kysely, sql } from 'kysely'
 import { ledgerTables } from './migrations/002-ledger.ts'
+import { recordsTables } from './migrations/005-records.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -161,6 +162,7 @@ const initial: Step = async (db, dialect) => {
 const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '001-initial', run: initial },
   { id: '002-ledger', run: ledgerTables },
+  { id: '005-records', run: recordsTables },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

@@ -229,5 +229,109 @@ export interface Tables {
   }
   invitations: { hash: Uint8Array; role: string; expires_at: number; used_at: number | null }
   /** Who looked at whom, and who changed what. */
-  access_log: { id: string; at: number; actor: string; act: string; target: string }
+  access_log: {
+    id: string
+    at: number
+    actor: string
+    act: string
+    target: string
+    /** Of a look at personal data: why, or the data-subject request that is the reason. */
+    reason?: string | null
+    request?: string | null
+  }
+
+  /** What an officer looked at and may approve, by its hash. */
+  retention_plans: {
+    hash: string
+    at: number
+    actor: string
+    body: string
+    approved_by: string | null
+    approved_at: number | null
+  }
+  /** A policy runs by itself while its hash is the approved one. `unusual`: 1 while it waits for a new approval. */
+  retention_approvals: {
+    policy_id: string
+    policy_hash: string
+    plan_hash: string
+    approved_by: string
+    approved_at: number
+    count: number
+    unusual: number
+  }
+  /** `batches`: JSON list of the roots over the ids of each batch, hex. */
+  retention_runs: {
+    id: string
+    policy_id: string
+    policy_hash: string
+    class: string
+    action: string
+    state: string
+    started_at: number
+    finished_at: number | null
+    as_of: number
+    due: number
+    done: number
+    held: number
+    batches: string
+    root: string | null
+    entry_id: string | null
+    remaining: number | null
+    method: string | null
+  }
+  legal_holds: {
+    id: string
+    kind: string
+    person_id: string | null
+    class: string | null
+    from_at: number | null
+    to_at: number | null
+    ref: string
+    reason: string
+    set_by: string
+    set_at: number
+    released_by: string | null
+    released_at: number | null
+    release_reason: string | null
+  }
+  /** Kept and not used (LGPD art. 5 XIII): no rule, report or delivery reads it. `body`: the open columns as JSON. */
+  blocked: {
+    id: string
+    class: string
+    node_id: string
+    body: string
+    sealed: Uint8Array
+    at: number
+    policy_id: string
+  }
+  /** What anonymisation leaves: counts about k people and more. */
+  anonymous_counts: { day: string; name: string; source_id: string; run_id: string; events: number; people: number }
+  /** The record of art. 37 each time its declared part changed. */
+  ropa_snapshots: { at: number; hash: string; body: string }
+  /** Purposes, destinations and notices as gates read them, by policy hash. */
+  policy_versions: { hash: string; at: number; body: string }
+  drift: {
+    kind: string
+    subject: string
+    detail: string
+    count: number
+    denied: number
+    first_at: number
+    last_at: number
+  }
+  incidents: {
+    id: string
+    state: string
+    facts: string
+    known_at: number
+    registered_at: number
+    registered_by: string
+    authority_at: number | null
+    subjects_at: number | null
+    supplement_at: number | null
+    closed_at: number | null
+    affected: number | null
+    kept_until: number
+  }
+  incident_log: { id: string; incident_id: string; at: number; actor: string; what: string }
 }
