@@ -96,6 +96,7 @@ function signalMaker(statement: VendorEvidence, { notice, occurredAt, sourceId }
   }
 }
 
+/** @returns whether a purpose was refused by nothing but a default. */
 function readCategories(
   vendor: CmpVendor,
   { answers }: VendorEvidence,
@@ -106,8 +107,8 @@ function readCategories(
 ): boolean {
   const index = purposes.byCategory[vendor]
   const reached = new Set<Purpose>()
-  for (const category of Object.keys(answers)) {
   let unanswered = false
+  for (const category of Object.keys(answers)) {
     const mapped = index.get(category)
     if (mapped) for (const purpose of mapped) reached.add(purpose)
     else diagnoses.push(`${vendor} category ${quoted(category)} is mapped to no purpose`)
@@ -141,8 +142,8 @@ function readCategories(
       agree(purpose, 'consent', flags, make, signals, diagnoses, vendor)
     }
   }
-}
   return unanswered
+}
 
 function readRd(
   { answers }: VendorEvidence,
