@@ -306,3 +306,56 @@ test('keeping never changes the event, adds nothing, and more purposes never kee
     ),
   )
 })
+
+describe('sensitive fields (LGPD art. 5 II, art. 11)', () => {
+  const base = { scope: 'person' as const, title: { pt: '', en: '' }, stages: ['collect' as const] }
+  const collects = [{ 'Quiz Answered': ['properties.score', 'properties.cid', 'products'] }, { identify: ['*'] }]
+  const purposes = loadPurposes({
+    purposes: {
+      care: { ...base, basis: 'consent', sensitive: true, collects },
+      marketing: { ...base, basis: 'consent', collects },
+      interest: { ...base, basis: 'legitimate_interest', sensitive: true, collects },
+    },
+    sensitiveFields: ['traits.health', 'traits.address.shelter', 'properties.cid', 'properties.products.diagnosis'],
+  })
+  const of = (...ids: string[]) => ids.map((id) => purposes.get(id)!)
+  const answered = event({
+    name: 'Quiz Answered',
+    properties: { score: 3, cid: 'F41', products: [{ id: 1, diagnosis: 'x' }, { id: 2 }] },
+  })
+  const known = event({
+    type: 'identify',
+    name: 'identify',
+    traits: { name: 'Ana', health: 'asthma', address: { city: 'Rio', shelter: true } },
+  })
+
+  test('are stripped for a purpose without a ground, wherever they lie, and the event itself is not changed', () => {
+    for (const id of ['marketing', 'interest']) {
+      expect(keepFields(answered, of(id)).event.properties).toEqual({ score: 3, products: [{ id: 1 }, { id: 2 }] })
+      const kept = keepFields(known, of(id))
+      expect(kept.event.traits).toEqual({ name: 'Ana', address: { city: 'Rio' } })
+      expect(Object.keys(kept.traitPurposes)).toEqual(['name', 'address'])
+    }
+    expect(answered.properties['cid']).toBe('F41')
+    expect(known.traits['address']).toEqual({ city: 'Rio', shelter: true })
+  })
+
+  test('stay for one that rests on specific consent', () => {
+    expect(keepFields(answered, of('care')).event.properties).toEqual(answered.properties)
+    expect(keepFields(known, of('care')).event.traits).toEqual(known.traits)
+  })
+
+  test('never get into a trait that a purpose without a ground may read', () => {
+    expect(keepFields(known, of('care', 'marketing')).event.traits).toEqual({ name: 'Ana', address: { city: 'Rio' } })
+    // What is delivered is cut again for the purpose of the delivery, so history may keep it for the other.
+    expect(keepFields(answered, of('care', 'marketing')).event.properties['cid']).toBe('F41')
+  })
+
+  test('have a list of usual names where the configuration has none', () => {
+    const plain = loadPurposes({ purposes: { marketing: { ...base, basis: 'consent', collects } } })
+    expect(keepFields(known, [plain.get('marketing')!]).event.traits).toEqual({
+      name: 'Ana',
+      address: { city: 'Rio', shelter: true },
+    })
+  })
+})

@@ -107,7 +107,11 @@ interface FieldPlan {
   readonly context: readonly (readonly string[])[]
   /** Contact identifiers whose value one of the purposes declares on this event. */
   readonly contacts: ReadonlySet<IdentifierType>
+  /** Sensitive paths (LGPD art. 5 II) that no allowing purpose has a ground of art. 11 for. */
+  readonly strip: Readonly<Record<Root, readonly (readonly string[])[]>>
 }
+
+type Root = 'traits' | 'properties' | 'context'
 
 /** Traits that hold the value of a contact identifier. */
 const CONTACT_TRAITS: Readonly<Partial<Record<IdentifierType, readonly string[]>>> = {
@@ -166,7 +170,52 @@ function makePlan(event: EventName, allowed: readonly Purpose[]): FieldPlan {
     properties: [...properties.values()],
     context: [...context.values()],
     contacts,
+    strip: stripOf(event, allowed),
   }
+}
+
+/**
+ * A sensitive path stays where a purpose with a ground brings it. Traits are stored per purpose, so there every
+ * purpose that brings it must have one: otherwise a purpose without a ground would read it in the profile.
+ */
+function stripOf(event: EventName, allowed: readonly Purpose[]): FieldPlan['strip'] {
+  const strip: Record<Root, (readonly string[])[]> = { traits: [], properties: [], context: [] }
+  for (const [root, ...path] of allowed[0]?.sensitiveFields ?? []) {
+    if (root !== 'traits' && root !== 'properties' && root !== 'context') continue
+    const bringing = allowed.filter((purpose) =>
+      purpose.collects.some(
+        (rule) =>
+          ruleMatches(rule, event) &&
+          ((root !== 'traits' && rule.bare) || rule[root].some((given) => covers(given, path) || covers(path, given))),
+      ),
+    )
+    const grounded = ({ sensitiveGround }: Purpose) => sensitiveGround !== undefined
+    if (bringing.length > 0 && (root === 'traits' ? bringing.every(grounded) : bringing.some(grounded))) continue
+    strip[root].push(path)
+  }
+  return strip
+}
+
+/** The same value without what lies at the path; `*` is any key, and a list means each of its items. */
+function without(value: unknown, path: readonly string[]): unknown {
+  const [step, ...rest] = path
+  if (step === undefined) return undefined
+  if (Array.isArray(value)) return value.map((item) => without(item, path))
+  if (!isObject(value)) return value
+  const keys = step === '*' ? Object.keys(value) : Object.hasOwn(value, step) ? [step] : []
+  if (keys.length === 0) return value
+  const kept: Loose = { ...value }
+  for (const key of keys) {
+    if (rest.length === 0) delete kept[key]
+    else kept[key] = without(value[key], rest)
+  }
+  return kept
+}
+
+function stripped(root: Loose, paths: readonly (readonly string[])[]): Loose {
+  let left = root
+  for (const path of paths) left = without(left, path) as Loose
+  return left
 }
 
 export interface KeptEvent {
@@ -190,19 +239,20 @@ export function keepFields(event: CanonicalEvent, allowed: readonly Purpose[]): 
   const context: Loose = plan.bare ? bareContext(event.context) : {}
   for (const path of plan.context) copyPath(event.context, context, path)
 
+  const source = stripped(event.traits, plan.strip.traits)
   const traits: Loose = {}
   const traitPurposes: Record<string, readonly string[]> = {}
   for (const { path, purposes } of plan.traits) {
     if (path[path.length - 1] !== '*') {
-      if (copyPath(event.traits, traits, path)) addPurposes(traitPurposes, path.join('.'), purposes)
+      if (copyPath(source, traits, path)) addPurposes(traitPurposes, path.join('.'), purposes)
       continue
     }
     const parents = path.slice(0, -1)
-    const parent = read(event.traits, parents)
+    const parent = read(source, parents)
     if (!isObject(parent)) continue
     for (const key of Object.keys(parent)) {
       const full = [...parents, key]
-      if (copyPath(event.traits, traits, full)) addPurposes(traitPurposes, full.join('.'), purposes)
+      if (copyPath(source, traits, full)) addPurposes(traitPurposes, full.join('.'), purposes)
     }
   }
 
@@ -214,7 +264,16 @@ export function keepFields(event: CanonicalEvent, allowed: readonly Purpose[]): 
     if ((needs === undefined || plan.contacts.has(needs)) && !sealedIdentifiers.includes(type))
       sealedIdentifiers.push(type)
   }
-  return { event: { ...event, traits, properties, context }, traitPurposes, sealedIdentifiers }
+  return {
+    event: {
+      ...event,
+      traits,
+      properties: stripped(properties, plan.strip.properties),
+      context: stripped(context, plan.strip.context),
+    },
+    traitPurposes,
+    sealedIdentifiers,
+  }
 }
 
 function addPurposes(target: Record<string, readonly string[]>, path: string, purposes: readonly string[]): void {

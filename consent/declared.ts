@@ -1,7 +1,8 @@
 /** How the configuration names purposes: read by the model (purposes.ts) and by the lint. */
 import type { Config, DestinationConfig } from '../schemas/config.ts'
 
-export type PurposesConfig = Pick<Config, 'purposes' | 'destinations'>
+export type PurposesConfig = Pick<Config, 'purposes' | 'destinations' | 'notices' | 'sensitiveFields' | 'minors'> &
+  Partial<Pick<Config, 'sources' | 'organization'>>
 
 /** Vendors whose consent words are categories of a cookie banner: they speak about a device. */
 export const CMP_VENDORS = ['google', 'segment', 'rudder'] as const

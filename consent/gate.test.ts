@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest'
 import type { PurposeConfig } from '../schemas/config.ts'
 import { STATUSES, type Status } from '../schemas/consent.ts'
 import { keepFields } from './collects.ts'
-import { collect, decide, isHalt, type Permit, type PermitRequest, permit, type StatusOf } from './gate.ts'
+import {
+  collect,
+  decide,
+  isHalt,
+  type Permit,
+  type PermitRequest,
+  permit,
+  permitWithdrawal,
+  type StatusOf,
+} from './gate.ts'
 import { loadPurposes, type PurposesConfig, STARTER_PURPOSES } from './purposes.ts'
 import type { PurposeStatus } from './status.ts'
 
@@ -35,7 +44,12 @@ const config: PurposesConfig = {
       title: { pt: '', en: '' },
       collects: ['Feature Used'],
       stages: ['collect'],
-      lia: { approvedAt: '2026-01-01', approvedBy: 'x', ref: 'x' },
+      lia: {
+        approvedAt: '2026-01-01',
+        approvedBy: 'x',
+        ref: 'x',
+        phases: { purpose: 'p', necessity: 'n', balancing: 'b' },
+      },
     } satisfies PurposeConfig,
   },
   destinations: {
@@ -56,7 +70,7 @@ const order = { type: 'track', name: 'Order Completed' } as const
 
 describe('collect', () => {
   const ask = (event: Parameters<typeof collect>[0], statuses: Record<string, Status>, suppressed = false) =>
-    collect(event, statusOf(statuses), purposes, NOW, suppressed)
+    collect(event, statusOf(statuses), purposes, NOW, { suppressed })
 
   test('keeps for the purposes that allow it, with the entries it rests on', () => {
     const kept = ask(order, { orders: 'granted', analytics: 'granted', email_marketing: 'revoked' })
@@ -69,14 +83,14 @@ describe('collect', () => {
   })
 
   test('holds while a purpose that asks for consent has no answer, and drops when all have refused', () => {
-    expect(ask(order, {})).toEqual({ effect: 'hold' })
+    expect(ask(order, {})).toMatchObject({ effect: 'hold' })
     const refused = Object.fromEntries(
       purposes.all.filter(({ basis }) => basis === 'consent').map(({ id }) => [id, 'denied' as const]),
     )
-    expect(ask(order, refused)).toEqual({ effect: 'drop', code: 'CONSENT_DENIED' })
-    expect(ask(order, { ...refused, analytics: 'unknown' })).toEqual({ effect: 'hold' })
+    expect(ask(order, refused)).toMatchObject({ effect: 'drop', code: 'CONSENT_DENIED' })
+    expect(ask(order, { ...refused, analytics: 'unknown' })).toMatchObject({ effect: 'hold' })
     for (const status of STATUSES.filter((one) => one !== 'unknown' && one !== 'granted' && one !== 'stale')) {
-      expect(ask({ type: 'track', name: 'Feature Used' }, { analytics: status, stats: 'denied' })).toEqual({
+      expect(ask({ type: 'track', name: 'Feature Used' }, { analytics: status, stats: 'denied' })).toMatchObject({
         effect: 'drop',
         code: 'CONSENT_DENIED',
       })
@@ -85,21 +99,23 @@ describe('collect', () => {
 
   test('what nobody declared is dropped as such, and the forgotten stay forgotten', () => {
     const narrow = loadPurposes({ purposes: { orders: STARTER_PURPOSES['orders']! } })
-    expect(collect({ type: 'track', name: 'Mouse Moved' }, statusOf({ orders: 'granted' }), narrow, NOW)).toEqual({
-      effect: 'drop',
-      code: 'NO_PURPOSE',
-    })
-    expect(ask(order, { orders: 'granted' }, true)).toEqual({ effect: 'drop', code: 'SUBJECT_SUPPRESSED' })
+    expect(collect({ type: 'track', name: 'Mouse Moved' }, statusOf({ orders: 'granted' }), narrow, NOW)).toMatchObject(
+      {
+        effect: 'drop',
+        code: 'NO_PURPOSE',
+      },
+    )
+    expect(ask(order, { orders: 'granted' }, true)).toMatchObject({ effect: 'drop', code: 'SUBJECT_SUPPRESSED' })
   })
 
   test('a contract that is not open neither keeps nor holds', () => {
     const only = loadPurposes({ purposes: { orders: STARTER_PURPOSES['orders']! } })
-    expect(collect(order, statusOf({}), only, NOW)).toEqual({ effect: 'drop', code: 'CONSENT_DENIED' })
+    expect(collect(order, statusOf({}), only, NOW)).toMatchObject({ effect: 'drop', code: 'CONSENT_DENIED' })
     const lapsed: StatusOf = (purpose) => ({
       ...statusOf({ orders: 'granted' })(purpose)!,
       expiresAt: '2026-11-24T09:59:59.000Z',
     })
-    expect(collect(order, lapsed, only, NOW)).toEqual({ effect: 'drop', code: 'CONSENT_DENIED' })
+    expect(collect(order, lapsed, only, NOW)).toMatchObject({ effect: 'drop', code: 'CONSENT_DENIED' })
   })
 
   test('legitimate interest needs no entry, and an opposition ends it', () => {
@@ -107,7 +123,7 @@ describe('collect', () => {
       effect: 'keep',
       entries: {},
     })
-    expect(ask({ type: 'track', name: 'Feature Used' }, { analytics: 'denied', stats: 'denied' })).toEqual({
+    expect(ask({ type: 'track', name: 'Feature Used' }, { analytics: 'denied', stats: 'denied' })).toMatchObject({
       effect: 'drop',
       code: 'CONSENT_DENIED',
     })
@@ -118,14 +134,14 @@ describe('collect', () => {
       ...statusOf({ [purpose.id]: 'granted' })(purpose)!,
       basis: 'legitimate_interest',
     })
-    expect(collect({ type: 'page', name: 'Home' }, changed, purposes, NOW)).toEqual({ effect: 'hold' })
+    expect(collect({ type: 'page', name: 'Home' }, changed, purposes, NOW)).toMatchObject({ effect: 'hold' })
   })
 
   test('a status word this version does not know is denied', () => {
     const newer = statusOf({ analytics: 'delegated' as Status })
     const only = loadPurposes({ purposes: { analytics: STARTER_PURPOSES['analytics']! } })
-    expect(collect(order, newer, only, NOW)).toEqual({ effect: 'drop', code: 'CONSENT_DENIED' })
-    expect(decide(only.get('analytics')!, newer, NOW)).toMatchObject({ code: 'NO_CONSENT' })
+    expect(collect(order, newer, only, NOW)).toMatchObject({ effect: 'drop', code: 'CONSENT_DENIED' })
+    expect(decide(only.get('analytics')!, newer, only, NOW)).toMatchObject({ code: 'NO_CONSENT' })
   })
 
   test('the same set comes as the same array, and more than thirty purposes work as well', () => {
@@ -145,23 +161,23 @@ describe('collect', () => {
 describe('decide', () => {
   test('grants with the entry, or halts with the reason and the entry', () => {
     const mail = purposes.get('email_marketing')!
-    expect(decide(mail, statusOf({ email_marketing: 'granted' }), NOW)).toMatchObject({
+    expect(decide(mail, statusOf({ email_marketing: 'granted' }), purposes, NOW)).toMatchObject({
       granted: true,
       entryId: 'entry-email_marketing',
     })
-    expect(decide(mail, statusOf({ email_marketing: 'revoked' }), NOW)).toEqual({
+    expect(decide(mail, statusOf({ email_marketing: 'revoked' }), purposes, NOW)).toEqual({
       code: 'NO_CONSENT',
       reasons: [{ code: 'consent_revoked', art: '8 §5' }],
       entryId: 'entry-email_marketing',
     })
-    expect(decide(mail, statusOf({}), NOW)).toMatchObject({
+    expect(decide(mail, statusOf({}), purposes, NOW)).toMatchObject({
       code: 'NO_CONSENT',
       reasons: [{ code: 'consent_unknown' }],
     })
-    expect(decide(mail, statusOf({ email_marketing: 'granted' }), NOW, { suppressed: true })).toMatchObject({
+    expect(decide(mail, statusOf({ email_marketing: 'granted' }), purposes, NOW, { suppressed: true })).toMatchObject({
       code: 'SUBJECT_SUPPRESSED',
     })
-    expect(decide(purposes.get('stats')!, statusOf({}), NOW)).toMatchObject({
+    expect(decide(purposes.get('stats')!, statusOf({}), purposes, NOW)).toMatchObject({
       code: 'NO_CONSENT',
       reasons: [{ code: 'undeclared_stage' }],
     })
@@ -230,12 +246,22 @@ describe('permit', () => {
     ).toBe('BLOCKED_BY_FENCE')
   })
 
-  test('another controller needs its own consent, whatever the basis', () => {
+  test('another controller needs its own consent; contract data go to it only when the contract names it', () => {
     expect(code('meta', 'ads_measurement', { ads_measurement: 'granted' })).toBe('BLOCKED_BY_SHARING')
     expect(code('meta', 'ads_measurement', { ads_measurement: 'granted', 'share.meta': 'revoked' })).toBe(
       'BLOCKED_BY_SHARING',
     )
     expect(code('meta', 'orders', { orders: 'granted' })).toBe('BLOCKED_BY_SHARING')
+    const named = loadPurposes({
+      ...config,
+      purposes: {
+        ...config.purposes,
+        orders: { ...config.purposes['orders']!, contract: { ref: 'terms', recipients: ['meta'] } },
+      },
+    })
+    const given = { purposes: named, purpose: named.get('orders') }
+    expect(code('meta', 'orders', { orders: 'granted' }, given)).toBe('PERMITTED')
+    expect(code('meta', 'orders', { orders: 'granted', 'share.meta': 'revoked' }, given)).toBe('BLOCKED_BY_SHARING')
     expect(code('meta', 'ads_measurement', { 'share.meta': 'granted' })).toBe('BLOCKED_BY_CONSENT')
     expect(ask('meta', 'ads_measurement', { ads_measurement: 'granted', 'share.meta': 'granted' })).toMatchObject({
       shareEntryId: 'entry-share.meta',
@@ -263,6 +289,125 @@ describe('permit', () => {
     expect(send({ purpose: 'x', destination: 'rd', reasons: [], policyHash: '', asOf: NOW })).toBe('x')
     const real = ask('rd', 'email_marketing', { email_marketing: 'granted' })
     expect(!isHalt(real) && send(real)).toBe('email_marketing')
+  })
+})
+
+describe('minors', () => {
+  const child = { type: 'track', name: 'Product Viewed' } as const
+  const by = (actor: PurposeStatus['actor'], ids: readonly string[]): StatusOf => {
+    const of = statusOf(Object.fromEntries(ids.map((id) => [id, 'granted' as const])))
+    return (purpose) => {
+      const status = of(purpose)
+      return status && { ...status, actor }
+    }
+  }
+  const all = ['analytics', 'ads_measurement', 'ads_personalization', 'share.meta', 'email_marketing']
+  const kept = (actor: PurposeStatus['actor'], age: 'child' | 'teen' | 'adult' | 'unknown', given = purposes) => {
+    const answer = collect(child, by(actor, all), given, NOW, { age })
+    return answer.effect === 'keep' ? answer.allowed.map(({ id }) => id) : answer.effect
+  }
+
+  test('nobody under 18 is in an ads purpose; under 12 consent comes from the guardian', () => {
+    expect(kept('subject', 'adult')).toEqual(['analytics', 'email_marketing', 'ads_measurement', 'ads_personalization'])
+    expect(kept('subject', 'teen')).toEqual(['analytics', 'email_marketing'])
+    expect(kept('subject', 'child')).not.toContain('email_marketing')
+    expect(kept('guardian', 'child')).toEqual(['analytics', 'email_marketing'])
+  })
+
+  test('of a product for children, people of unknown age count as minors', () => {
+    const forChildren = loadPurposes({ ...config, minors: { audience: 'children' } })
+    expect(kept('subject', 'unknown')).toContain('ads_measurement')
+    expect(kept('subject', 'unknown', forChildren)).toEqual(['analytics', 'email_marketing'])
+  })
+
+  test('a child without the guardian shares nothing with another controller, and gets no ads', () => {
+    const ask = (actor: PurposeStatus['actor'], age: 'child' | 'teen' | 'adult') => {
+      const answer = permit({
+        purpose: purposes.get('ads_measurement'),
+        destinationId: 'meta',
+        statusOf: by(actor, all),
+        purposes,
+        fences: [],
+        now: NOW,
+        age,
+      })
+      return isHalt(answer) ? answer.reasons.map(({ code }) => code) : 'PERMITTED'
+    }
+    expect(ask('subject', 'adult')).toBe('PERMITTED')
+    expect(ask('subject', 'teen')).toEqual(['minor_ads'])
+    expect(ask('subject', 'child')).toEqual(['minor_ads', 'guardian_missing', 'sharing_not_consented'])
+  })
+})
+
+describe('a notice that changed', () => {
+  const version = (number: number, since: string, materialChange: ('9.I' | '9.V')[]) => ({
+    version: number,
+    since,
+    text: 'x',
+    covers: {},
+    materialChange,
+  })
+  const withChange = (materialChange: ('9.I' | '9.V')[], since = '2026-11-01', purposesOf?: string[]) =>
+    loadPurposes({
+      ...config,
+      notices: {
+        cookies: [
+          version(1, '2026-01-01', []),
+          { ...version(2, since, materialChange), ...(purposesOf && { purposes: purposesOf }) },
+        ],
+      },
+    })
+  const agreedTo =
+    (notice: { id: string; version: number }): StatusOf =>
+    (purpose) => {
+      const status = statusOf({ analytics: 'granted' })(purpose)
+      return status && { ...status, notice }
+    }
+  const visit = { type: 'page', name: 'Home' } as const
+  const asked = (given: typeof purposes, notice = { id: 'cookies', version: 1 }) => ({
+    collect: collect(visit, agreedTo(notice), given, NOW).effect,
+    decide: isHalt(decide(given.get('analytics')!, agreedTo(notice), given, NOW)),
+  })
+
+  test('makes older answers stale: collected goes on, nothing is decided', () => {
+    expect(asked(withChange(['9.V']))).toEqual({ collect: 'keep', decide: true })
+    expect(asked(withChange(['9.V']), { id: 'cookies', version: 2 })).toEqual({ collect: 'keep', decide: false })
+  })
+
+  test('of the purpose itself, not even collecting goes on', () => {
+    expect(asked(withChange(['9.I'])).collect).not.toBe('keep')
+  })
+
+  test('only when material, in force, of this notice and about this purpose', () => {
+    const unchanged = { collect: 'keep', decide: false }
+    expect(asked(withChange([]))).toEqual(unchanged)
+    expect(asked(withChange(['9.V'], '2026-12-01'))).toEqual(unchanged)
+    expect(asked(withChange(['9.V'], '2026-11-01', ['email_marketing']))).toEqual(unchanged)
+    expect(asked(withChange(['9.V']), { id: 'other', version: 1 })).toEqual(unchanged)
+  })
+})
+
+describe('telling a tool of a withdrawal', () => {
+  const ask = (status: Status | undefined, destinationId = 'rd', purpose = 'email_marketing') => {
+    const answer = permitWithdrawal({
+      purpose: purposes.get(purpose),
+      destinationId,
+      statusOf: statusOf(status ? { [purpose]: status } : {}),
+      purposes,
+      now: NOW,
+    })
+    return isHalt(answer) ? answer.code : answer.entryId
+  }
+
+  test('needs no consent, only that it was withdrawn and not given again', () => {
+    for (const status of ['denied', 'revoked', 'expired', 'conflict'] as const)
+      expect(ask(status)).toBe('entry-email_marketing')
+    for (const status of ['granted', 'unknown', undefined] as const) expect(ask(status)).toBe('GRANTED_AGAIN')
+  })
+
+  test('goes only where the purpose was declared', () => {
+    expect(ask('revoked', 'meta')).toBe('UNDECLARED')
+    expect(ask('revoked', 'gone')).toBe('UNDECLARED')
   })
 })
 

@@ -1,6 +1,7 @@
 /** What the encarregado should hear about a configuration before it runs. */
 import type { DestinationConfig, PurposeConfig } from '../schemas/config.ts'
 import { CMP_VENDORS, type PurposesConfig, pairsOf } from './declared.ts'
+import { lintNotices } from './notices.ts'
 import { POLICY } from './policy/lgpd.ts'
 
 export interface PurposeFinding {
@@ -17,6 +18,9 @@ export interface LintedRule {
   readonly unless: { readonly purpose: string }
 }
 
+/** Bases that nothing is processed on before their ground is written down. */
+const WRITTEN: readonly string[] = ['public_policy', 'research', 'vital_interest', 'health', 'credit']
+const PROMOTION = /^ads_|_marketing$/
 const COMMUNICATION = /(^|_)(email|sms|whatsapp|push)(_|$)/
 
 export function lintPurposes(config: PurposesConfig, rules: readonly LintedRule[] = []): PurposeFinding[] {
@@ -30,6 +34,7 @@ export function lintPurposes(config: PurposesConfig, rules: readonly LintedRule[
   for (const [id, purpose] of Object.entries(config.purposes))
     findings.push(...lintPurpose(id, purpose, starters.get(id) ?? []))
 
+  findings.push(...lintNotices(config))
   const known = new Set(Object.keys(config.purposes))
   for (const [id, { role }] of destinations) if (role === 'controller') known.add(`share.${id}`)
   for (const [id, destination] of destinations)
@@ -75,12 +80,47 @@ function lintPurpose(id: string, purpose: PurposeConfig, starters: readonly stri
       message: `Sensitive data cannot rest on ${purpose.basis} (LGPD art. 11).`,
     })
   }
+  if (purpose.sensitive && !POLICY.noSensitive.includes(purpose.basis) && purpose.basis !== 'consent') {
+    const ground = purpose.sensitiveGround
+    if (ground === undefined || ground === '11.I')
+      found.push({
+        path: `${path}/sensitiveGround`,
+        severity: 'warning',
+        message:
+          'Off: sensitive data without consent need a ground of LGPD art. 11 II. Write sensitiveGround: 11.II.a to 11.II.g.',
+      })
+  }
   if (purpose.basis === 'legitimate_interest' && !purpose.lia) {
     found.push({
       path: `${path}/lia`,
       severity: 'warning',
       message: 'Off: legitimate interest needs an approved balancing test (LGPD art. 10). Fill in lia.',
     })
+  } else if (purpose.basis === 'legitimate_interest' && !purpose.lia?.phases) {
+    found.push({
+      path: `${path}/lia/phases`,
+      severity: 'warning',
+      message: 'Off: write the three phases of the balancing test: purpose, necessity, balancing (LGPD art. 10).',
+    })
+  }
+  const uses = [id, ...starters]
+  if (purpose.basis === 'contract' && uses.some((name) => PROMOTION.test(name))) {
+    found.push({
+      path: `${path}/basis`,
+      severity: 'error',
+      message:
+        'Offers and ads are not what a contract needs (LGPD art. 7 V): they rest on consent or legitimate interest.',
+    })
+  }
+  if (WRITTEN.includes(purpose.basis)) {
+    if (purpose.ground === undefined)
+      found.push({
+        path: `${path}/ground`,
+        severity: 'warning',
+        message: `Off: ${purpose.basis} needs its ground in writing. Fill in ground.`,
+      })
+    if (uses.some((name) => name.startsWith('ads_')))
+      found.push({ path: `${path}/basis`, severity: 'error', message: `Ads never rest on ${purpose.basis}.` })
   }
   if (purpose.basis === 'contract' && (purpose.opens ?? []).length === 0) {
     found.push({
@@ -136,6 +176,13 @@ function lintDestination(
       severity: 'warning',
       message:
         'Not declared: treated as operator. An ads platform that uses the data for itself is a controller (LGPD art. 7 §5).',
+    })
+  }
+  if (destination.roleChange && destination.roleChange.from === (destination.role ?? 'operator')) {
+    found.push({
+      path: `${path}/roleChange/from`,
+      severity: 'error',
+      message: 'The role before is the role now: nothing changed. Remove roleChange, or correct role.',
     })
   }
   const { country, transfer } = destination

@@ -139,6 +139,36 @@ describe('lintPurposes', () => {
     expect(lintPurposes({ purposes: { a: purpose({ basis: 'legitimate_interest' }) } })).toEqual([
       { path: '/purposes/a/lia', severity: 'warning', message: expect.stringContaining('Off') },
     ])
+    const lia = { approvedAt: '2026-01-01', approvedBy: 'x', ref: 'x' }
+    expect(lintPurposes({ purposes: { a: purpose({ basis: 'legitimate_interest', lia }) } })).toEqual([
+      { path: '/purposes/a/lia/phases', severity: 'warning', message: expect.stringContaining('three phases') },
+    ])
+    const phases = { purpose: 'p', necessity: 'n', balancing: 'b' }
+    expect(
+      lintPurposes({ purposes: { a: purpose({ basis: 'legitimate_interest', lia: { ...lia, phases } }) } }),
+    ).toEqual([])
+  })
+
+  test('refuses offers under a contract and ads under a basis that is never theirs, and wants grounds in writing', () => {
+    expect(errors({ purposes: { sms_marketing: purpose({ basis: 'contract', opens: ['x'] }) } })).toEqual([
+      '/purposes/sms_marketing/basis',
+    ])
+    expect(errors({ purposes: { ads_x: purpose({ basis: 'research', ground: 'a study of ours' }) } })).toEqual([
+      '/purposes/ads_x/basis',
+    ])
+    expect(lintPurposes({ purposes: { a: purpose({ basis: 'health', sensitive: true }) } })).toEqual([
+      expect.objectContaining({ path: '/purposes/a/sensitiveGround', severity: 'warning' }),
+      expect.objectContaining({ path: '/purposes/a/ground', severity: 'warning' }),
+    ])
+  })
+
+  test('a role change that changes nothing is a mistake', () => {
+    const roleChange = { from: 'operator' as const, reason: 'the contract of May says so', by: 'Ana', at: '2026-05-01' }
+    const base = { connector: 'x', country: 'BR', purposes: [], roleChange }
+    expect(errors({ purposes: {}, destinations: { d: { ...base, role: 'operator' } } })).toEqual([
+      '/destinations/d/roleChange/from',
+    ])
+    expect(errors({ purposes: {}, destinations: { d: { ...base, role: 'controller' } } })).toEqual([])
   })
 
   test('refuses a contract that nothing opens, and unknown purposes in destinations and rules', () => {
@@ -193,5 +223,60 @@ describe('lintPurposes', () => {
     expect(paths({ country: 'US' })).toEqual(['/destinations/d/transfer'])
     expect(paths({ country: 'US', transfer: { art33: 'II.a', ref: 'SCC 2025' } })).toEqual([])
     expect(paths({ country: 'DE' })).toEqual([])
+  })
+})
+
+describe('notices', () => {
+  const notice = {
+    version: 1,
+    since: '2026-01-01',
+    text: 'Loja Exemplo (dpo@loja.example) usa cookies para medir visitas, por 13 meses.\nNão compartilhamos. Respondemos por isso. Você pode revogar.',
+    covers: {
+      purpose: 'para medir visitas',
+      duration: 'por 13 meses',
+      controller: 'Loja Exemplo',
+      contact: 'dpo@loja.example',
+      sharing: 'Não compartilhamos',
+      duties: 'Respondemos por isso',
+      rights: 'Você pode   REVOGAR',
+    },
+  }
+  const organization = { name: 'Loja Exemplo', dpo: { name: 'Ana', email: 'dpo@loja.example' } }
+  const findings = (over: Partial<PurposesConfig>) =>
+    lintPurposes({ purposes: { analytics: purpose({}) }, organization, notices: { cookies: [notice] }, ...over }).map(
+      ({ path, severity }) => `${severity} ${path}`,
+    )
+
+  test('one that says all seven items of art. 9 passes', () => {
+    expect(findings({})).toEqual([])
+  })
+
+  test('one that leaves an item out, or quotes what it does not say, is refused', () => {
+    const { rights: _, ...six } = notice.covers
+    expect(findings({ notices: { cookies: [{ ...notice, covers: six }] } })).toEqual([
+      'error /notices/cookies/0/covers/rights',
+    ])
+    expect(
+      findings({ notices: { cookies: [{ ...notice, covers: { ...notice.covers, sharing: 'with Meta' } }] } }),
+    ).toEqual(['error /notices/cookies/0/covers/sharing'])
+  })
+
+  test('a source that names a text nobody has is refused; a second version must say what changed', () => {
+    const site = (version: number) => ({ site: { connector: 'segment', notice: { id: 'cookies', version } } })
+    expect(findings({ sources: site(1) })).toEqual([])
+    expect(findings({ sources: site(2) })).toEqual(['error /sources/site/notice'])
+    const second = { ...notice, version: 2, since: '2026-02-01' }
+    expect(findings({ notices: { cookies: [notice, second] } })).toEqual(['warning /notices/cookies/1/materialChange'])
+    expect(
+      findings({ notices: { cookies: [notice, { ...second, since: '2025-01-01', materialChange: [] }] } }),
+    ).toEqual(['error /notices/cookies'])
+  })
+
+  test('a text that names neither the company nor its encarregado is pointed at', () => {
+    const anonymous = { name: 'Outra', dpo: { name: 'Ana', email: 'x@y.example' } }
+    expect(findings({ organization: anonymous })).toEqual([
+      'warning /notices/cookies/0/text',
+      'warning /notices/cookies/0/text',
+    ])
   })
 })

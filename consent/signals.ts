@@ -420,10 +420,31 @@ function standingOf(purpose: Purpose, current: PurposeStatus | undefined, at: st
   return 'yes'
 }
 
-/** A permission given on another legal basis is none; a refusal stays one. */
-export function standingStatus(purpose: Purpose, current: PurposeStatus | undefined, at: string): Status {
+/** What a status is worth for its purpose now. @param at ISO 8601 UTC. */
+export function standing(
+  purpose: Purpose,
+  current: PurposeStatus | undefined,
+  at: string,
+): { readonly status: Status; readonly purposeChanged: boolean } {
   const status = statusAt(current, at)
-  return current && current.basis !== purpose.basis && (status === 'granted' || status === 'stale') ? 'unknown' : status
+  if (!current || (status !== 'granted' && status !== 'stale')) return { status, purposeChanged: false }
+  // A permission given on another legal basis is none; a refusal stays one.
+  if (current.basis !== purpose.basis) return { status: 'unknown', purposeChanged: false }
+  const { notice } = current
+  if (purpose.basis !== 'consent' || !notice || purpose.changes.size === 0) return { status, purposeChanged: false }
+  // Art. 8 §6: what was agreed to under an older text does not cover what has materially changed since.
+  let changed = false
+  let purposeChanged = false
+  for (const change of purpose.changes.get(notice.id) ?? []) {
+    if (change.version <= notice.version || change.since > at.slice(0, 10)) continue
+    changed = true
+    purposeChanged ||= change.purpose
+  }
+  return { status: changed ? 'stale' : status, purposeChanged }
+}
+
+export function standingStatus(purpose: Purpose, current: PurposeStatus | undefined, at: string): Status {
+  return standing(purpose, current, at).status
 }
 
 function both(a: Standing, b: Standing): Standing {

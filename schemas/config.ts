@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { BASES, Notice, SCOPES, STAGES } from './consent.ts'
+import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
+import { LEDGER_PRIVACY } from './ledger.ts'
 import { oneOf } from './one-of.ts'
 import { RetentionConfig } from './retention.ts'
 import { Duration } from './rule.ts'
@@ -16,6 +17,35 @@ export const Collects = Type.Array(
   ]),
 )
 
+/** The three phases are those of the ANPD's guide on legitimate interest (2024). */
+export const BalancingTest = Type.Object(
+  {
+    approvedAt: Type.String({ format: 'date' }),
+    approvedBy: Type.String(),
+    ref: Type.String(),
+    phases: Type.Optional(
+      Type.Object(
+        {
+          purpose: Type.String({ minLength: 1, description: 'What for: a concrete and lawful purpose.' }),
+          necessity: Type.String({ minLength: 1, description: 'Why these data, and why no less would do.' }),
+          balancing: Type.String({
+            minLength: 1,
+            description: 'Expectation and rights of the person against the interest, and the safeguards.',
+          }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    sharing: Type.Optional(
+      Type.Array(Type.String(), { description: 'Destinations that are controllers and that this test covers.' }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'Balancing test (LGPD art. 10); legitimate interest is off without it and its three phases.',
+  },
+)
+
 export const PurposeConfig = Type.Object(
   {
     basis: oneOf(BASES),
@@ -26,15 +56,33 @@ export const PurposeConfig = Type.Object(
     stages: Type.Array(oneOf(STAGES)),
     opens: Type.Optional(Type.Array(Type.String(), { description: 'contract only: events that open the contract.' })),
     ends: Type.Optional(Duration),
-    sensitive: Type.Optional(Type.Boolean()),
-    lia: Type.Optional(
+    sensitive: Type.Optional(
+      Type.Boolean({ description: 'Needs sensitive data (LGPD art. 5 II): the fields of `sensitiveFields` are kept.' }),
+    ),
+    sensitiveGround: Type.Optional(oneOf(SENSITIVE_GROUNDS)),
+    lia: Type.Optional(BalancingTest),
+    contract: Type.Optional(
       Type.Object(
-        { approvedAt: Type.String({ format: 'date' }), approvedBy: Type.String(), ref: Type.String() },
         {
-          additionalProperties: false,
-          description: 'Balancing test (LGPD art. 10); legitimate interest is off without it.',
+          ref: Type.String({ description: 'The terms this contract is in.' }),
+          recipients: Type.Optional(
+            Type.Array(Type.String(), {
+              description: 'Destinations that are controllers and that the contract names.',
+            }),
+          ),
         },
+        { additionalProperties: false },
       ),
+    ),
+    ground: Type.Optional(
+      Type.String({
+        minLength: 10,
+        description:
+          'public_policy, research, vital_interest, health, credit: the written ground. Nothing is processed on these bases without it.',
+      }),
+    ),
+    automated: Type.Optional(
+      oneOf(['harmless', 'harmful'], 'Decided by automation alone (LGPD art. 20), and whether it may harm the person.'),
     ),
     signals: Type.Optional(
       Type.Object(
@@ -69,6 +117,26 @@ export const DestinationConfig = Type.Object(
   {
     connector: Type.String(),
     role: Type.Optional(oneOf(['operator', 'controller'])),
+    roleChange: Type.Optional(
+      Type.Object(
+        {
+          from: oneOf(['operator', 'controller']),
+          reason: Type.String({ minLength: 20 }),
+          by: Type.String({ minLength: 1 }),
+          at: Type.String({ format: 'date' }),
+        },
+        {
+          additionalProperties: false,
+          description: 'Why the role is another one than before (LGPD art. 7 §5); goes into the ledger.',
+        },
+      ),
+    ),
+    recipient: Type.Optional(
+      oneOf(
+        ['authority', 'counsel'],
+        'What a legal duty (authority) or a proceeding (counsel, court) may be shared with.',
+      ),
+    ),
     country: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$' })),
     transfer: Type.Optional(
       Type.Object(
@@ -95,6 +163,49 @@ export const DestinationConfig = Type.Object(
 )
 export type DestinationConfig = Static<typeof DestinationConfig>
 
+export const NoticeVersion = Type.Object(
+  {
+    version: Type.Integer({ minimum: 1 }),
+    since: Type.String({ format: 'date' }),
+    language: Type.Optional(oneOf(['pt-BR', 'en'])),
+    text: Type.String({
+      minLength: 1,
+      description: 'As shown to the person; ${file:notices/cookies-3.md} reads a file.',
+    }),
+    purposes: Type.Optional(Type.Array(Type.String(), { description: 'Purposes it speaks of; all when absent.' })),
+    covers: Type.Object(Object.fromEntries(ART9_ITEMS.map((item) => [item, Type.Optional(Type.String())])), {
+      additionalProperties: false,
+      description: 'Where the text says each of the seven items of LGPD art. 9: the words themselves.',
+    }),
+    materialChange: Type.Optional(
+      Type.Array(oneOf(MATERIAL_ITEMS), {
+        description: 'What changed against the version before (LGPD art. 8 §6). Consent given before becomes stale.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type NoticeVersion = Static<typeof NoticeVersion>
+
+export const MinorsConfig = Type.Object(
+  {
+    audience: Type.Optional(
+      oneOf(
+        ['general', 'children'],
+        'children: likely to be used by minors, so people of unknown age count as minors.',
+      ),
+    ),
+    trait: Type.Optional(
+      Type.String({
+        description:
+          'Trait with a date of birth, an age in years, or one of child, teen, adult. Only the age band is kept.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'LGPD art. 14 and ECA Digital (Lei 15.211/2025).' },
+)
+export type MinorsConfig = Static<typeof MinorsConfig>
+
 export const Config = Type.Object(
   {
     organization: Type.Object(
@@ -110,7 +221,9 @@ export const Config = Type.Object(
         timezone: Type.Optional(Type.String()),
         currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
         smallAgent: Type.Optional(
-          Type.Boolean({ description: 'Agente de tratamento de pequeno porte: deadlines doubled (Res. CD/ANPD 2/2022).' }),
+          Type.Boolean({
+            description: 'Agente de tratamento de pequeno porte: deadlines doubled (Res. CD/ANPD 2/2022).',
+          }),
         ),
         holidays: Type.Optional(
           Type.Array(Type.String({ format: 'date' }), {
@@ -154,6 +267,42 @@ export const Config = Type.Object(
       Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), DestinationConfig, {
         additionalProperties: false,
       }),
+    ),
+    notices: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), Type.Array(NoticeVersion, { minItems: 1 }), {
+        additionalProperties: false,
+        description: 'Texts by which people were told, by id and version; published ones never change.',
+      }),
+    ),
+    sensitiveFields: Type.Optional(
+      Type.Array(Type.String({ pattern: '^(traits|properties|context)\\..+' }), {
+        description:
+          'Paths of sensitive data (LGPD art. 5 II), such as traits.health or properties.*.cid; stripped for every purpose without a ground of art. 11.',
+      }),
+    ),
+    minors: Type.Optional(MinorsConfig),
+    ledger: Type.Optional(
+      Type.Object(
+        {
+          anchors: Type.Optional(
+            Type.Object(
+              {
+                folder: Type.String({
+                  minLength: 1,
+                  description: 'Checkpoints are copied here, write-once. Best on storage that the hub cannot rewrite.',
+                }),
+              },
+              { additionalProperties: false },
+            ),
+          ),
+          privacy: Type.Optional(oneOf(LEDGER_PRIVACY)),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'The consent ledger. privacy strict: purpose, status and basis stand behind the commitment too, and only who holds the payload can read them.',
+        },
+      ),
     ),
     retention: Type.Optional(RetentionConfig),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),

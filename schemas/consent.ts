@@ -20,6 +20,31 @@ export const BASES = [
 ] as const
 export type Basis = (typeof BASES)[number]
 
+/** Grounds of LGPD art. 11 for sensitive data: specific consent (I), or II a to g. */
+export const SENSITIVE_GROUNDS = [
+  '11.I',
+  '11.II.a',
+  '11.II.b',
+  '11.II.c',
+  '11.II.d',
+  '11.II.e',
+  '11.II.f',
+  '11.II.g',
+] as const
+export type SensitiveGround = (typeof SENSITIVE_GROUNDS)[number]
+
+/** What LGPD art. 9 I to VII has a notice say. */
+export const ART9_ITEMS = ['purpose', 'duration', 'controller', 'contact', 'sharing', 'duties', 'rights'] as const
+export type Art9Item = (typeof ART9_ITEMS)[number]
+
+/** Changes of which art. 8 §6 makes the controller tell again: purpose, form and duration, controller, sharing. */
+export const MATERIAL_ITEMS = ['9.I', '9.II', '9.III', '9.V'] as const
+export type MaterialItem = (typeof MATERIAL_ITEMS)[number]
+
+/** child: under 12 (ECA art. 2); teen: 12 to 17; adult: 18 and more. */
+export const AGE_BANDS = ['unknown', 'child', 'teen', 'adult'] as const
+export type AgeBand = (typeof AGE_BANDS)[number]
+
 export const SCOPES = ['person', 'device'] as const
 export type Scope = (typeof SCOPES)[number]
 

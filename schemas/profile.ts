@@ -53,6 +53,11 @@ export interface OpenProfile {
   /** Open traits (numbers, booleans and the configured enumerations) with the purposes that collected them. */
   traits: Record<string, { value: string | number | boolean; at: string; purposes: string[] }>
   cart?: Cart
+  /**
+   * Age band, kept instead of a date of birth; the younger one where sources differ. `teenFrom` and
+   * `adultFrom` are months (YYYY-MM), rounded up.
+   */
+  age?: { band: 'child' | 'teen' | 'adult'; teenFrom?: string; adultFrom?: string }
   /** Recent times per event name, newest last, for windowed counts. Bounded. */
   recent: Record<string, string[]>
   /** Lifetime counters per purpose: orders, revenue (minor units). */

@@ -19,19 +19,37 @@ export type Column = (typeof COLUMNS)[number]
 
 /**
  * - allow, deny: as they say.
+ * - store: may be kept, and nothing else done with it.
  * - hold: sealed and untouched until the person answers, at most 24 h.
+ * - needed: only what the contract itself needs: no promotion.
  * - specific: only with the person's own consent to share with this controller (art. 7 §5).
- * - declared: only where the purpose itself lists this stage.
+ * - named: only with controllers that the balancing test or the contract names.
+ * - authority, counsel: only with a destination that is one.
+ * - declared: only where the purpose itself lists this stage, and never for ads.
  * - ground: inside Brazil, or abroad with a ground of art. 33 on file.
  * - groundOr33IX: as ground; art. 33 IX (= art. 7 II, V, VI) is itself one.
+ * - declaredGround: declared and ground.
  */
-export type Cell = 'allow' | 'deny' | 'hold' | 'specific' | 'declared' | 'ground' | 'groundOr33IX'
+export type Cell =
+  | 'allow'
+  | 'deny'
+  | 'store'
+  | 'hold'
+  | 'needed'
+  | 'specific'
+  | 'named'
+  | 'authority'
+  | 'counsel'
+  | 'declared'
+  | 'ground'
+  | 'groundOr33IX'
+  | 'declaredGround'
 
 export interface PolicyRow {
   readonly bases: readonly Basis[]
   readonly statuses: readonly Status[]
-  /** The row needs an approved balancing test (art. 10). */
-  readonly lia?: true
+  /** The row needs a document: the approved balancing test (art. 10), or the written ground of the basis. */
+  readonly written?: true
   readonly cells: readonly Cell[]
   /** Why this row says what it says. */
   readonly reason: { readonly code: string; readonly art: string }
@@ -76,8 +94,8 @@ const rows: readonly PolicyRow[] = [
   {
     bases: ['legitimate_interest'],
     statuses: ['unknown', 'granted'],
-    lia: true,
-    cells: ['allow', 'allow', 'allow', 'allow', 'allow', 'specific', 'ground', 'declared'],
+    written: true,
+    cells: ['allow', 'allow', 'allow', 'allow', 'allow', 'named', 'ground', 'declared'],
     reason: { code: 'legitimate_interest', art: '7 IX' },
   },
   {
@@ -90,7 +108,7 @@ const rows: readonly PolicyRow[] = [
   {
     bases: ['contract'],
     statuses: ['granted'],
-    cells: ['allow', 'allow', 'allow', 'allow', 'allow', 'specific', 'groundOr33IX', 'declared'],
+    cells: ['allow', 'allow', 'needed', 'needed', 'allow', 'named', 'groundOr33IX', 'declared'],
     reason: { code: 'contract_open', art: '7 V' },
   },
   { bases: ['contract'], statuses: ['denied', 'revoked'], cells: ALL_DENY, reason: { code: 'objected', art: '18 §2' } },
@@ -98,20 +116,27 @@ const rows: readonly PolicyRow[] = [
   {
     bases: ['legal_obligation'],
     statuses: ANY,
-    cells: ['allow', 'allow', 'deny', 'deny', 'deny', 'deny', 'groundOr33IX', 'declared'],
+    cells: ['allow', 'store', 'deny', 'deny', 'authority', 'authority', 'groundOr33IX', 'declared'],
     reason: { code: 'legal_obligation', art: '7 II' },
   },
   {
     bases: ['legal_claims'],
     statuses: ANY,
-    cells: ['allow', 'deny', 'deny', 'deny', 'deny', 'deny', 'groundOr33IX', 'declared'],
+    cells: ['store', 'deny', 'deny', 'deny', 'counsel', 'counsel', 'groundOr33IX', 'declared'],
     reason: { code: 'legal_claims', art: '7 VI' },
   },
   {
     bases: ['vital_interest', 'health', 'public_policy', 'research', 'credit'],
     statuses: ANY,
-    cells: ['declared', 'declared', 'declared', 'deny', 'declared', 'specific', 'ground', 'declared'],
+    written: true,
+    cells: ['declared', 'declared', 'declared', 'deny', 'declared', 'declared', 'declaredGround', 'declared'],
     reason: { code: 'declared_ground', art: '7' },
+  },
+  {
+    bases: ['vital_interest', 'health', 'public_policy', 'research', 'credit'],
+    statuses: ANY,
+    cells: ALL_DENY,
+    reason: { code: 'ground_undeclared', art: '6 I' },
   },
 ]
 
@@ -123,7 +148,7 @@ const adequate: readonly string[] = [
 ]
 
 export const POLICY = {
-  version: 1,
+  version: 2,
   columns: COLUMNS,
   rows,
   home: 'BR',

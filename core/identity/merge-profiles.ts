@@ -1,5 +1,6 @@
 /** Two people turn out to be one: their open profiles become one. Pure, and the order of the two does not matter. */
 import type { OpenProfile } from '../../schemas/profile.ts'
+import { youngerOf } from '../stages/facts-of-person.ts'
 
 const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T | undefined =>
   !a ? b : !b ? a : a.at >= b.at ? a : b
@@ -42,12 +43,14 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) =>
       x.at < y.at ? -1 : x.at > y.at ? 1 : 0,
     )
+  const age = youngerOf(a.age, b.age)
   const cart = !a.cart ? b.cart : !b.cart ? a.cart : a.cart.updatedAt >= b.cart.updatedAt ? a.cart : b.cart
   return {
     seq: Math.max(a.seq, b.seq),
     firstSeenAt: earlier(a.firstSeenAt, b.firstSeenAt),
     lastSeenAt: a.lastSeenAt === earlier(a.lastSeenAt, b.lastSeenAt) ? b.lastSeenAt : a.lastSeenAt,
     traits,
+    ...(age && { age }),
     ...(cart && { cart }),
     recent,
     counters,

@@ -9,6 +9,7 @@ import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { cartAfter } from './cart.ts'
 import { type Amounts, amountsOf, applyCounters, isCartCopy, reportFact } from './facts.ts'
+import { ageOn, rememberAge } from './facts-of-person.ts'
 import { type Identified, join } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
 
@@ -74,6 +75,7 @@ export function apply(
   profile.seq = person.seq
   if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
   if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
+  rememberAge(person, ageOn(identified.event, settings.purposes))
 
   storeIdentifiers(identified, kept, batch)
   storeTraits(kept, node, person, batch, settings)

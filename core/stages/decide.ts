@@ -11,6 +11,7 @@ import {
   type RuleSet,
 } from '../decision/index.ts'
 import type { Batch } from './batch.ts'
+import { factsOf } from './facts-of-person.ts'
 import { personStatus } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
 
@@ -42,7 +43,13 @@ export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, setti
     consent(id) {
       const purpose = settings.purposes.get(id)
       if (!purpose) return { granted: false, code: 'UNDECLARED' }
-      const answer = askGate(purpose, ({ id, scope }) => statusOfTurn(turn, id, scope, batch), now)
+      const answer = askGate(
+        purpose,
+        ({ id, scope }) => statusOfTurn(turn, id, scope, batch),
+        settings.purposes,
+        now,
+        factsOf(person, settings.purposes, now),
+      )
       return isHalt(answer)
         ? { granted: false, code: answer.code, ...(answer.entryId !== undefined && { entryId: answer.entryId }) }
         : { granted: true, ...(answer.entryId !== undefined && { entryId: answer.entryId }) }

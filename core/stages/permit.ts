@@ -11,6 +11,7 @@ import { chunks } from '../stores/open.ts'
 import { Batch, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
+import { factsOf } from './facts-of-person.ts'
 import type { NodeState, PersonState } from './people.ts'
 
 export interface Asked {
@@ -77,6 +78,7 @@ function askPermit(
   batch: Batch,
   ports: DeliverPorts,
 ): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string } {
+  const now = new Date(batch.now).toISOString()
   const answer = permit({
     purpose:
       row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
@@ -86,7 +88,8 @@ function askPermit(
     fences: [...new Set(deviceNode ? [...person.nodes, deviceNode] : person.nodes)]
       .flatMap(({ hmac }) => fences.get(hmac) ?? [])
       .map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
-    now: new Date(batch.now).toISOString(),
+    now,
+    ...factsOf(person, ports.purposes, now),
   })
   if (isHalt(answer)) return { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) }
   if (row.expires_at !== null && row.expires_at <= batch.now) return { code: 'EXPIRED', entryId: answer.entryId }
@@ -97,7 +100,8 @@ function askPermit(
 }
 
 /** What of the policy table refused, with the article: `country_undeclared (LGPD art. 33)`. */
-const reasonsInWords = ({ reasons }: Halt) => reasons.map(({ code, art }) => `${code} (LGPD art. ${art})`).join(', ')
+const reasonsInWords = ({ reasons }: Halt) =>
+  reasons.map(({ code, art }) => (/^\d/.test(art) ? `${code} (LGPD art. ${art})` : `${code} (${art})`)).join(', ')
 
 function reached(row: DeliveryRow, person: PersonState, ports: DeliverPorts): boolean {
   if (row.rule === null || row.rule_version === null || row.since === null) return false

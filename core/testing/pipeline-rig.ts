@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import { loadPurposes, type Purposes, type PurposesConfig } from '../../consent/purposes.ts'
 import { STARTER_PURPOSES } from '../../consent/starter.ts'
 import type { DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
@@ -51,6 +51,7 @@ export interface RigOptions {
     Record<string, Omit<Partial<DestinationConfig>, 'country'> & { readonly country?: string | undefined }>
   >
   readonly globalHoldout?: number
+  readonly policy?: Pick<PurposesConfig, 'notices' | 'sensitiveFields' | 'minors'>
 }
 
 /** A request as the vendor saw it. */
@@ -128,6 +129,7 @@ export class Rig {
 
     const destinations = this.#destinations()
     this.purposes = loadPurposes({
+      ...this.#options.policy,
       purposes: { ...STARTER_PURPOSES, ...given },
       destinations: Object.fromEntries([...destinations].map(([id, { config }]) => [id, config])),
     })
