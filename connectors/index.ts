@@ -16,6 +16,8 @@ import segmentSandbox from './segment/sandbox.ts'
 import segmentSource from './segment/source.ts'
 import slackDestination from './slack/destination.ts'
 import slackSandbox from './slack/sandbox.ts'
+import smtpDestination from './smtp/destination.ts'
+import smtpSandbox from './smtp/sandbox.ts'
 import webhookDestination from './webhook/destination.ts'
 import webhookSandbox from './webhook/sandbox.ts'
 
@@ -33,6 +35,7 @@ const destinations: readonly AnyDestination[] = [
   rudderstackDestination,
   segmentDestination,
   slackDestination,
+  smtpDestination,
   webhookDestination,
 ]
 
@@ -49,5 +52,6 @@ export const sandboxes = {
   rudderstack: rudderstackSandbox,
   segment: segmentSandbox,
   slack: slackSandbox,
+  smtp: smtpSandbox,
   webhook: webhookSandbox,
 } as const

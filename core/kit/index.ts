@@ -1,7 +1,10 @@
 /** All that a connector may import besides `schemas`. */
+export * from './bisect.ts'
+export * from './commerce.ts'
 export * from './define.ts'
 export * from './errors.ts'
 export * from './gpc.ts'
+export * from './hashing.ts'
 export {
   axiosOver,
   HandOverRefused,
@@ -14,6 +17,8 @@ export {
 } from './http.ts'
 export * from './identifiers.ts'
 export * from './json-body.ts'
+export * from './mail-request.ts'
+export * from './payload-fields.ts'
 export * from './segment-spec.ts'
 export * from './spec-actions.ts'
 export * from './spec-call.ts'

@@ -15,6 +15,8 @@ import axios, {
 import { Agent, type Dispatcher, Pool } from 'undici'
 import { RejectedError, RetryableError } from './errors.ts'
 import { type HttpRequest, readResponse, type Transport, wireBody } from './http.ts'
+import { MAIL_ADDRESS, mailOverHttp } from './mail-request.ts'
+import type { createMailCarrier } from './smtp.ts'
 
 export const MAX_ANSWER_BYTES = 1024 * 1024
 
@@ -53,7 +55,19 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     validateStatus: () => true,
   })
 
-  const transport = async (request: HttpRequest) => {
+  let mail: ReturnType<typeof createMailCarrier> | undefined
+  const transport: Transport = async (request: HttpRequest) => {
+    if (MAIL_ADDRESS.test(request.url)) {
+      // Simulated mail is posted to the sandbox, whatever server the settings name.
+      if (options.sandbox) return transport(mailOverHttp(request, options.sandbox.target))
+      const server = new URL(request.url)
+      if (options.hosts && !options.hosts.some((host) => matches(host.toLowerCase(), server)))
+        throw new RejectedError(`the connector does not declare the host ${server.host}; nothing was sent`)
+      const address = mayBePrivate(server) ? undefined : await publicAddress(bare(server))
+      // Loaded where mail is sent and nowhere else.
+      mail ??= (await import('./smtp.ts')).createMailCarrier(options.timeoutMs)
+      return mail.carry(request, address)
+    }
     const url = place(request.url, options.sandbox)
     // In a sandbox the target was named by the operator; the vendor's own hosts are out of reach.
     if (!options.sandbox && options.hosts && !options.hosts.some((host) => matches(host.toLowerCase(), url)))
@@ -68,7 +82,11 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     })
     return readResponse(response.status, response.headers as Record<string, unknown>, response.data)
   }
-  return Object.assign(transport, { close: () => agent.destroy() })
+  const close = () => {
+    mail?.close()
+    return agent.destroy()
+  }
+  return Object.assign(transport, { close })
 }
 
 /** One exchange over the agent, as an axios adapter. Rejects with the kit's own errors. */
@@ -163,7 +181,8 @@ function place(address: string, sandbox: TransportOptions['sandbox']): URL {
     throw new RejectedError('only http and https addresses can be reached; nothing was sent')
   if (!sandbox) return url
   const target = new URL(sandbox.target)
-  if (url.origin === new URL(sandbox.vendorOrigin).origin)
+  // The origin of an address that is not http is "null": it is nobody's.
+  if (URL.canParse(sandbox.vendorOrigin) && url.origin === new URL(sandbox.vendorOrigin).origin)
     return new URL(target.href.replace(/\/$/, '') + url.pathname + url.search)
   // A connector whose base address is a setting may have been pointed at the sandbox itself.
   if (url.origin === target.origin) return url
@@ -226,5 +245,18 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
       return callback(Object.assign(new Error('private address'), { code: PRIVATE_ADDRESS }), '', 4)
     if (options.all) callback(null, addresses)
     else callback(null, first.address, first.family)
+  })
+}
+
+/** The address of a mail server, so that the name is not resolved a second time. @throws RejectedError, RetryableError */
+function publicAddress(host: string): Promise<string> {
+  if (isIP(host) !== 0)
+    return isPrivate(host) ? Promise.reject(new RejectedError(refusal(host))) : Promise.resolve(host)
+  return new Promise((resolve, reject) => {
+    publicLookup(host, {}, (error, address) => {
+      if (error === null) resolve(String(address))
+      else if (error.code === PRIVATE_ADDRESS) reject(new RejectedError(refusal(host)))
+      else reject(new RetryableError(`no answer (${error.code ?? 'ENOTFOUND'})`))
+    })
   })
 }

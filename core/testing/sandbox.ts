@@ -46,6 +46,38 @@ export function defineSandbox<State>(sandbox: Sandbox<State>): Sandbox<State> {
   return sandbox
 }
 
+export interface SandboxRoute<State> {
+  readonly method: string
+  /** Against the whole path; its groups, decoded, are handed to `answer`. */
+  readonly path: RegExp
+  readonly answer: (request: SandboxRequest, state: State, ...groups: string[]) => SandboxAnswer
+}
+
+/** The handling of a vendor that is a table of routes behind one credential. */
+export function routed<State>(table: {
+  /** The vendor's refusal, or undefined when the credentials are right. */
+  readonly refuse: (request: SandboxRequest, state: State) => SandboxAnswer | undefined
+  readonly routes: readonly SandboxRoute<State>[]
+  readonly missing: SandboxAnswer
+}): Sandbox<State>['handle'] {
+  return (request, state) => {
+    const refused = table.refuse(request, state)
+    if (refused) return refused
+    for (const { method, path, answer } of table.routes) {
+      const found = method === request.method ? path.exec(request.path) : null
+      if (found) return answer(request, state, ...found.slice(1).map((group) => decodeURIComponent(group ?? '')))
+    }
+    return table.missing
+  }
+}
+
+/** What was received, as an object; empty when it is none. */
+export const fieldsOf = (value: unknown): Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+
+/** The objects of a list; empty when it is none. */
+export const listOf = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.map(fieldsOf) : [])
+
 export interface RunningSandboxes {
   readonly origin: string
   /** Where a connector's settings must point. */
