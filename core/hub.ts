@@ -10,10 +10,12 @@ import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
 import type { Transport } from './kit/http.ts'
+import { ledgerSettings } from './ledger/settings.ts'
 import { type LocalServer, serveLocal, socketPath } from './local-socket.ts'
 import { openLogReader, openLogWriter } from './log/sqlite/log.ts'
 import { startDeliver } from './roles/deliver.ts'
 import { startProcess } from './roles/process.ts'
+import { publishPolicy } from './roles/published-policy.ts'
 import { processSettings, publishRules, readSurroundings } from './roles/surroundings.ts'
 import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
@@ -27,6 +29,7 @@ import { registerPrivacy } from './server/privacy.ts'
 import { redriveQuarantine } from './server/redrive.ts'
 import type { IngestPorts } from './stages/ingest.ts'
 import { openState, type StateStore } from './stores/open.ts'
+import { writeTurn } from './stores/turn.ts'
 
 const DEFAULT_MAX_LOG_BYTES = 2 * 1024 ** 3
 
@@ -85,6 +88,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const postgres = config.config.storage?.state
   const state = await openState({ file: stateFile, postgres })
   const writer = openLogWriter(logFile, keys, await committedState(state))
+  await publishPolicy(config.config, state, Date.now())
   const rules = await publishRules(surroundings.rules, state, Date.now())
   const live = createLiveFeed()
   const metrics = createMetrics()
@@ -105,7 +109,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       else if (message.kind === 'deliveries') roles?.deliver.wake()
       else if (message.kind === 'fault') onFault(message.fault)
     }
-    const data = { configFile: resolve(options.configFile), logFile, stateFile, postgres, master }
+    const turn = writeTurn().shared
+    const data = { configFile: resolve(options.configFile), logFile, stateFile, postgres, master, turn }
     const [processRole, deliverRole] = await Promise.all([
       startThread(options.worker, { ...data, role: 'process' }, onMessage, onDeath),
       startThread(options.worker, { ...data, role: 'deliver' }, onMessage, onDeath),
@@ -113,8 +118,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     roles = { process: processRole, deliver: deliverRole }
   } else {
     const clock = options.clock ?? Date.now
-    const processState = await openState({ file: stateFile, postgres }, { migrate: false })
-    const deliverState = await openState({ file: stateFile, postgres }, { migrate: false })
+    const turn = writeTurn()
+    const processState = await openState({ file: stateFile, postgres }, { migrate: false, turn })
+    const deliverState = await openState({ file: stateFile, postgres }, { migrate: false, turn })
     const processLog = openLogReader(logFile, keys)
     const deliverLog = openLogReader(logFile, keys)
     const deliverRole = await startDeliver({
@@ -136,7 +142,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       log: processLog,
       settings: processSettings(config, surroundings, rules, surroundings.rules),
       capMemoryMs: capMemoryMs(surroundings.rules),
-      commands: processCommands(config),
+      ledger: ledgerSettings(config),
+      publicUrl: config.publicUrl,
+      commands: processCommands(config, keys),
       clock,
       onCommitted: writer.committed,
       onLive,
@@ -204,6 +212,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
   const context: ServerContext = {
     config: config.config,
+    ledger: ledgerSettings(config),
     registry: options.registry,
     state,
     live: live.feed,

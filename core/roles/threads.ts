@@ -21,7 +21,7 @@ export function startThread(
   onDeath: (reason: string) => void,
 ): Promise<RemoteRole> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(entry, { workerData: data })
+    const worker = new Worker(entry, { workerData: data, name: data.role })
     const post = (message: ToWorker) => worker.postMessage(message)
     const drains = new Map<number, () => void>()
     const commands = new Map<number, (result: CommandResult) => void>()

@@ -4,10 +4,12 @@ import { loadConfig } from '../config.ts'
 import { capMemoryMs } from '../decision/index.ts'
 import { createKeys } from '../keys.ts'
 import type { Registry } from '../kit/define.ts'
+import { ledgerSettings } from '../ledger/settings.ts'
 import { openLogReader } from '../log/sqlite/log.ts'
 import { processCommands } from '../server/commands.ts'
 import type { Command, CommandResult, LiveEvent } from '../server/context.ts'
 import { openState } from '../stores/open.ts'
+import { writeTurn } from '../stores/turn.ts'
 import { startDeliver } from './deliver.ts'
 import { type ProcessOptions, startProcess } from './process.ts'
 import { loadRuleSet, processSettings, readSurroundings } from './surroundings.ts'
@@ -19,6 +21,8 @@ export interface WorkerData {
   readonly stateFile: string
   readonly postgres: string | undefined
   readonly master: Uint8Array
+  /** Whose turn it is to write the state, shared by the threads. */
+  readonly turn: SharedArrayBuffer
 }
 
 export type ToWorker =
@@ -37,11 +41,11 @@ export type FromWorker =
 
 /** Runs the role named in workerData until told to stop. Called by the thread's entry, which brings the connectors. */
 export async function runWorker(registry: Registry): Promise<void> {
-  const { role, configFile, logFile, stateFile, postgres, master } = workerData as WorkerData
+  const { role, configFile, logFile, stateFile, postgres, master, turn } = workerData as WorkerData
   const post = (message: FromWorker) => parentPort!.postMessage(message)
   const config = loadConfig(configFile, { registry })
   const keys = createKeys(Buffer.from(master))
-  const state = await openState({ file: stateFile, postgres }, { migrate: false })
+  const state = await openState({ file: stateFile, postgres }, { migrate: false, turn: writeTurn(turn) })
   const log = openLogReader(logFile, keys)
   const surroundings = readSurroundings(config)
   const rules = await loadRuleSet(surroundings.rules, state)
@@ -56,7 +60,9 @@ export async function runWorker(registry: Registry): Promise<void> {
           log,
           settings: processSettings(config, surroundings, rules, surroundings.rules),
           capMemoryMs: capMemoryMs(surroundings.rules),
-          commands: processCommands(config),
+          ledger: ledgerSettings(config),
+          publicUrl: config.publicUrl,
+          commands: processCommands(config, keys),
           clock: Date.now,
           onCommitted: (position, fences) => post({ kind: 'committed', position, fences }),
           onLive,

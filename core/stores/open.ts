@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import pg from 'pg'
 import { type Dialect, migrateState } from './migrations.ts'
 import type { Tables } from './tables.ts'
+import { type WriteTurn, writeTurn } from './turn.ts'
 
 export type Db = Kysely<Tables> | Transaction<Tables>
 
@@ -24,14 +25,20 @@ export interface StateLocation {
   readonly postgres?: string | undefined
 }
 
-/** @throws when the file cannot be opened or the server not reached. */
-export async function openState(location: StateLocation, options: { migrate?: boolean } = {}): Promise<StateStore> {
-  const store = location.postgres ? openPostgres(location.postgres) : openSqlite(location.file)
+/**
+ * @param options.turn shared by the connections of one process that write; on SQLite only.
+ * @throws when the file cannot be opened or the server not reached.
+ */
+export async function openState(
+  location: StateLocation,
+  options: { migrate?: boolean; turn?: WriteTurn } = {},
+): Promise<StateStore> {
+  const store = location.postgres ? openPostgres(location.postgres) : openSqlite(location.file, options.turn)
   if (options.migrate !== false) await migrateState(store.db, store.dialect)
   return store
 }
 
-function openSqlite(file: string): StateStore {
+function openSqlite(file: string, turn: WriteTurn = writeTurn()): StateStore {
   const database = new Database(file)
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
@@ -60,18 +67,24 @@ function openSqlite(file: string): StateStore {
   return {
     db,
     dialect: 'sqlite',
-    transaction: (work) =>
-      db.connection().execute(async (connection) => {
-        await connection.executeQuery(CompiledQuery.raw('begin immediate'))
-        try {
-          const result = await work(connection as Transaction<Tables>)
-          await connection.executeQuery(CompiledQuery.raw('commit'))
-          return result
-        } catch (error) {
-          if (database.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
-          throw error
-        }
-      }),
+    async transaction(work) {
+      await turn.take()
+      try {
+        return await db.connection().execute(async (connection) => {
+          await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+          try {
+            const result = await work(connection as Transaction<Tables>)
+            await connection.executeQuery(CompiledQuery.raw('commit'))
+            return result
+          } catch (error) {
+            if (database.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
+            throw error
+          }
+        })
+      } finally {
+        turn.pass()
+      }
+    },
     checkpoint: () => {
       database.pragma('wal_checkpoint(TRUNCATE)')
     },
