@@ -1,6 +1,7 @@
 /** Schema changes, in order, never edited once released. The same statements run on both databases. */
 import { type Kysely, sql } from 'kysely'
 import { ledgerTables } from './migrations/002-ledger.ts'
+import { consentTables } from './migrations/003-consent.ts'
 import { recordsTables } from './migrations/005-records.ts'
 import type { Tables } from './tables.ts'
 
@@ -162,6 +163,7 @@ const initial: Step = async (db, dialect) => {
 const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '001-initial', run: initial },
   { id: '002-ledger', run: ledgerTables },
+  { id: '003-consent', run: consentTables },
   { id: '005-records', run: recordsTables },
 ]
 

@@ -29,6 +29,63 @@ export interface Tables {
   /** Traits that identify or describe freely, under the node's data key. */
   node_traits: { node_id: string; sealed: Uint8Array; updated_at: number }
 
+  /** Texts people were told by. A published version never changes: `hash` says whether somebody tried. */
+  notices: {
+    id: string
+    version: number
+    /** YYYY-MM-DD. */
+    since: string
+    language: string
+    hash: string
+    text_sha256: string
+    text: string
+    /** JSON list; null: all purposes. */
+    purposes: string | null
+    /** JSON list of items of LGPD art. 9. */
+    material: string
+    published_at: number
+    entry_id: string
+  }
+  /** The role each destination had when the hub last started. */
+  destination_roles: {
+    destination: string
+    role: string
+    reason: string | null
+    changed_at: number
+    entry_id: string | null
+  }
+  /** A purpose that was taken back, by the id of its ledger entry; `passed_on_at` null: the tools are not asked yet. */
+  withdrawals: {
+    id: string
+    node_id: string
+    purpose: string
+    /** When the hub received it. */
+    at: number
+    origin_kind: string
+    origin_ref: string
+    passed_on_at: number | null
+  }
+  /** Which tool was told of a withdrawal. `how`: action, origin (it told us), stop (nothing more is sent; it has no call for it). */
+  propagations: {
+    withdrawal_id: string
+    destination: string
+    how: string
+    delivery_id: string | null
+    asked_at: number
+    confirmed_at: number | null
+  }
+  /** Events that a purpose wanted and nobody had answered for, per day. `people` is a sketch that counts and names nobody. */
+  consent_gaps: {
+    source_id: string
+    reason: string
+    purpose: string
+    /** Days since the epoch. */
+    day: number
+    events: number
+    people: Uint8Array
+    sample: string | null
+  }
+
   consent_status: { node_id: string; purpose: string; status: string; body: string; updated_at: number }
   /** Entries not yet numbered and hashed by the sequencer; they count at once. */
   ledger_pending: {
