@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cases } from '../core/testing/effort.ts'
 import type { ConsentSignal, EvidenceFlag, Status } from '../schemas/consent.ts'
+import { conflictOnMerge } from './conflict.ts'
 import {
   addDuration,
   applySignal,
@@ -378,6 +379,44 @@ test('the same for contracts, with the counter of repeated openings', () => {
     ),
     { numRuns: cases(2000) },
   )
+})
+
+test('a conflict that a merge noted is replayed like any entry, and settled by a verified answer alone', () => {
+  const said = (action: 'grant' | 'deny', time: string, id: string, verified = false) =>
+    applySignal(undefined, signal({ action, at: at(time), origin: action }), {
+      receivedAt: at(time),
+      newId: () => id,
+      verified,
+    })
+  const yes = said('grant', '10:00', 'e1')
+  const no = said('deny', '10:20', 'e2')
+  const merged = mergeStatuses(yes.next, no.next)!
+  const facts = {
+    purpose: signal({}).purpose,
+    scope: signal({}).scope,
+    sides: [yes.next, no.next],
+    eventId: 'event',
+    receivedAt: at('11:00'),
+    newId: () => 'e3',
+  }
+  const conflict = conflictOnMerge(merged, facts)!
+  expect(conflict.entry).toMatchObject({ id: 'e3', status: 'conflict', actor: 'system', action: 'conflict' })
+  expect(conflict.entry.evidence.raw).toEqual({ eventId: 'event', entries: ['e1', 'e2'] })
+  expect(conflictOnMerge(conflict.next, { ...facts, sides: [conflict.next, no.next] })).toBeUndefined()
+  expect(conflictOnMerge(mergeStatuses(no.next, no.next)!, facts)).toBeUndefined()
+
+  const entries = [yes.entry!, conflict.entry]
+  expect(deriveStatus(entries, at('10:59'))?.status).toBe('granted')
+  expect(deriveStatus(entries, at('11:00'))).toEqual(conflict.next)
+  const answer = (verified: boolean) =>
+    applySignal(conflict.next, signal({ at: at('11:01'), origin: 'rd' }), {
+      receivedAt: at('11:01'),
+      newId: () => 'e4',
+      verified,
+    })
+  expect(answer(false).next.status).toBe('conflict')
+  expect(answer(true).next.status).toBe('granted')
+  expect(deriveStatus([...entries, answer(true).entry!], at('12:00'))).toEqual(answer(true).next)
 })
 
 test('replay as of an earlier moment knows only what had been received by then', () => {

@@ -48,7 +48,8 @@ export interface LedgerEntryDraft {
   readonly effect: 'status' | 'record'
   readonly purpose: string
   readonly scope: ConsentSignal['scope']
-  readonly action: ConsentSignal['action']
+  /** `conflict` is no act of anybody: two people that turned out to be one had answered differently. */
+  readonly action: ConsentSignal['action'] | 'conflict'
   /** Status after this entry; `invalid` for a record. */
   readonly status: Status
   readonly basis: Basis
@@ -213,7 +214,7 @@ function isAfter(at: string, clock: string, other: string, otherClock: string, t
   return Date.parse(at) - Date.parse(other) > CLOCK_SLACK_MS
 }
 
-function clockOf({ origin }: ConsentSignal): string {
+function clockOf({ origin }: Pick<ConsentSignal, 'origin'>): string {
   return `${origin.kind}/${origin.ref}`
 }
 
@@ -355,7 +356,11 @@ export function deriveStatus(
   let current: PurposeStatus | undefined
   for (const entry of entries) {
     if (entry.receivedAt > until) continue
-    current = applySignal(current, signalOf(entry), {
+    if (isConflict(entry)) {
+      current = conflictStatus(entry)
+      continue
+    }
+    current = applySignal(current, signalOf(entry as ActEntry), {
       receivedAt: entry.receivedAt,
       newId: () => entry.id,
       ends: entry.ends,
@@ -378,7 +383,33 @@ export function deriveStatus(
   return status === current.status ? current : { ...current, status }
 }
 
-function signalOf(entry: LedgerEntryDraft): ConsentSignal {
+type ConflictEntry = LedgerEntryDraft & { readonly action: 'conflict' }
+type ActEntry = LedgerEntryDraft & { readonly action: ConsentSignal['action'] }
+
+function isConflict(entry: LedgerEntryDraft): entry is ConflictEntry {
+  return entry.action === 'conflict'
+}
+
+/** The status after an entry about a conflict. */
+export function conflictStatus(entry: LedgerEntryDraft): PurposeStatus {
+  return {
+    status: 'conflict',
+    basis: entry.basis,
+    entryId: entry.id,
+    actor: entry.actor,
+    evidenceClass: entry.evidenceClass,
+    occurredAt: entry.occurredAt,
+    receivedAt: entry.receivedAt,
+    originKind: entry.origin.kind,
+    originRef: entry.origin.ref,
+    seen: 1,
+    lastSeenAt: entry.occurredAt,
+    lastSeenOrigin: clockOf(entry),
+    ...(entry.ends !== undefined && { ends: entry.ends }),
+  }
+}
+
+function signalOf(entry: ActEntry): ConsentSignal {
   const { purpose, scope, action, basis, origin, actor, evidence, notice, occurredAt } = entry
   return { purpose, scope, action, basis, origin, actor, evidence, ...(notice && { notice }), occurredAt }
 }

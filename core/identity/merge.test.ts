@@ -323,6 +323,33 @@ onBothDatabases('people', (open: OpenRig) => {
         'BLOCKED_BY_CONSENT',
       ])
       expect(rig.seen).toEqual([])
+
+      // The ledger says so too: on the smallest node, by the hub itself, once, and the delivery rests on that entry.
+      const conflicts = async () => {
+        const rows = await rig.state.db.selectFrom('ledger_pending').select(['id', 'node_id', 'public']).execute()
+        return rows
+          .map(({ id, node_id, public: text }) => ({ id, node_id, ...(JSON.parse(text) as object) }))
+          .filter((row) => 'status' in row && row.status === 'conflict')
+      }
+      const [entry, ...more] = await conflicts()
+      expect(more).toEqual([])
+      expect(entry).toMatchObject({
+        node_id: person.nodes[0]!.id,
+        type: 'consent.conflict',
+        purpose: 'email_marketing',
+        actor_kind: 'system',
+        source: 'system/merge',
+      })
+      expect((await rig.deliveries('mail')).at(-1)?.entry_id).toBe(entry!.id)
+      await rig.take(seen(rig, { email: 'ana@loja.example', anonymousId: 'd1' }, { name: 'Cart Viewed' }))
+      expect(await conflicts()).toHaveLength(1)
+
+      // A cookie's yes settles nothing; the person's, once they are known, does.
+      rig.advance(MINUTE)
+      await rig.take(agrees(rig, { anonymousId: 'd1' }))
+      expect(await rig.status('email', 'ana@loja.example', 'email_marketing')).toBe('conflict')
+      await rig.take(agrees(rig, { userId: 'ana', email: 'ana@loja.example', anonymousId: 'd1' }))
+      expect(await rig.status('userId', 'ana', 'email_marketing')).toBe('granted')
     })
   })
 

@@ -3,6 +3,7 @@
  * merges people, and only for events that are kept.
  */
 import { randomBytes } from 'node:crypto'
+import { conflictOnMerge } from '../../consent/conflict.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { mergeStatuses } from '../../consent/status.ts'
 import { type CanonicalEvent, DEVICE_IDENTIFIER_TYPES, type Identifier } from '../../schemas/event.ts'
@@ -10,6 +11,7 @@ import { overLimit } from '../identity/limits.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
 import { newId } from '../ids.ts'
 import { type Batch, newPerson } from './batch.ts'
+import { writeEntry } from './ledger-entry.ts'
 import type { NodeState, PersonState } from './people.ts'
 
 export interface Named {
@@ -126,7 +128,7 @@ export function mergePeople(
 ): void {
   if (a === b) return
   const [into, from] = a.id < b.id ? [a, b] : [b, a]
-  mergeConsent(into, from, batch, purposes)
+  mergeConsent(into, from, event, batch, purposes)
   into.profile = mergeProfiles(into.profile, from.profile)
   into.seq = Math.max(into.seq, from.seq)
   for (const node of from.nodes) node.personId = into.id
@@ -142,15 +144,32 @@ export function mergePeople(
     batch.rows.merges.push([newId(batch.now), from.id, into.id, event.id, 'shared identifiers on one event', batch.now])
 }
 
-/** Differing answers of two people that turn out to be one are a conflict, which counts as denied. */
-function mergeConsent(into: PersonState, from: PersonState, batch: Batch, purposes: Purposes): void {
+/** Differing answers of two people that turn out to be one are a conflict, which counts as denied and is an entry. */
+function mergeConsent(
+  into: PersonState,
+  from: PersonState,
+  event: CanonicalEvent,
+  batch: Batch,
+  purposes: Purposes,
+): void {
+  const node = into.nodes[0]!
   for (const purpose of purposes.all) {
     if (purpose.scope !== 'person') continue
     const a = personStatus(into.nodes, purpose.id, batch)
     const b = personStatus(from.nodes, purpose.id, batch)
     if (!a || !b) continue
     const merged = mergeStatuses(a.row.status, b.row.status)
-    if (merged) setStatus(batch, into.nodes[0]!.id, purpose.id, merged)
+    if (!merged) continue
+    const conflict = conflictOnMerge(merged, {
+      purpose: purpose.id,
+      scope: purpose.scope,
+      sides: [a.row.status, b.row.status],
+      eventId: event.id,
+      receivedAt: event.receivedAt,
+      newId: () => newId(batch.now),
+    })
+    setStatus(batch, node.id, purpose.id, conflict?.next ?? merged)
+    if (conflict) writeEntry(conflict.entry, node, [], batch)
   }
 }
 

@@ -2,16 +2,15 @@
  * note consent: the signals an event carries change the status of a person or a device; a ledger
  * entry is written when they do. The absence of a signal changes nothing.
  */
-import { consentEntry } from '../../consent/ledger/entry.ts'
 import type { Purpose, Purposes } from '../../consent/purposes.ts'
 import { openingSignal } from '../../consent/signals.ts'
 import { applySignal, isRestrictive, mergeStatuses, type PurposeStatus } from '../../consent/status.ts'
 import type { ConsentSignal } from '../../schemas/consent.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import { newId } from '../ids.ts'
-import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { foundNode, type Identified, type Named, personStatus, setStatus } from './identify.ts'
+import { writeEntry } from './ledger-entry.ts'
 import type { PersonState } from './people.ts'
 
 /** @returns whether any status changed, so that what is held for this person is asked again. */
@@ -57,16 +56,7 @@ function note(
   })
   setStatus(batch, node.id, purpose.id, next)
   if (!entry) return false
-  const pending = consentEntry(entry, node.subject, [name.identifier])
-  batch.rows.ledger.push([
-    entry.id,
-    node.id,
-    node.subject,
-    purpose.id,
-    Date.parse(entry.receivedAt),
-    pending.publicBytes.toString('utf8'),
-    seal(batch.keys.unwrap(node.proofKey), Buffer.concat([pending.salt, pending.payload])),
-  ])
+  writeEntry(entry, node, [name.identifier], batch)
   return current?.status !== next.status
 }
 
