@@ -159,11 +159,16 @@ export const IdParams = Type.Object({ id: Id }, closed)
 
 // ---------------------------------------------------------------- pipeline strip
 
-/** Steps of the strip, in the order shown. The first six are the way of an event; the others never hide behind them. */
+/**
+ * Steps of the strip, in the order shown: events at the sources, then deliveries at the destinations, each with its
+ * own unit; the others never hide behind them.
+ */
 export const STRIP_STEPS = [
   'received',
   'quarantined',
   'consent',
+  'created',
+  'blocked',
   'held_out',
   'delivered',
   'failed',

@@ -52,6 +52,9 @@ const AREAS: readonly {
   { to: '/settings', name: 'settings', icon: IconSettings },
 ]
 
+/** Where the period above changes what is shown; elsewhere it would promise something. */
+const RANGED: readonly Place[] = ['/now', '/deliveries']
+
 /** Sends to the log-in page and back to where one wanted to go. */
 export function Shell() {
   const { data: me, error, isPending, refetch } = useQuery(meQuery)
@@ -118,7 +121,7 @@ function Frame({ me }: { me: Me }) {
           </Link>
           <Environment simulated={me.simulated} />
           <div className="bar-end">
-            <RangeChoice />
+            {RANGED.some((place) => path.startsWith(place)) && <RangeChoice />}
             <AccountMenu me={me} />
           </div>
         </div>
@@ -268,6 +271,12 @@ function KeyList({ opened, onClose }: { opened: boolean; onClose: () => void }) 
     [<Pair key="c" second="c" />, t('keys.connectors')],
     [<Pair key="s" second="s" />, t('keys.settings')],
     [<kbd key="space">{t('keys.space')}</kbd>, t('keys.pause')],
+    [
+      <span key="rows">
+        <kbd>j</kbd> <kbd>k</kbd>
+      </span>,
+      t('keys.rows'),
+    ],
     [<kbd key="list">?</kbd>, t('keys.list')],
   ]
   return (

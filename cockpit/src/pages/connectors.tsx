@@ -6,8 +6,10 @@ import type { Destinations, Sources } from '../../../schemas/admin.ts'
 import { get } from '../api.ts'
 import { ago, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
-import { Badge, ExitBadge, type Tone } from '../parts/exit-badge.tsx'
-import { DataAge, Empty, Failure, Loading, useNow } from '../parts/states.tsx'
+import { type ConnectorState, StateBadge, stateOf } from '../parts/connector-state.tsx'
+import { Badge, type Tone, useExits } from '../parts/exit-badge.tsx'
+import { Page } from '../parts/page.tsx'
+import { Empty, Failure, Loading, useNow } from '../parts/states.tsx'
 import { Guard } from '../shell.tsx'
 
 type Source = Sources['items'][number]
@@ -34,14 +36,9 @@ function Lists() {
     refetchInterval: 15_000,
   })
   return (
-    <div className="page">
-      <div className="page-head">
-        <h1>{t('connectors.title')}</h1>
-        <span className="quiet">{t('connectors.about')}</span>
-        <DataAge at={sources.dataUpdatedAt || undefined} />
-      </div>
+    <Page title={t('connectors.title')} about={t('connectors.about')} at={sources.dataUpdatedAt || undefined}>
       <section aria-labelledby="sources-head">
-        <h2 id="sources-head" style={{ fontSize: '1.125rem', margin: '0 0 0.5rem' }}>
+        <h2 id="sources-head" className="section-title">
           {t('connectors.sources')}
         </h2>
         {sources.error ? (
@@ -61,7 +58,7 @@ function Lists() {
         )}
       </section>
       <section aria-labelledby="destinations-head">
-        <h2 id="destinations-head" style={{ fontSize: '1.125rem', margin: '0.5rem 0' }}>
+        <h2 id="destinations-head" className="section-title">
           {t('connectors.destinations')}
         </h2>
         {destinations.error ? (
@@ -80,27 +77,8 @@ function Lists() {
           </div>
         )}
       </section>
-    </div>
+    </Page>
   )
-}
-
-type State = 'active' | 'quiet' | 'silent' | 'trouble' | 'missing'
-const TONE: Record<State, Tone> = {
-  active: 'delivered',
-  quiet: 'rule',
-  silent: 'duplicate',
-  trouble: 'failed',
-  missing: 'quarantined',
-}
-
-function stateOf(
-  { installed, lastAt, dead }: { installed: boolean; lastAt: number | null; dead: number },
-  now: number,
-): State {
-  if (!installed) return 'missing'
-  if (dead > 0) return 'trouble'
-  if (lastAt === null) return 'silent'
-  return now - lastAt < 11 * 60_000 ? 'active' : 'quiet'
 }
 
 function Head({
@@ -114,7 +92,7 @@ function Head({
   name: string
   docs: string | null
   support: string | null
-  state: State
+  state: ConnectorState
 }) {
   const { t, i18n } = useTranslation()
   const supportKey = `connectors.support.${support}`
@@ -129,16 +107,14 @@ function Head({
           {docs !== null && (
             <>
               {' · '}
-              <a href={docs} target="_blank" rel="noreferrer" style={{ color: 'var(--mantine-color-anchor)' }}>
+              <a className="link nowrap" href={docs} target="_blank" rel="noreferrer">
                 {t('connectors.docs')} <IconExternalLink size={13} style={{ verticalAlign: '-1px' }} aria-hidden />
               </a>
             </>
           )}
         </div>
       </div>
-      <Badge tone={TONE[state]} title={t(`connectors.stateHint.${state}`)}>
-        {t(`connectors.state.${state}`)}
-      </Badge>
+      <StateBadge state={state} />
     </div>
   )
 }
@@ -157,7 +133,7 @@ function Settings({ settings }: { settings: Source['settings'] }) {
   if (settings.length === 0) return null
   return (
     <div>
-      <div style={{ fontWeight: 550, fontSize: '0.875rem', marginBottom: '0.25rem' }}>{t('connectors.settings')}</div>
+      <div className="connector-part">{t('connectors.settings')}</div>
       <dl className="facts">
         {settings.map(({ name, value, secret }) => (
           <div key={name} style={{ display: 'contents' }}>
@@ -173,28 +149,30 @@ function Settings({ settings }: { settings: Source['settings'] }) {
   )
 }
 
+/** One badge per kind of exit; which codes are in it stands in its title. */
 function Counts({ counts }: { counts: Source['counts24h'] }) {
   const { t } = useTranslation()
+  const { tone } = useExits()
+  const kinds = new Map<Tone, { total: number; codes: string[] }>()
+  for (const { code, count } of counts) {
+    const kind = kinds.get(tone(code)) ?? { total: 0, codes: [] }
+    kind.total += count
+    kind.codes.push(`${code} ${number(count)}`)
+    kinds.set(tone(code), kind)
+  }
   return (
     <div>
-      <div style={{ fontWeight: 550, fontSize: '0.875rem', marginBottom: '0.25rem' }}>{t('connectors.counts')}</div>
-      {counts.length === 0 ? (
+      <div className="connector-part">{t('connectors.counts')}</div>
+      {kinds.size === 0 ? (
         <span className="quiet">{t('connectors.none')}</span>
       ) : (
-        <ul
-          style={{
-            display: 'flex',
-            flexWrap: 'wrap',
-            gap: '0.375rem 0.75rem',
-            listStyle: 'none',
-            margin: 0,
-            padding: 0,
-            fontSize: '0.875rem',
-          }}
-        >
-          {counts.map(({ code, count }) => (
-            <li key={code}>
-              <ExitBadge code={code} /> {number(count)}
+        <ul className="connector-counts">
+          {[...kinds].map(([kind, { total, codes }]) => (
+            <li key={kind}>
+              <Badge tone={kind} title={codes.join(', ')}>
+                {t(`exit.${kind}`)}
+              </Badge>{' '}
+              {number(total)}
             </li>
           ))}
         </ul>
@@ -266,9 +244,7 @@ function DestinationCard({ destination }: { destination: Destination }) {
       </dl>
       {destination.actions.length > 0 && (
         <div>
-          <div style={{ fontWeight: 550, fontSize: '0.875rem', marginBottom: '0.25rem' }}>
-            {t('connectors.actions')}
-          </div>
+          <div className="connector-part">{t('connectors.actions')}</div>
           {destination.actions.map((action) => (
             <span className="tag" key={action.id} title={action.id}>
               {currentLanguage() === 'en' ? action.title.en : action.title.pt}

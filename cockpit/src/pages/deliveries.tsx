@@ -1,15 +1,18 @@
-import { Alert, Button, Modal, NativeSelect, Switch, TextInput } from '@mantine/core'
+import { Alert, Button, Modal, Switch } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { CommandAnswer, DeliveryPage, DeliveryRow, Destinations, Rules } from '../../../schemas/admin.ts'
+import type { CommandAnswer, DeliveryRow, Destinations, Rules } from '../../../schemas/admin.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
-import { get, post, withQuery } from '../api.ts'
+import { get, post } from '../api.ts'
 import { dateTime } from '../format.ts'
+import { usePages } from '../listing.ts'
+import { type Column, DataTable } from '../parts/data-table.tsx'
 import { StatusBadge, useExits } from '../parts/exit-badge.tsx'
-import { DataAge, Empty, Failure, Loading } from '../parts/states.tsx'
+import { FilterBar, FilterSelect, FilterText } from '../parts/filters.tsx'
+import { Page } from '../parts/page.tsx'
+import { Failure } from '../parts/states.tsx'
 import { rangeQuery } from '../range.ts'
 import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
@@ -43,21 +46,11 @@ function List() {
   const { range = '1h', destination, status, code, rule, inRange } = useAddress()
   const set = useChangeAddress()
   const filter = { destination, status, code, rule }
-  const page = useInfiniteQuery({
-    queryKey: ['deliveries', filter, inRange ? range : 'all'],
-    queryFn: ({ pageParam }) =>
-      get<DeliveryPage>(
-        withQuery('/api/deliveries', {
-          ...filter,
-          ...(inRange ? rangeQuery(range) : {}),
-          after: pageParam,
-          limit: '50',
-        }),
-      ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next ?? undefined,
-    // Only the first page is read again by itself: rows must not move while somebody reads further down.
-    refetchInterval: ({ state }) => (state.data && state.data.pages.length > 1 ? false : 10_000),
+  const period = inRange ? rangeQuery(range) : {}
+  const listing = usePages<DeliveryRow>('/api/deliveries', filter, {
+    key: ['deliveries', inRange ? range : 'all'],
+    everyMs: 10_000,
+    query: () => ({ ...filter, ...(inRange ? rangeQuery(range) : {}) }),
   })
   const destinations = useQuery({
     queryKey: ['destinations'],
@@ -70,178 +63,148 @@ function List() {
     enabled: may('connectors.read'),
   })
   const [redrive, redriveModal] = useDisclosure()
-  const [codeText, setCodeText] = useState(code ?? '')
-  const rows = page.data?.pages.flatMap(({ items }) => items) ?? []
-  const filtered = Object.values(filter).some((value) => value !== undefined)
+  const columns = useColumns()
+  const clear = Object.values(filter).some((value) => value !== undefined)
+    ? () => set({ destination: undefined, status: undefined, code: undefined, rule: undefined })
+    : undefined
   return (
-    <div className="page">
-      <div className="page-head">
-        <h1>{t('deliveries.title')}</h1>
-        <span className="quiet">{t('deliveries.about')}</span>
-        <DataAge at={page.dataUpdatedAt || undefined} />
-      </div>
-      <div className="card" style={{ display: 'flex', flexWrap: 'wrap', gap: '0.75rem', alignItems: 'end' }}>
-        <NativeSelect
-          size="xs"
+    <Page title={t('deliveries.title')} about={t('deliveries.about')} at={listing.at}>
+      <FilterBar
+        clear={clear}
+        end={
+          may('deliveries.redrive') && (
+            <Button size="xs" variant="default" onClick={redriveModal.open}>
+              {t('deliveries.redrive')}
+            </Button>
+          )
+        }
+      >
+        <FilterSelect
           label={t('deliveries.destination')}
-          value={destination ?? ''}
-          data={[
-            { value: '', label: t('deliveries.all') },
-            ...(destinations.data?.items.map(({ id }) => id) ?? (destination ? [destination] : [])),
-          ]}
-          onChange={(event) => set({ destination: event.currentTarget.value || undefined })}
+          all={t('deliveries.all')}
+          value={destination}
+          options={destinations.data?.items.map(({ id }) => id)}
+          onChange={(value) => set({ destination: value })}
         />
-        <NativeSelect
-          size="xs"
+        <FilterSelect
           label={t('deliveries.status')}
-          value={status ?? ''}
-          data={[
-            { value: '', label: t('deliveries.allStatuses') },
-            ...STATUSES.map((value) => ({ value, label: t(`status.${value}`) })),
-          ]}
-          onChange={(event) => set({ status: event.currentTarget.value || undefined })}
+          all={t('deliveries.allStatuses')}
+          value={status}
+          options={STATUSES.map((value) => ({ value, label: t(`status.${value}`) }))}
+          onChange={(value) => set({ status: value })}
         />
-        <NativeSelect
-          size="xs"
+        <FilterSelect
           label={t('deliveries.rule')}
-          value={rule ?? ''}
-          data={[
-            { value: '', label: t('deliveries.allStatuses') },
-            ...(rules.data?.items.map(({ id }) => id) ?? (rule ? [rule] : [])),
-          ]}
-          onChange={(event) => set({ rule: event.currentTarget.value || undefined })}
+          all={t('deliveries.allStatuses')}
+          value={rule}
+          options={rules.data?.items.map(({ id }) => id)}
+          onChange={(value) => set({ rule: value })}
         />
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            set({ code: codeText.trim().toUpperCase() || undefined })
-          }}
-        >
-          <TextInput
-            size="xs"
-            label={t('deliveries.code')}
-            placeholder={t('deliveries.codeHint')}
-            value={codeText}
-            onChange={(event) => setCodeText(event.currentTarget.value)}
-            onBlur={() => set({ code: codeText.trim().toUpperCase() || undefined })}
-          />
-        </form>
+        <FilterText
+          label={t('deliveries.code')}
+          hint={t('deliveries.codeHint')}
+          value={code}
+          tidy={(text) => text.trim().toUpperCase()}
+          onChange={(value) => set({ code: value })}
+        />
         <Switch
           label={t('deliveries.inRange')}
           checked={inRange === true}
           onChange={(event) => set({ inRange: event.currentTarget.checked || undefined })}
         />
-        <div style={{ marginLeft: 'auto', display: 'flex', gap: '0.5rem' }}>
-          {filtered && (
-            <Button
-              size="xs"
-              variant="default"
-              onClick={() => {
-                setCodeText('')
-                set({ destination: undefined, status: undefined, code: undefined, rule: undefined })
-              }}
-            >
-              {t('deliveries.clear')}
-            </Button>
-          )}
-          {may('deliveries.redrive') && (
-            <Button size="xs" variant="default" onClick={redriveModal.open}>
-              {t('deliveries.redrive')}
-            </Button>
-          )}
-        </div>
-      </div>
-      {page.error ? (
-        <Failure error={page.error} retry={() => void page.refetch()} />
-      ) : (
-        <div className="card flush">
-          {page.isPending ? (
-            <Loading lines={8} />
-          ) : rows.length === 0 ? (
-            <Empty title={t('deliveries.empty')} text={t('deliveries.emptyText')} />
-          ) : (
-            <div className="scroll">
-              <table className="rows stacks">
-                <thead>
-                  <tr>
-                    <th scope="col" aria-sort="descending">
-                      {t('deliveries.created')}
-                    </th>
-                    <th scope="col">{t('deliveries.destination')}</th>
-                    <th scope="col">{t('deliveries.status')}</th>
-                    <th scope="col">{t('deliveries.reason')}</th>
-                    <th scope="col">{t('deliveries.rule')}</th>
-                    <th scope="col">
-                      <span className="visually-hidden">{t('deliveries.why')}</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {rows.map((row) => (
-                    <Row key={row.id} row={row} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-          {page.hasNextPage && (
-            <div style={{ padding: '0.75rem', textAlign: 'center' }}>
-              <Button
-                variant="default"
-                size="sm"
-                loading={page.isFetchingNextPage}
-                onClick={() => void page.fetchNextPage()}
-              >
-                {t('app.more')}
-              </Button>
-            </div>
-          )}
-        </div>
-      )}
+      </FilterBar>
+      <DataTable
+        listing={listing}
+        columns={columns}
+        rowKey={({ id }) => id}
+        label={t('deliveries.title')}
+        file={t('deliveries.file')}
+        empty={{ title: t('deliveries.empty'), text: t('deliveries.emptyText') }}
+      />
       <Redrive
         opened={redrive}
         onClose={redriveModal.close}
-        filter={{ ...filter, status: status ?? 'dead', ...(inRange ? rangeQuery(range) : {}) }}
+        filter={{ ...filter, status: status ?? 'dead', ...period }}
       />
-    </div>
+    </Page>
   )
 }
 
-function Row({ row }: { row: DeliveryRow }) {
+function useColumns(): readonly Column<DeliveryRow>[] {
   const { t } = useTranslation()
   const { text } = useExits()
-  return (
-    <tr>
-      <td data-label={t('deliveries.created')} style={{ whiteSpace: 'nowrap' }}>
-        {dateTime(row.createdAt)}
-      </td>
-      <td data-label={t('deliveries.destination')}>
+  return [
+    {
+      id: 'created',
+      title: t('deliveries.created'),
+      sort: 'descending',
+      nowrap: true,
+      cell: ({ createdAt }) => dateTime(createdAt),
+      csv: ({ createdAt }) => new Date(createdAt).toISOString(),
+    },
+    {
+      id: 'destination',
+      title: t('deliveries.destination'),
+      place: 'main',
+      cell: ({ destination, action }) => (
         <span>
-          {row.destination} <span className="quiet">{row.action}</span>
+          <strong>{destination}</strong> <span className="quiet">{action}</span>
         </span>
-      </td>
-      <td data-label={t('deliveries.status')}>
-        <StatusBadge status={row.status} />
-      </td>
-      <td data-label={t('deliveries.reason')} title={row.reason ?? undefined}>
-        {row.reason === null ? <span className="quiet">{t('app.none')}</span> : text(row.reason)}
-      </td>
-      <td data-label={t('deliveries.rule')}>
-        {row.rule ?? <span className="quiet">{t('deliveries.followsEvent')}</span>}
-      </td>
-      <td data-label="" className="right">
+      ),
+      csv: ({ destination }) => destination,
+    },
+    {
+      id: 'status',
+      title: t('deliveries.status'),
+      place: 'state',
+      cell: ({ status }) => <StatusBadge status={status} />,
+      csv: ({ status }) => status,
+    },
+    {
+      id: 'reason',
+      title: t('deliveries.reason'),
+      // "The vendor took it" under a badge that says "delivered" is one word too many.
+      cell: ({ reason }) =>
+        reason === null || reason === 'DELIVERED' ? <span className="quiet">{t('app.none')}</span> : text(reason),
+      csv: ({ reason }) => reason,
+    },
+    {
+      id: 'rule',
+      title: t('deliveries.rule'),
+      cell: ({ rule }) =>
+        rule ?? (
+          <span className="quiet" title={t('deliveries.followsEvent')}>
+            {t('deliveries.noRule')}
+          </span>
+        ),
+      csv: ({ rule, ruleVersion }) => (rule === null ? null : `${rule} v${ruleVersion}`),
+    },
+    {
+      id: 'purpose',
+      title: t('deliveries.purpose'),
+      cell: ({ purpose }) => <span className="quiet">{purpose}</span>,
+      csv: ({ purpose }) => purpose,
+    },
+    {
+      id: 'why',
+      title: t('deliveries.why'),
+      hiddenTitle: true,
+      place: 'act',
+      right: true,
+      cell: ({ id }) => (
         <Button
           component={Link}
-          {...linkChanging({ delivery: row.id })}
+          {...linkChanging({ delivery: id })}
           size="compact-sm"
           variant="default"
-          aria-label={t('deliveries.whyOf', { id: row.id })}
+          aria-label={t('deliveries.whyOf', { id })}
         >
           {t('deliveries.why')}
         </Button>
-      </td>
-    </tr>
-  )
+      ),
+      csv: ({ id }) => id,
+    },
+  ]
 }
 
 /** First a count, then the act: nobody re-sends by one wrong click. */
@@ -299,7 +262,7 @@ function Redrive({
           <Failure error={count.error ?? go.error} />
         </div>
       )}
-      <div style={{ display: 'flex', gap: '0.5rem', justifyContent: 'end', marginTop: '1rem' }}>
+      <div className="dialog-acts">
         <Button variant="default" onClick={close}>
           {t(go.data ? 'app.close' : 'app.cancel')}
         </Button>

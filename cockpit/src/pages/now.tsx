@@ -7,10 +7,12 @@ import { linkTo, useAddress, useChangeAddress } from '../address.ts'
 import { get, withQuery } from '../api.ts'
 import { compact, duration, number, share } from '../format.ts'
 import { Sparkline } from '../parts/charts.tsx'
+import { DestinationRows } from '../parts/destination-rows.tsx'
 import { LivePanel } from '../parts/live-panel.tsx'
+import { Page } from '../parts/page.tsx'
 import { PipelineStrip } from '../parts/pipeline-strip.tsx'
 import { SourceLines } from '../parts/source-lines.tsx'
-import { DataAge, Failure, Loading, useNow } from '../parts/states.tsx'
+import { Failure, Loading, useNow } from '../parts/states.tsx'
 import { RANGES, rangeQuery } from '../range.ts'
 import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
@@ -43,11 +45,7 @@ export function NowPage() {
 
   return (
     <Guard permission="overview.read">
-      <div className="page">
-        <div className="page-head">
-          <h1>{t('now.title')}</h1>
-          <DataAge at={pipeline.dataUpdatedAt || undefined} />
-        </div>
+      <Page title={t('now.title')} at={pipeline.dataUpdatedAt || undefined}>
         {pipeline.error ? (
           <Failure error={pipeline.error} retry={() => void pipeline.refetch()} />
         ) : !pipeline.data ? (
@@ -66,14 +64,18 @@ export function NowPage() {
         )}
         <LivePanel />
         {pipeline.data && <SourceLines pipeline={pipeline.data} />}
-      </div>
+        {may('connectors.read') && <DestinationRows />}
+      </Page>
     </Guard>
   )
 }
 
-/** The last minute that is over: the one now running would look like a fall. */
-function lastFull(values: readonly (number | null)[] | undefined): number {
-  return values?.slice(0, -1).findLast((value) => value !== null) ?? 0
+/** The last minute that is over: the one now running would look like a fall. It stands in while there is no other. */
+function perMinute(values: readonly (number | null)[] | undefined): { value: number; running: boolean } {
+  const full = values?.slice(0, -1).findLast((value) => value !== null)
+  return full === undefined || full === null
+    ? { value: values?.at(-1) ?? 0, running: true }
+    : { value: full, running: false }
 }
 
 function Tiles({
@@ -89,25 +91,27 @@ function Tiles({
   const now = useNow()
   const may = useMay()
   const steps = new Map(range.steps.map((step) => [step.step, step]))
-  const received = steps.get('received')?.count ?? 0
-  const blocked = steps.get('consent')
+  const count = (step: Pipeline['steps'][number]['step']) => steps.get(step)?.count ?? 0
   const late = status?.queue.oldestDueAt != null && status.queue.oldestDueAt < now ? now - status.queue.oldestDueAt : 0
   const line = (step: string) => hour?.series.steps[step]?.slice(0, -1) ?? []
+  const received = perMinute(hour?.series.steps['received'])
+  const delivered = perMinute(hour?.series.steps['delivered'])
+  const minute = (running: boolean) => t(running ? 'now.tiles.runningMinute' : 'now.tiles.lastMinute')
   return (
     <div className="tiles">
       <Tile
         title={t('now.tiles.received')}
-        value={compact(lastFull(hour?.series.steps['received']))}
-        note={t('now.tiles.lastMinute')}
+        value={compact(received.value)}
+        note={minute(received.running)}
         tone="received"
         line={line('received')}
       />
       <Tile
         title={t('now.tiles.consent')}
-        value={compact(blocked?.count ?? 0)}
+        value={compact(count('consent'))}
         note={
-          received > 0
-            ? t('now.tiles.ofEvents', { share: share((blocked?.events ?? 0) / received) })
+          count('received') > 0
+            ? t('now.tiles.ofEvents', { share: share(count('consent') / count('received')) })
             : t('now.tiles.inRange')
         }
         tone="consent"
@@ -115,15 +119,19 @@ function Tiles({
       />
       <Tile
         title={t('now.tiles.delivered')}
-        value={compact(lastFull(hour?.series.steps['delivered']))}
-        note={t('now.tiles.lastMinute')}
+        value={compact(delivered.value)}
+        note={minute(delivered.running)}
         tone="delivered"
         line={line('delivered')}
       />
       <Tile
         title={t('now.tiles.failed')}
-        value={compact(steps.get('failed')?.count ?? 0)}
-        note={t('now.tiles.inRange')}
+        value={compact(count('failed'))}
+        note={
+          count('created') > 0
+            ? t('now.tiles.ofDeliveries', { share: share(count('failed') / count('created')) })
+            : t('now.tiles.inRange')
+        }
         tone="failed"
         line={line('failed')}
       />

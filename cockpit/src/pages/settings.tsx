@@ -21,7 +21,11 @@ import { useAddress, useChangeAddress } from '../address.ts'
 import { ApiFailure, get, patch, post, remove } from '../api.ts'
 import { date, dateTime } from '../format.ts'
 import { currentLanguage, type Language, setLanguage } from '../i18n/index.ts'
-import { Empty, Failure, Loading } from '../parts/states.tsx'
+import { listingOf } from '../listing.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { type Column, DataTable } from '../parts/data-table.tsx'
+import { Page } from '../parts/page.tsx'
+import { Failure } from '../parts/states.tsx'
 import { useMay, useMe } from '../session.ts'
 import { setShortcuts, shortcutsOn } from '../shortcuts.ts'
 
@@ -34,10 +38,7 @@ export function SettingsPage() {
   const change = useChangeAddress()
   const manages = may('accounts.manage')
   return (
-    <div className="page">
-      <div className="page-head">
-        <h1>{t('settings.title')}</h1>
-      </div>
+    <Page title={t('settings.title')}>
       <Tabs
         value={manages ? (tab ?? 'account') : 'account'}
         onChange={(value) => change({ tab: value === 'users' || value === 'tokens' ? value : undefined })}
@@ -62,7 +63,7 @@ export function SettingsPage() {
           </Tabs.Panel>
         )}
       </Tabs>
-    </div>
+    </Page>
   )
 }
 
@@ -216,48 +217,6 @@ function Once({ label, value, note }: { label: string; value: string; note?: str
   )
 }
 
-function Confirm({
-  opened,
-  onClose,
-  title,
-  text,
-  act,
-  go,
-}: {
-  opened: boolean
-  onClose: () => void
-  title: string
-  text: string
-  act: string
-  go: () => void
-}) {
-  const { t } = useTranslation()
-  return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={<strong>{title}</strong>}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
-    >
-      <p style={{ marginTop: 0 }}>{text}</p>
-      <div style={{ display: 'flex', gap: '0.5rem', justifyContent: 'end' }}>
-        <Button variant="default" onClick={onClose}>
-          {t('app.cancel')}
-        </Button>
-        <Button
-          color="red.9"
-          onClick={() => {
-            go()
-            onClose()
-          }}
-        >
-          {act}
-        </Button>
-      </div>
-    </Modal>
-  )
-}
-
 function People() {
   const { t } = useTranslation()
   const me = useMe()
@@ -273,86 +232,81 @@ function People() {
       void queries.invalidateQueries({ queryKey: ['me'] })
     },
   })
+  const columns: readonly Column<User>[] = [
+    {
+      id: 'name',
+      title: t('settings.name'),
+      place: 'main',
+      cell: (user) => (
+        <span>
+          {user.name} {user.id === me.user.id && <span className="quiet">({t('settings.you')})</span>}
+        </span>
+      ),
+    },
+    { id: 'email', title: t('settings.email'), cell: ({ email }) => email },
+    {
+      id: 'role',
+      title: t('settings.role'),
+      cell: (user) => (
+        <NativeSelect
+          size="xs"
+          aria-label={t('settings.roleOf', { name: user.name })}
+          value={user.role}
+          data={ROLES.map((role) => ({ value: role, label: t(`role.${role}`) }))}
+          onChange={(event) => change.mutate({ id: user.id, role: event.currentTarget.value as Role })}
+        />
+      ),
+    },
+    { id: 'since', title: t('settings.since'), cell: ({ createdAt }) => date(createdAt) },
+    {
+      id: 'state',
+      title: t('settings.state'),
+      place: 'state',
+      cell: ({ disabledAt }) => t(disabledAt === null ? 'settings.active' : 'settings.disabled'),
+    },
+    {
+      id: 'acts',
+      title: t('quarantine.acts'),
+      hiddenTitle: true,
+      place: 'act',
+      right: true,
+      cell: (user) =>
+        user.disabledAt !== null ? (
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={t('settings.enableOf', { name: user.name })}
+            onClick={() => change.mutate({ id: user.id, disabled: false })}
+          >
+            {t('settings.enable')}
+          </Button>
+        ) : (
+          user.id !== me.user.id && (
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={t('settings.disableOf', { name: user.name })}
+              onClick={() => setDisabling(user)}
+            >
+              {t('settings.disable')}
+            </Button>
+          )
+        ),
+    },
+  ]
   return (
-    <>
-      <div className="card-head">
+    <div className="stack">
+      <div>
         <Button onClick={inviteModal.open}>{t('settings.invite')}</Button>
       </div>
       {change.error && <Failure error={change.error} />}
-      {users.error ? (
-        <Failure error={users.error} retry={() => void users.refetch()} />
-      ) : (
-        <div className="card flush" style={{ marginTop: change.error ? '1rem' : 0 }}>
-          {!users.data ? (
-            <Loading />
-          ) : (
-            <div className="scroll">
-              <table className="rows stacks">
-                <thead>
-                  <tr>
-                    <th scope="col">{t('settings.name')}</th>
-                    <th scope="col">{t('settings.email')}</th>
-                    <th scope="col">{t('settings.role')}</th>
-                    <th scope="col">{t('settings.since')}</th>
-                    <th scope="col">{t('settings.state')}</th>
-                    <th scope="col">
-                      <span className="visually-hidden">{t('quarantine.acts')}</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {users.data.items.map((user) => (
-                    <tr key={user.id}>
-                      <td data-label={t('settings.name')}>
-                        <span>
-                          {user.name} {user.id === me.user.id && <span className="quiet">({t('settings.you')})</span>}
-                        </span>
-                      </td>
-                      <td data-label={t('settings.email')}>{user.email}</td>
-                      <td data-label={t('settings.role')}>
-                        <NativeSelect
-                          size="xs"
-                          aria-label={t('settings.roleOf', { name: user.name })}
-                          value={user.role}
-                          data={ROLES.map((role) => ({ value: role, label: t(`role.${role}`) }))}
-                          onChange={(event) => change.mutate({ id: user.id, role: event.currentTarget.value as Role })}
-                        />
-                      </td>
-                      <td data-label={t('settings.since')}>{date(user.createdAt)}</td>
-                      <td data-label={t('settings.state')}>
-                        {t(user.disabledAt === null ? 'settings.active' : 'settings.disabled')}
-                      </td>
-                      <td data-label="" className="right">
-                        {user.disabledAt !== null ? (
-                          <Button
-                            size="compact-sm"
-                            variant="default"
-                            aria-label={t('settings.enableOf', { name: user.name })}
-                            onClick={() => change.mutate({ id: user.id, disabled: false })}
-                          >
-                            {t('settings.enable')}
-                          </Button>
-                        ) : (
-                          user.id !== me.user.id && (
-                            <Button
-                              size="compact-sm"
-                              variant="default"
-                              aria-label={t('settings.disableOf', { name: user.name })}
-                              onClick={() => setDisabling(user)}
-                            >
-                              {t('settings.disable')}
-                            </Button>
-                          )
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </div>
-      )}
+      <DataTable
+        listing={listingOf(users)}
+        columns={columns}
+        rowKey={({ id }) => id}
+        label={t('settings.users')}
+        empty={{ title: t('settings.noUsers'), text: t('settings.noUsersText') }}
+      />
       <Invite opened={inviting} onClose={inviteModal.close} />
       <Confirm
         opened={disabling !== undefined}
@@ -362,7 +316,7 @@ function People() {
         act={t('settings.disable')}
         go={() => disabling && change.mutate({ id: disabling.id, disabled: true })}
       />
-    </>
+    </div>
   )
 }
 
@@ -412,72 +366,55 @@ function ApiTokens() {
     onSettled: () => void queries.invalidateQueries({ queryKey: ['tokens'] }),
   })
   const now = Date.now()
+  const columns: readonly Column<Token>[] = [
+    { id: 'name', title: t('settings.tokenName'), place: 'main', cell: ({ name }) => name },
+    { id: 'role', title: t('settings.role'), place: 'state', cell: ({ role }) => t(`role.${role}`) },
+    { id: 'since', title: t('settings.since'), cell: ({ createdAt }) => date(createdAt) },
+    {
+      id: 'expires',
+      title: t('settings.tokenExpires'),
+      cell: ({ expiresAt }) =>
+        expiresAt === null ? t('settings.tokenNever') : expiresAt < now ? t('settings.tokenExpired') : date(expiresAt),
+    },
+    {
+      id: 'used',
+      title: t('settings.tokenUsed'),
+      cell: ({ lastUsedAt }) => (lastUsedAt === null ? t('settings.tokenUnused') : dateTime(lastUsedAt)),
+    },
+    {
+      id: 'acts',
+      title: t('quarantine.acts'),
+      hiddenTitle: true,
+      place: 'act',
+      right: true,
+      cell: (token) => (
+        <Button
+          size="compact-sm"
+          variant="default"
+          aria-label={t('settings.revokeOf', { name: token.name })}
+          onClick={() => setRevoking(token)}
+        >
+          {t('settings.revoke')}
+        </Button>
+      ),
+    },
+  ]
   return (
-    <>
-      <div className="card-head">
+    <div className="stack">
+      <div className="card-head" style={{ margin: 0 }}>
         <Button onClick={makeModal.open}>{t('settings.tokenNew')}</Button>
-        <a href="/api/openapi.json" style={{ color: 'var(--mantine-color-anchor)' }}>
+        <a className="link" href="/api/openapi.json">
           {t('settings.apiDocs')}
         </a>
       </div>
       {revoke.error && <Failure error={revoke.error} />}
-      {tokens.error ? (
-        <Failure error={tokens.error} retry={() => void tokens.refetch()} />
-      ) : (
-        <div className="card flush">
-          {!tokens.data ? (
-            <Loading />
-          ) : tokens.data.items.length === 0 ? (
-            <Empty title={t('settings.noTokens')} text={t('settings.noTokensText')} />
-          ) : (
-            <div className="scroll">
-              <table className="rows stacks">
-                <thead>
-                  <tr>
-                    <th scope="col">{t('settings.tokenName')}</th>
-                    <th scope="col">{t('settings.role')}</th>
-                    <th scope="col">{t('settings.since')}</th>
-                    <th scope="col">{t('settings.tokenExpires')}</th>
-                    <th scope="col">{t('settings.tokenUsed')}</th>
-                    <th scope="col">
-                      <span className="visually-hidden">{t('quarantine.acts')}</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {tokens.data.items.map((token) => (
-                    <tr key={token.id}>
-                      <td data-label={t('settings.tokenName')}>{token.name}</td>
-                      <td data-label={t('settings.role')}>{t(`role.${token.role}`)}</td>
-                      <td data-label={t('settings.since')}>{date(token.createdAt)}</td>
-                      <td data-label={t('settings.tokenExpires')}>
-                        {token.expiresAt === null
-                          ? t('settings.tokenNever')
-                          : token.expiresAt < now
-                            ? t('settings.tokenExpired')
-                            : date(token.expiresAt)}
-                      </td>
-                      <td data-label={t('settings.tokenUsed')}>
-                        {token.lastUsedAt === null ? t('settings.tokenUnused') : dateTime(token.lastUsedAt)}
-                      </td>
-                      <td data-label="" className="right">
-                        <Button
-                          size="compact-sm"
-                          variant="default"
-                          aria-label={t('settings.revokeOf', { name: token.name })}
-                          onClick={() => setRevoking(token)}
-                        >
-                          {t('settings.revoke')}
-                        </Button>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </div>
-      )}
+      <DataTable
+        listing={listingOf(tokens)}
+        columns={columns}
+        rowKey={({ id }) => id}
+        label={t('settings.tokens')}
+        empty={{ title: t('settings.noTokens'), text: t('settings.noTokensText') }}
+      />
       <NewToken opened={making} onClose={makeModal.close} />
       <Confirm
         opened={revoking !== undefined}
@@ -487,7 +424,7 @@ function ApiTokens() {
         act={t('settings.revoke')}
         go={() => revoking && revoke.mutate(revoking.id)}
       />
-    </>
+    </div>
   )
 }
 

@@ -5,13 +5,17 @@ import type { Pipeline } from '../../../schemas/admin.ts'
 import { linkTo } from '../address.ts'
 import { compact, number, share } from '../format.ts'
 import { useMay } from '../session.ts'
-import { ExitBadge, useExits } from './exit-badge.tsx'
+import { useExits } from './exit-badge.tsx'
 
 type Step = Pipeline['steps'][number]
-const MAIN = ['received', 'quarantined', 'consent', 'held_out', 'delivered', 'failed'] as const
+/** Each group has its own unit and its own scale: one event may make many deliveries. */
+const GROUPS = [
+  { unit: 'events', steps: ['received', 'quarantined', 'consent'] },
+  { unit: 'deliveries', steps: ['created', 'blocked', 'held_out', 'delivered', 'failed'] },
+] as const
 const ALSO = ['refused', 'duplicate', 'no_purpose', 'waiting', 'rule', 'retried'] as const
 
-/** Labelled bars on one scale from zero, in the order an event meets them. */
+/** Labelled bars from zero, in the order an event and then its deliveries meet them. */
 export function PipelineStrip({
   pipeline,
   chosen,
@@ -23,7 +27,6 @@ export function PipelineStrip({
 }) {
   const { t } = useTranslation()
   const steps = new Map(pipeline.steps.map((step) => [step.step, step]))
-  const most = Math.max(1, ...MAIN.map((name) => steps.get(name)?.count ?? 0))
   const open = steps.get(chosen as Step['step']) ?? steps.get('consent')!
   return (
     <section className="card" aria-labelledby="strip-title">
@@ -31,43 +34,33 @@ export function PipelineStrip({
         <h2 id="strip-title">{t('now.strip.title')}</h2>
       </div>
       <p className="quiet" style={{ margin: '-0.5rem 0 0.75rem', fontSize: '0.875rem' }}>
-        {t('now.strip.about')}
+        {t('now.strip.about')} {pipeline.steps.every(({ previous }) => previous === null) && t('now.strip.newData')}
       </p>
       <div className="grid-2">
         <div>
-          <ol className="strip">
-            {MAIN.map((name) => {
-              const step = steps.get(name)!
-              return (
-                <li key={name} data-tone={name}>
-                  <button
-                    type="button"
-                    className="strip-step"
-                    aria-pressed={open.step === name}
-                    onClick={() => onChoose(name)}
-                  >
-                    <span className="strip-name">{t(`now.strip.${name}`)}</span>
-                    <span className="strip-track" aria-hidden>
-                      <span
-                        className="strip-bar"
-                        style={{
-                          display: 'block',
-                          width: `${(step.count / most) * 100}%`,
-                          minWidth: step.count > 0 ? 3 : 0,
-                        }}
+          {GROUPS.map(({ unit, steps: names }) => {
+            const most = Math.max(1, ...names.map((name) => steps.get(name)?.count ?? 0))
+            return (
+              <div className="strip-group" key={unit}>
+                <h3>
+                  {t(`now.strip.group.${unit}`)}{' '}
+                  <small className="strip-unit">{t(`now.strip.groupHint.${unit}`)}</small>
+                </h3>
+                <ol className="strip">
+                  {names.map((name) => (
+                    <li key={name} data-tone={name}>
+                      <StripStep
+                        step={steps.get(name)!}
+                        most={most}
+                        pressed={open.step === name}
+                        onChoose={() => onChoose(name)}
                       />
-                    </span>
-                    <span className="strip-count">
-                      <strong>{compact(step.count)}</strong> <UnitOf step={step} />
-                      <small>
-                        <Change step={step} />
-                      </small>
-                    </span>
-                  </button>
-                </li>
-              )
-            })}
-          </ol>
+                    </li>
+                  ))}
+                </ol>
+              </div>
+            )
+          })}
           <div className="also">
             <span className="quiet">{t('now.strip.also')}</span>
             {ALSO.map((name) => (
@@ -89,23 +82,44 @@ export function PipelineStrip({
   )
 }
 
-function UnitOf({ step }: { step: Step }) {
+function StripStep({
+  step,
+  most,
+  pressed,
+  onChoose,
+}: {
+  step: Step
+  most: number
+  pressed: boolean
+  onChoose: () => void
+}) {
   const { t } = useTranslation()
-  const unit =
-    step.events > 0 && step.deliveries > 0
-      ? 'both'
-      : step.deliveries > 0 || step.step === 'delivered' || step.step === 'held_out' || step.step === 'failed'
-        ? 'deliveries'
-        : 'events'
-  return <span className="visually-hidden">{t(`now.strip.unit.${unit}`)}</span>
+  return (
+    <button type="button" className="strip-step" aria-pressed={pressed} onClick={onChoose}>
+      <span className="strip-name">{t(`now.strip.${step.step}`)}</span>
+      <span className="strip-track" aria-hidden>
+        <span
+          className="strip-bar"
+          style={{ display: 'block', width: `${(step.count / most) * 100}%`, minWidth: step.count > 0 ? 3 : 0 }}
+        />
+      </span>
+      <span className="strip-count">
+        <strong>{compact(step.count)}</strong>
+        {step.previous !== null && (
+          <small>
+            <Change step={step} previous={step.previous} />
+          </small>
+        )}
+      </span>
+    </button>
+  )
 }
 
-function Change({ step }: { step: Step }) {
+function Change({ step, previous }: { step: Step; previous: number }) {
   const { t } = useTranslation()
-  if (step.previous === null) return t('now.strip.newData')
-  if (step.previous === step.count) return t('now.strip.same')
-  if (step.previous === 0) return t('now.strip.previous', { value: number(0) })
-  const change = (step.count - step.previous) / step.previous
+  if (previous === step.count) return t('now.strip.same')
+  if (previous === 0) return t('now.strip.previous', { value: number(0) })
+  const change = (step.count - previous) / previous
   return t(change > 0 ? 'now.strip.up' : 'now.strip.down', { share: share(Math.abs(change)) })
 }
 
@@ -162,7 +176,7 @@ function Parts({ step }: { step: Step }) {
                 {reasons.slice(0, 6).map(({ code, count }) => (
                   <tr key={code}>
                     <td>
-                      <ExitBadge code={code} /> <span className="quiet">{text(code)}</span>
+                      {text(code)} <span className="mono quiet">{code}</span>
                     </td>
                     <td className="right">{number(count)}</td>
                   </tr>
@@ -170,7 +184,7 @@ function Parts({ step }: { step: Step }) {
               </tbody>
             </table>
           )}
-          {step.deliveries > 0 && may('deliveries.read') && step.step !== 'retried' && (
+          {step.deliveries > 0 && may('deliveries.read') && step.step !== 'retried' && step.step !== 'created' && (
             <Button
               component={Link}
               {...linkTo(

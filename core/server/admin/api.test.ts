@@ -344,11 +344,13 @@ describe('answers', () => {
         .filter(({ code, origin }) => code === 'RECEIVED' && origin.startsWith('source:'))
         .reduce((total, { count }) => total + count, 0),
     )
-    expect(step('consent')).toMatchObject({
-      count: sum('CONSENT_DENIED', 'BLOCKED_BY_CONSENT'),
-      events: sum('CONSENT_DENIED'),
-      deliveries: sum('BLOCKED_BY_CONSENT'),
-    })
+    expect(step('consent')).toMatchObject({ count: sum('CONSENT_DENIED'), deliveries: 0 })
+    expect(step('blocked')).toMatchObject({ count: sum('BLOCKED_BY_CONSENT'), events: 0 })
+    expect(step('created').count).toBe(
+      rows
+        .filter(({ code, origin }) => code === 'RECEIVED' && origin.startsWith('destination:'))
+        .reduce((total, { count }) => total + count, 0),
+    )
     expect(step('failed').count).toBe(sum('EXHAUSTED'))
     expect(step('retried').count).toBe(sum('RETRY'))
     expect(step('waiting').count).toBe(sum('HELD'))

@@ -19,7 +19,7 @@ const MAX_RANGE_MS = 92 * 24 * HOUR_MS
  */
 export function stepOf(origin: string, code: string): StripStep | undefined {
   // At a destination RECEIVED counts deliveries that were made; how they ended is counted by their exits.
-  if (code === 'RECEIVED') return origin.startsWith('source:') ? 'received' : undefined
+  if (code === 'RECEIVED') return origin.startsWith('source:') ? 'received' : 'created'
   if (code === 'DELIVERED') return 'delivered'
   if (code === 'NO_PURPOSE' || code === 'UNDECLARED') return 'no_purpose'
   if (code === 'HELD') return 'waiting'
@@ -33,7 +33,8 @@ export function stepOf(origin: string, code: string): StripStep | undefined {
     case 'duplicate':
       return 'duplicate'
     case 'consent':
-      return 'consent'
+      // Events and deliveries are never added up: one event may make many deliveries.
+      return origin.startsWith('destination:') ? 'blocked' : 'consent'
     case 'experiment':
       return 'held_out'
     case 'rule':

@@ -1,0 +1,191 @@
+/** What the browser suites of the cockpit share: the built pages, a hub with a made-up day, one Chromium. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AxeBuilder } from '@axe-core/playwright'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { expect } from 'vitest'
+import { CommandError } from '../core/server/context.ts'
+import {
+  type AdminHub,
+  type AdminHubOptions,
+  fillAdminHub,
+  liveLines,
+  startAdminHub,
+} from '../core/testing/admin-hub.ts'
+
+export const PASSWORD = 'correto cavalo bateria'
+export const EMAIL = 'ana@loja.example'
+/** Set to a folder to keep pictures of every screen. */
+const pictures = process.env['ANUENTE_SCREENSHOTS']
+
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export interface Look {
+  readonly width?: number
+  readonly scheme?: 'light' | 'dark'
+  readonly language?: 'pt-BR' | 'en'
+  readonly anonymous?: boolean
+}
+
+export interface CockpitRig {
+  readonly hub: AdminHub
+  readonly cockpitDir: string
+  /** An address that makes somebody of that role, once. */
+  invite(role: string): Promise<string>
+  /** A page whose console errors (a blocked style, a failed script) fail the test. */
+  open(path: string, look: Look, work: (page: Page) => Promise<void>): Promise<void>
+  close(): Promise<void>
+}
+
+export async function startCockpit(options: AdminHubOptions = {}): Promise<CockpitRig> {
+  const cockpitDir = mkdtempSync(join(tmpdir(), 'anuente-cockpit-'))
+  const root = fileURLToPath(new URL('../cockpit', import.meta.url))
+  await build({
+    root,
+    configFile: join(root, 'vite.config.ts'),
+    logLevel: 'error',
+    build: { outDir: cockpitDir, reportCompressedSize: false },
+  })
+  const hub = await startAdminHub({ ...options, cockpitDir, commands: { ...commands, ...options.commands } })
+  const now = Date.now()
+  await fillAdminHub(hub, now)
+  hub.emit(...liveLines(now, 40))
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  const invite = async (role: string) => {
+    const made = (await hub.run('createInvitation', { role })) as { value: { token: string } }
+    return `${hub.url}/setup#${made.value.token}`
+  }
+  const signedIn = await signIn(browser, hub.url, await invite('admin'))
+  return {
+    hub,
+    cockpitDir,
+    invite,
+    open: (path, look, work) =>
+      openPage(browser, path.startsWith('http') ? path : hub.url + path, look, signedIn, work),
+    async close() {
+      await browser.close()
+      await hub.close()
+      rmSync(cockpitDir, { recursive: true, force: true })
+    },
+  }
+}
+
+const commands: NonNullable<AdminHubOptions['commands']> = {
+  redriveQuarantine: async ({ id }, { state }) => {
+    const item = await state.db
+      .selectFrom('quarantine')
+      .select('status')
+      .where('id', '=', String(id))
+      .executeTakeFirst()
+    if (item?.status !== 'open') throw new CommandError('CONFLICT', 'Already re-driven.')
+    await state.db.updateTable('quarantine').set({ status: 'redriven' }).where('id', '=', String(id)).execute()
+    return { id }
+  },
+  dismissQuarantine: async ({ id }, { state }) => {
+    await state.db.updateTable('quarantine').set({ status: 'dismissed' }).where('id', '=', String(id)).execute()
+    return { id }
+  },
+  redriveDeliveries: async ({ dryRun }) => ({ matched: 1, dryRun }),
+}
+
+type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>
+
+async function signIn(browser: Browser, url: string, invitation: string): Promise<StorageState> {
+  const context = await browser.newContext()
+  const body = { token: invitation.split('#')[1], email: EMAIL, name: 'Ana Souza', password: PASSWORD }
+  await context.request.post(`${url}/api/setup`, { data: body })
+  const state = await context.storageState()
+  await context.close()
+  return state
+}
+
+async function openPage(
+  browser: Browser,
+  url: string,
+  look: Look,
+  signedIn: StorageState,
+  work: (page: Page) => Promise<void>,
+): Promise<void> {
+  const context = await browser.newContext({
+    viewport: sizeOf(look.width ?? 1280),
+    colorScheme: look.scheme ?? 'light',
+    locale: look.language ?? 'pt-BR',
+    reducedMotion: 'reduce',
+    ...(look.anonymous ? {} : { storageState: signedIn }),
+  })
+  const problems: string[] = []
+  try {
+    const page = await context.newPage()
+    page.setDefaultTimeout(30_000)
+    page.on('console', (message) => {
+      // The browser itself writes a line for each 401 and 404 that a test asks for.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        problems.push(message.text())
+    })
+    page.on('pageerror', (error) => problems.push(String(error)))
+    await page.goto(url)
+    await work(page)
+    expect(problems).toEqual([])
+  } finally {
+    await context.close()
+  }
+}
+
+export const sizeOf = (width: number) => ({ width, height: width < 600 ? 844 : 900 })
+
+export async function picture(page: Page, name: string): Promise<void> {
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  const found = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    // Mantine's dialogs have a <header>, which axe takes for a second banner.
+    .disableRules(['landmark-no-duplicate-banner', 'landmark-unique'])
+    .analyze()
+  expect(
+    found.violations.map(({ id, nodes }) => ({
+      id,
+      at: nodes.map(({ target, failureSummary }) => `${String(target)} ${failureSummary}`),
+    })),
+  ).toEqual([])
+}
+
+/** Names what sticks out, so that a failure tells where to look. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  // As text: the types of a browser's document are no business of the rest of this repository.
+  const sticking = await page.evaluate<string[]>(`(() => {
+    const { clientWidth, scrollWidth } = document.documentElement
+    if (scrollWidth <= clientWidth) return []
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => element.getBoundingClientRect().right > clientWidth + 0.5)
+      .map((element) => element.tagName + ' ' + element.getAttribute('class'))
+  })()`)
+  expect(sticking).toEqual([])
+}
+
+/** Both widths and both schemes: readable by machines, nothing wider than the screen. */
+export async function expectGoodInEveryLook(page: Page, name: string): Promise<void> {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize(sizeOf(width))
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.locator(`html[data-mantine-color-scheme="${colorScheme}"]`).waitFor({ state: 'attached' })
+      await picture(page, `${name}-${colorScheme}-${width}`)
+      await expectAccessible(page)
+    }
+    await expectNoSidewaysScroll(page)
+  }
+}

@@ -1,0 +1,361 @@
+/** Every screen of the cockpit, in real Chromium: both themes, both widths, and what is rarely done. `npm run test:long`. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { liveLines, startAdminHub } from '../core/testing/admin-hub.ts'
+import {
+  type CockpitRig,
+  EMAIL,
+  expectAccessible,
+  expectGoodInEveryLook,
+  expectNoSidewaysScroll,
+  type Look,
+  PASSWORD,
+  picture,
+  startCockpit,
+} from './cockpit-rig.ts'
+
+// A whole story in a browser, on a machine that may be busy with the other suites.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
+
+let rig: CockpitRig
+let hub: CockpitRig['hub']
+let cockpitDir: string
+
+beforeAll(async () => {
+  rig = await startCockpit()
+  ;({ hub, cockpitDir } = rig)
+})
+afterAll(() => rig?.close())
+
+const open = (path: string, look: Look, work: (page: Page) => Promise<void>) => rig.open(path, look, work)
+
+describe('getting in', () => {
+  test('the first link makes an administrator, and lands on Agora', async () => {
+    const setupUrl = await rig.invite('admin')
+    await open(setupUrl, { anonymous: true }, async (page) => {
+      await page.getByLabel('Seu nome').fill('Caio Lima')
+      await page.getByLabel('Seu e-mail').fill('caio@loja.example')
+      await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+      await expectAccessible(page)
+      await picture(page, 'setup')
+      await page.getByRole('button', { name: 'Criar acesso e entrar' }).click()
+      await page.getByRole('heading', { name: 'Agora', level: 1 }).waitFor()
+      expect(new URL(page.url()).hash).toBe('')
+    })
+    await open(setupUrl, { anonymous: true }, async (page) => {
+      await page.getByLabel('Seu nome').fill('Eva')
+      await page.getByLabel('Seu e-mail').fill('eva@loja.example')
+      await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+      await page.getByRole('button', { name: 'Criar acesso e entrar' }).click()
+      await page.getByRole('alert').getByText('Este link já foi usado ou venceu').waitFor()
+    })
+  })
+
+  test('a stranger is sent to the log-in page and, once in, to where they wanted to go', async () => {
+    await open('/deliveries?status=dead', { anonymous: true }, async (page) => {
+      await page.getByLabel('E-mail').fill(EMAIL)
+      await page.getByLabel('Senha', { exact: true }).fill('not the password')
+      await page.getByRole('button', { name: 'Entrar' }).click()
+      await page.getByRole('alert').getByText('E-mail ou senha não conferem').waitFor()
+      await expectAccessible(page)
+      await picture(page, 'login')
+      await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+      await page.getByLabel('Senha', { exact: true }).press('Enter')
+      await page.getByRole('heading', { name: 'Entregas', level: 1 }).waitFor()
+      expect(new URL(page.url()).searchParams.get('status')).toBe('dead')
+    })
+  })
+})
+
+describe('every screen, light and dark, wide and narrow', () => {
+  const SCREENS: readonly [name: string, path: string, ready: string][] = [
+    ['now', '/now', 'O caminho dos eventos'],
+    ['now-event', '/now?line=evt-cart', 'email_marketing'],
+    ['now-delivery', '/now?line=d-held-out&step=failed', 'Nada saiu: a pessoa está no grupo de controle.'],
+    ['deliveries', '/deliveries', 'Mostrar mais'],
+    ['why', '/deliveries?status=dead&delivery=d-delivered', 'cart.total é pelo menos 5000'],
+    ['quarantine', '/quarantine', 'properties must be an object'],
+    ['connectors', '/connectors', 'Conector não instalado'],
+    ['settings', '/settings', 'Atalhos de teclado'],
+    ['users', '/settings?tab=users', EMAIL],
+    ['tokens', '/settings?tab=tokens', 'Nova chave'],
+    ['missing', '/nowhere', 'Página não encontrada'],
+  ]
+  test.each(SCREENS)(
+    '%s',
+    async (name, path, ready) => {
+      await open(path, {}, async (page) => {
+        await page.getByText(ready).first().waitFor()
+        await expectGoodInEveryLook(page, name)
+      })
+    },
+    180_000,
+  )
+
+  test('says in words that everything is simulated, and in which zone times are', async () => {
+    await open('/now', {}, async (page) => {
+      await page.getByRole('banner').getByText('SIMULADO').waitFor()
+      await page.getByText('Horários em America/Sao_Paulo').waitFor()
+    })
+  })
+
+  test('reflows at 320 pixels', async () => {
+    await open('/now', { width: 320 }, async (page) => {
+      await page.getByText('O caminho dos eventos').waitFor()
+      await expectNoSidewaysScroll(page)
+    })
+  })
+})
+
+describe('Agora', () => {
+  test('a step opens its parts, and the address keeps it and the period', async () => {
+    await open('/now', {}, async (page) => {
+      await page.getByRole('button', { name: /^Falharam/ }).click()
+      await page.getByRole('heading', { name: 'Partes de “Falharam”' }).waitFor()
+      await page.getByText('Todas as tentativas falharam').first().waitFor()
+      await page.getByRole('combobox', { name: 'Período' }).selectOption('6h')
+      await page.waitForURL(/range=6h/)
+      await page.reload()
+      await page.getByRole('heading', { name: 'Partes de “Falharam”' }).waitFor()
+      expect(await page.getByRole('combobox', { name: 'Período' }).inputValue()).toBe('6h')
+      await page.getByRole('link', { name: 'Entregas', exact: true }).click()
+      await page.waitForURL(/\/deliveries\?range=6h/)
+    })
+  })
+
+  test('new lines wait while paused or read, and show on request', async () => {
+    await open('/now', {}, async (page) => {
+      const list = page.getByRole('list', { name: 'Eventos ao vivo' })
+      await list.getByText('Product Added').first().waitFor()
+      await page.getByRole('button', { name: 'Pausar' }).click()
+      hub.emit(
+        { ...liveLines(Date.now(), 1)[0]!, id: 'evt-fresh-1', name: 'Fresh One' },
+        { ...liveLines(Date.now(), 1)[0]!, id: 'evt-fresh-2', name: 'Fresh Two' },
+      )
+      await page.getByRole('button', { name: '2 novos – mostrar' }).waitFor()
+      expect(await list.getByText('Fresh One').count()).toBe(0)
+      await page.getByRole('button', { name: '2 novos – mostrar' }).click()
+      await list.getByText('Fresh Two').waitFor()
+      await page.getByRole('button', { name: 'Continuar' }).click()
+      await page.getByRole('heading', { name: 'Agora', level: 1 }).hover()
+      hub.emit({ ...liveLines(Date.now(), 1)[0]!, id: 'evt-fresh-3', name: 'Fresh Three' })
+      await list.getByText('Fresh Three').waitFor()
+      await list.hover()
+      hub.emit({ ...liveLines(Date.now(), 1)[0]!, id: 'evt-fresh-4', name: 'Fresh Four' })
+      await page.getByRole('button', { name: '1 novo – mostrar' }).waitFor()
+      expect(await list.getByText('Fresh Four').count()).toBe(0)
+    })
+  })
+
+  test('a dropped event says that only a count is left; a kept one leads to its deliveries and their reason', async () => {
+    await open('/now', {}, async (page) => {
+      await page
+        .getByRole('button', { name: /Carrinho/ })
+        .last()
+        .click()
+      await page.getByText('Deste evento só ficou a contagem').waitFor()
+      await page.goto(`${hub.url}/now?line=evt-cart`)
+      const detail = page.getByRole('region', { name: 'Detalhes' })
+      await detail.getByText('R$ 129,90').waitFor()
+      await detail.getByRole('link', { name: 'Por quê? Entrega d-delivered' }).click()
+      const drawer = page.getByRole('dialog')
+      await drawer.getByText('cart.total é pelo menos 5000').waitFor()
+      await drawer.getByText('valor: 12.990').waitFor()
+      await drawer.getByText('Registro entry-1').waitFor()
+      await page.keyboard.press('Escape')
+      await drawer.waitFor({ state: 'hidden' })
+      expect(page.url()).not.toContain('delivery=')
+    })
+  })
+
+  test('by keyboard: go elsewhere, list the keys, pause; and keys can be turned off', async () => {
+    await open('/now', {}, async (page) => {
+      await page.getByText('O caminho dos eventos').waitFor()
+      await page.keyboard.press(' ')
+      await page.getByText('Pausado').waitFor()
+      await page.keyboard.press('?')
+      await page.getByRole('dialog').getByText('Ir para Quarentena').waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'hidden' })
+      await page.keyboard.press('g')
+      await page.keyboard.press('q')
+      await page.getByRole('heading', { name: 'Quarentena', level: 1 }).waitFor()
+      await page.goto(`${hub.url}/settings`)
+      await page.getByRole('switch', { name: 'Usar atalhos de teclado' }).focus()
+      await page.keyboard.press('Space')
+      await page.getByRole('heading', { name: 'Configurações', level: 1 }).click()
+      await page.keyboard.press('?')
+      await page.keyboard.press('g')
+      await page.keyboard.press('a')
+      await page.getByRole('heading', { name: 'Configurações', level: 1 }).waitFor()
+      expect(await page.getByRole('dialog').count()).toBe(0)
+    })
+  })
+
+  test('an empty hub says what, why and what next', async () => {
+    const empty = await startAdminHub({ cockpitDir, config: { simulated: false } })
+    try {
+      const made = (await empty.run('createFirstInvitation')) as { value: { token: string } }
+      await open(`${empty.url}/setup#${made.value.token}`, { anonymous: true }, async (page) => {
+        await page.getByLabel('Seu nome').fill('Bia')
+        await page.getByLabel('Seu e-mail').fill('bia@loja.example')
+        await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+        await page.getByRole('button', { name: 'Criar acesso e entrar' }).click()
+        await page.getByText('Nenhum evento ainda').waitFor()
+        await page.getByRole('banner').getByText('PRODUÇÃO').waitFor()
+        await expectAccessible(page)
+        await picture(page, 'empty')
+        await page.getByRole('link', { name: 'Quarentena' }).click()
+        await page.getByText('Nada em quarentena').waitFor()
+        await page.getByRole('link', { name: 'Entregas' }).click()
+        await page.getByText('Nenhuma entrega com estes filtros').waitFor()
+      })
+    } finally {
+      await empty.close()
+    }
+  })
+
+  test('when the hub fails, the page tells the code and what to do, and tries again', async () => {
+    await open('/settings', {}, async (page) => {
+      await page.route('**/api/pipeline*', (route) =>
+        route.fulfill({
+          status: 500,
+          contentType: 'application/json',
+          body: '{"error":{"code":"INTERNAL","message":"x"}}',
+        }),
+      )
+      await page.getByRole('link', { name: 'Agora' }).click()
+      await page.getByText('O hub falhou neste pedido').waitFor()
+      await page.getByText('Código: INTERNAL').waitFor()
+      await page.unroute('**/api/pipeline*')
+      await page.getByRole('button', { name: 'Tentar de novo' }).click()
+      await page.getByText('O caminho dos eventos').waitFor()
+    })
+  })
+})
+
+describe('the other areas', () => {
+  test('deliveries: filter, next page, count before a re-drive', async () => {
+    await open('/deliveries', {}, async (page) => {
+      await page.getByRole('button', { name: 'Mostrar mais' }).click()
+      await page.getByRole('button', { name: 'Mostrar mais' }).waitFor({ state: 'hidden' })
+      expect(await page.locator('tbody tr').count()).toBe(65)
+      await page.getByLabel('Situação').selectOption('dead')
+      await page.waitForURL(/status=dead/)
+      await page.getByText('Todas as tentativas falharam').waitFor()
+      expect(await page.locator('tbody tr').count()).toBe(1)
+      await page.getByRole('button', { name: 'Reenviar falhas' }).click()
+      await page.getByRole('button', { name: 'Contar' }).click()
+      await page.getByText('Resultado da contagem').waitFor()
+      expect(hub.ran.filter(({ name }) => name === 'redriveDeliveries').map(({ args }) => args['dryRun'])).toEqual([
+        true,
+      ])
+      await page.getByRole('button', { name: 'Reenviar agora' }).click()
+      await page.getByText('Reenvio pedido').waitFor()
+      expect(hub.ran.filter(({ name }) => name === 'redriveDeliveries').at(-1)!.args).toEqual({
+        filter: { status: 'dead' },
+        dryRun: false,
+      })
+    })
+  })
+
+  test('quarantine: re-drive at once, dismiss only after a question', async () => {
+    await open('/quarantine', {}, async (page) => {
+      await page.getByRole('button', { name: 'Reenviar q-3' }).click()
+      await page.getByText('Reenviado: o evento volta à fila').waitFor()
+      await page.getByText('the timestamp lies in 1970').waitFor({ state: 'hidden' })
+      await page.getByRole('button', { name: 'Descartar q-2' }).click()
+      expect(hub.ran.some(({ name }) => name === 'dismissQuarantine')).toBe(false)
+      await page.getByRole('dialog').getByRole('button', { name: 'Descartar' }).click()
+      await page.getByText('the event names nobody').waitFor({ state: 'hidden' })
+      await page.getByLabel('Mostrar').selectOption('all')
+      await page.getByText('descartado', { exact: true }).waitFor()
+    })
+  })
+
+  test('connectors show masked secrets only', async () => {
+    await open('/connectors', {}, async (page) => {
+      await page.getByText('••••6789').waitFor()
+      const text = (await page.locator('body').textContent()) ?? ''
+      expect(text).toContain('http://hub.loja.example/in/site')
+      expect(text).not.toContain('wk_site_0123456789')
+      expect(text).not.toContain('never-to-be-seen')
+    })
+  })
+
+  test('settings: a token is shown once and can be revoked; an invited person has a narrower cockpit', async () => {
+    await open('/settings?tab=tokens', {}, async (page) => {
+      await page.getByRole('button', { name: 'Nova chave' }).click()
+      await page.getByLabel('Para que serve').fill('Painel da TI')
+      await expectAccessible(page)
+      await page.getByRole('button', { name: 'Criar chave' }).click()
+      const value = await page.getByLabel('Chave (mostrada só agora)').inputValue()
+      expect(value).toMatch(/^anu_/)
+      await page.keyboard.press('Escape')
+      await page.getByRole('cell', { name: 'Painel da TI', exact: true }).waitFor()
+      expect(await page.locator('body').innerHTML()).not.toContain(value)
+      await page.getByRole('button', { name: 'Revogar Painel da TI' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Revogar' }).click()
+      await page.getByText('Nenhuma chave de API').waitFor()
+
+      await page.getByRole('tab', { name: 'Pessoas' }).click()
+      await page.getByRole('button', { name: 'Convidar pessoa' }).click()
+      await page.getByRole('dialog').getByLabel('Papel').selectOption('viewer')
+      await page.getByRole('button', { name: 'Criar link' }).click()
+      const link = new URL(await page.getByLabel('Link do convite (mostrado só agora)').inputValue())
+      await open(`${hub.url}${link.pathname}${link.hash}`, { anonymous: true, language: 'en' }, async (invited) => {
+        await invited.getByLabel('Your name').fill('Davi')
+        await invited.getByLabel('Your e-mail').fill('davi@loja.example')
+        await invited.getByLabel('Password', { exact: true }).fill(PASSWORD)
+        await invited.getByRole('button', { name: 'Create access and log in' }).click()
+        await invited.getByText('Your role sees the numbers, not the events.').waitFor()
+        expect(await invited.getByRole('navigation').getByRole('link').allTextContents()).toEqual(['Now', 'Settings'])
+        await invited.goto(`${hub.url}/deliveries`)
+        await invited.getByText('Your role has no access to this area').waitFor()
+      })
+    })
+  })
+
+  test('the language changes everywhere at once and stays', async () => {
+    await open('/now', {}, async (page) => {
+      await page.getByRole('button', { name: 'Sua conta' }).click()
+      await page.getByRole('menuitem', { name: 'English' }).click()
+      await page.getByRole('heading', { name: 'The way of the events' }).waitFor()
+      expect(await page.locator('html').getAttribute('lang')).toBe('en')
+      await page.reload()
+      await page.getByRole('heading', { name: 'Now', level: 1 }).waitFor()
+      await picture(page, 'now-en')
+    })
+  })
+
+  test('logging out ends the session', async () => {
+    await open('/login', { anonymous: true }, async (page) => {
+      await page.getByLabel('E-mail').fill(EMAIL)
+      await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+      await page.getByRole('button', { name: 'Entrar' }).click()
+      await page.getByRole('button', { name: 'Sua conta' }).click()
+      await page.getByRole('menuitem', { name: 'Sair' }).click()
+      await page.getByRole('heading', { name: 'Entrar' }).waitFor()
+      await page.goto(`${hub.url}/now`)
+      await page.getByRole('heading', { name: 'Entrar' }).waitFor()
+    })
+  })
+})
+
+describe('delivery of the pages', () => {
+  test('the page is never cached, its hashed files are, and other wrong paths stay JSON', async () => {
+    const index = await fetch(`${hub.url}/deliveries`, { headers: { accept: 'text/html' } })
+    expect(index.headers.get('cache-control')).toBe('no-store')
+    const html = await index.text()
+    const nonce = /style-src[^;]*'nonce-([^']+)'/.exec(index.headers.get('content-security-policy')!)![1]!
+    expect(html).toContain(`nonce="${nonce}"`)
+    const script = /src="(\/assets\/[^"]+\.js)"/.exec(html)![1]!
+    const asset = await fetch(`${hub.url}${script}`)
+    expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    expect(asset.headers.get('x-content-type-options')).toBe('nosniff')
+    expect((await fetch(`${hub.url}/v1/wrong`, { headers: { accept: '*/*' } })).headers.get('content-type')).toContain(
+      'application/json',
+    )
+    expect((await fetch(`${hub.url}/assets/..%2f..%2fpackage.json`)).status).toBe(404)
+  })
+})
