@@ -8,6 +8,8 @@ import { EXITS, type ExitCode, type StageName } from '../schemas/exits.ts'
 import type { Rule } from '../schemas/rule.ts'
 import { type Clause, type Explanation, whySentence } from './decision/index.ts'
 import type { Keys } from './keys.ts'
+import { consentFacts } from './ledger/prove.ts'
+import { findEntries } from './ledger/rows.ts'
 import { unsealJson } from './seal.ts'
 import type { SealedEvent } from './stages/apply.ts'
 import { dedupeTable, dedupeTables } from './stages/deduplicate.ts'
@@ -314,32 +316,25 @@ function titleOf(rule: Rule, { purposes }: ExplainPorts): { purposeTitle?: { pt:
   return title ? { purposeTitle: { pt: title.pt, en: title.en } } : {}
 }
 
-async function consentOf(entryIds: readonly string[], { state }: ExplainPorts): Promise<ExplainedJourney['consent']> {
-  if (entryIds.length === 0) return []
-  const rows = await state.db
-    .selectFrom('ledger_pending')
-    .select(['id', 'public'])
-    .where('id', 'in', entryIds)
-    .execute()
-  return rows.map(({ id, public: text }) => {
-    const entry = JSON.parse(text) as {
-      ts: string
-      purpose: string
-      status: string
-      basis: string
-      source: string
-      notice?: { id: string; version: number }
-    }
-    return {
-      entryId: id,
-      purpose: entry.purpose,
-      status: entry.status,
-      basis: entry.basis,
-      at: entry.ts,
-      origin: entry.source,
-      ...(entry.notice && { notice: entry.notice }),
-    }
-  })
+async function consentOf(
+  entryIds: readonly string[],
+  { state, keys }: ExplainPorts,
+): Promise<ExplainedJourney['consent']> {
+  const found = await findEntries(state.db, entryIds)
+  return Promise.all(
+    found.map(async (entry) => {
+      const { ts, source, ...facts } = await consentFacts(state.db, entry, keys)
+      return {
+        entryId: entry.id,
+        purpose: entry.purpose,
+        status: facts.status ?? 'unknown',
+        basis: facts.basis ?? 'unknown',
+        at: ts,
+        origin: source,
+        ...(facts.notice && { notice: facts.notice }),
+      }
+    }),
+  )
 }
 
 function explainQuarantined(row: Tables['quarantine']): ExplainedJourney {

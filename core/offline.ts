@@ -51,7 +51,8 @@ async function carryOut(
   state: StateStore,
   environment: NodeJS.ProcessEnv,
 ): Promise<unknown> {
-  const handlers = processCommands(config)
+  const keys = createKeys(loadMasterKey(join(config.dataDir, 'master.key'), environment))
+  const handlers = processCommands(config, keys)
   const change = async ({ name, args, actor }: Command): Promise<unknown> => {
     const handler = handlers[name]
     if (!handler) throw new CommandError('UNKNOWN_COMMAND', `there is no command ${name}`)
@@ -65,7 +66,6 @@ async function carryOut(
   }
   if (command.name !== 'redriveQuarantine') return change(command)
 
-  const keys = createKeys(loadMasterKey(join(config.dataDir, 'master.key'), environment))
   const writer = openLogWriter(join(config.dataDir, 'log.db'), keys, await committedState(state))
   try {
     const ports = {

@@ -22,6 +22,17 @@ export const LedgerCheckpoint = Type.Object(
 )
 export type LedgerCheckpoint = Static<typeof LedgerCheckpoint>
 
+export const LedgerProblem = Type.Object(
+  {
+    what: oneOf(['signing', 'anchoring']),
+    code: Type.String({ description: 'LEDGER_FORKED, LEDGER_SHORTENED, LEDGER_DAMAGED, or that of the file system.' }),
+    message: Type.String(),
+    at: Time,
+  },
+  closed,
+)
+export type LedgerProblem = Static<typeof LedgerProblem>
+
 export const LedgerStatus = Type.Object(
   {
     origin: Type.String({ description: 'Name of this ledger in its checkpoints.' }),
@@ -56,6 +67,9 @@ export const LedgerStatus = Type.Object(
         closed,
       ),
     ),
+    problems: Type.Array(LedgerProblem, {
+      description: 'What keeps it from being signed or copied; empty when all is well.',
+    }),
   },
   closed,
 )

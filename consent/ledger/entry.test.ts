@@ -46,10 +46,29 @@ describe('a pending entry', () => {
       commit: commitment(salt, payload),
       actor_kind: 'subject',
       source: 'segment/site',
+      key_ids: ['s_abc.proof'],
     })
     expect(publicBytes.toString()).not.toContain('ana@example.com')
     expect(publicBytes.toString()).not.toContain('Quero')
     expect(payload.toString()).toContain('ana@example.com')
+  })
+
+  test('where privacy is strict, shows that somebody answered and not what about', () => {
+    const { entry, payload } = consentEntry(draft, 's_abc', [], salt, 'strict')
+    expect(entry).toEqual({
+      v: 1,
+      id: '01JDENTRY',
+      ts: '2026-11-24T10:00:01.000Z',
+      type: 'consent',
+      subject: 's_abc',
+      commit: commitment(salt, payload),
+      actor_kind: 'subject',
+      source: 'segment/site',
+      key_ids: ['s_abc.proof'],
+    })
+    expect(JSON.parse(payload.toString())).toMatchObject({
+      facts: { type: 'consent.grant', purpose: 'email_marketing', status: 'granted', basis: 'consent' },
+    })
   })
 
   test('commits as SHA-256 over prefix, salt and canonical payload', () => {

@@ -5,6 +5,7 @@
 import { createHash, randomFillSync } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Identifier } from '../../schemas/event.ts'
+import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { LedgerEntryDraft } from '../status.ts'
 
 const COMMIT_PREFIX = Buffer.from('lgpd-commit-v1', 'utf8')
@@ -30,7 +31,7 @@ export interface PublicEntry {
   readonly id: string
   /** ISO 8601: when the hub received it. */
   readonly ts: string
-  /** consent.<action>, consent.record, or a type of the hub itself (deliveries.root, state.root, retention). */
+  /** consent.<action>, consent.record, `consent` where privacy is strict, or a type of the hub itself (deliveries.root, …). */
   readonly type: string
   /** "s_" + random, or `hub`. */
   readonly subject: string
@@ -43,7 +44,18 @@ export interface PublicEntry {
   readonly commit: string
   readonly actor_kind: string
   readonly source: string
+  /** Keys that open the payload: `<subject>.proof`. An entry key.destroyed names those that are gone. */
+  readonly key_ids?: readonly string[]
   readonly [fact: string]: unknown
+}
+
+/** As it stands in the tree. `subject_seq` and `prev_subject_leaf` chain the entries of one subject; hex, null for its first. */
+export interface SequencedEntry extends PublicEntry {
+  readonly seq: number
+  readonly subject_seq: number
+  readonly prev_subject_leaf: string | null
+  /** ISO 8601: when it got its number. Never earlier than the entry before it. */
+  readonly logged_at: string
 }
 
 export interface PendingEntry {
@@ -57,15 +69,40 @@ export interface PendingEntry {
   readonly salt: Buffer
 }
 
-/** @param identifiers as given on the event: they belong to the proof of who answered. */
+/** What an entry says about consent, in the tree or, where privacy is strict, behind its commitment. */
+export interface ConsentFacts {
+  readonly type: string
+  readonly purpose?: string
+  readonly status?: string
+  readonly basis?: string
+  readonly evidence_class?: 'valid' | 'invalid'
+  readonly notice?: { readonly id: string; readonly version: number }
+  readonly expires_at?: string
+}
+
+/**
+ * @param identifiers as given on the event: they belong to the proof of who answered.
+ * @param privacy strict: the tree shows that a subject answered, and not what about.
+ */
 export function consentEntry(
   draft: LedgerEntryDraft,
   subject: string,
   identifiers: readonly Identifier[],
   salt: Buffer = newSalt(),
+  privacy: LedgerPrivacy = 'open',
 ): PendingEntry {
   const { evidence } = draft
+  const facts: ConsentFacts = {
+    type: draft.effect === 'record' ? 'consent.record' : `consent.${draft.action}`,
+    purpose: draft.purpose,
+    status: draft.status,
+    basis: draft.basis,
+    evidence_class: draft.evidenceClass,
+    ...(draft.notice && { notice: { id: draft.notice.id, version: draft.notice.version } }),
+    ...(draft.expiresAt !== undefined && { expires_at: draft.expiresAt }),
+  }
   const payload = {
+    ...(privacy === 'strict' && { facts }),
     action: draft.action,
     scope: draft.scope,
     evidence: {
@@ -85,16 +122,11 @@ export function consentEntry(
     {
       id: draft.id,
       ts: draft.receivedAt,
-      type: draft.effect === 'record' ? 'consent.record' : `consent.${draft.action}`,
+      ...(privacy === 'strict' ? { type: 'consent' } : facts),
       subject,
       actor_kind: draft.actor,
       source: `${draft.origin.kind}/${draft.origin.ref}`,
-      purpose: draft.purpose,
-      status: draft.status,
-      basis: draft.basis,
-      evidence_class: draft.evidenceClass,
-      ...(draft.notice && { notice: { id: draft.notice.id, version: draft.notice.version } }),
-      ...(draft.expiresAt !== undefined && { expires_at: draft.expiresAt }),
+      key_ids: [`${subject}.proof`],
     },
     payload,
     salt,

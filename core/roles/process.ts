@@ -1,5 +1,8 @@
 /** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
 import type { Keys } from '../keys.ts'
+import { createKeeper } from '../ledger/keeper.ts'
+import { ensureLedger } from '../ledger/keyring.ts'
+import type { LedgerSettings } from '../ledger/settings.ts'
 import type { LogReader, Positioned } from '../log/event-log.ts'
 import { fireTimers, process } from '../pipeline.ts'
 import {
@@ -31,6 +34,9 @@ export interface ProcessOptions {
   readonly settings: ProcessPorts['settings']
   /** The longest window of any cap, in milliseconds: older uses are forgotten. */
   readonly capMemoryMs: number
+  readonly ledger: LedgerSettings
+  /** Names the ledger, the first time. */
+  readonly publicUrl: string
   readonly commands: CommandHandlers
   readonly clock: () => number
   /** The state committed everything below `position`; these fences have done their work. */
@@ -62,6 +68,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
     settings: options.settings,
     clock,
   }
+  await ensureLedger(state, keys, options.publicUrl, clock())
+  const keeper = createKeeper({ state, keys, anchorFolder: options.ledger.anchorFolder }, (error) =>
+    options.onFault(faultOf('ledger', error)),
+  )
   let position = await startPosition(state, log.logId)
   let stopped = false
   let wakeUp: (() => void) | undefined
@@ -181,6 +191,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
           worked = true
           publish(fired)
         }
+        if (await keeper.round(before, !worked)) worked = true
         if (!worked && before >= housekeepingAt) await housekeeping(before)
       } catch (error) {
         options.onFault(faultOf('process', error))

@@ -2,15 +2,20 @@
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { LoadedConfig } from '../config.ts'
 import { newId } from '../ids.ts'
+import type { Keys } from '../keys.ts'
+import { ledgerCommands } from '../ledger/commands.ts'
+import { hubEntry } from '../ledger/hub-entry.ts'
+import { ledgerSettings } from '../ledger/settings.ts'
 import { chunks } from '../stores/open.ts'
 import { adminCommands } from './accounts/commands.ts'
 import { CommandError, type CommandHandlers } from './context.ts'
 
 type Args = Readonly<Record<string, unknown>>
 
-export function processCommands(config: LoadedConfig): CommandHandlers {
+export function processCommands(config: LoadedConfig, keys: Keys): CommandHandlers {
   return {
     ...adminCommands,
+    ...ledgerCommands(ledgerSettings(config), keys),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
     async markRedriven(args, { state }) {
@@ -82,11 +87,20 @@ export function processCommands(config: LoadedConfig): CommandHandlers {
             due_at: Math.round(at),
             created_at: now,
             expires_at: null,
+            rooted: null,
           })
           .where('id', '=', row.id)
           .execute()
         await state.db.deleteFrom('attempts').where('delivery_id', '=', row.id).execute()
       }
+      // What was recorded of them no longer describes their rows.
+      if (rows.length > 0)
+        await hubEntry(state.db, {
+          type: 'deliveries.redriven',
+          at: now,
+          actor: 'agent',
+          deliveries: rows.map(({ id }) => id),
+        })
       await noteAccess(state.db, now, actor, 'deliveries.redrive', `${rows.length}`)
       return { deliveries: rows.length, people, dryRun: false }
     },

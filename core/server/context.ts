@@ -3,6 +3,7 @@ import type { Config } from '../../schemas/config.ts'
 import type { ExitCode, StageName } from '../../schemas/exits.ts'
 import type { ExplainedJourney } from '../explain.ts'
 import type { Registry } from '../kit/define.ts'
+import type { LedgerSettings } from '../ledger/settings.ts'
 import type { StateStore } from '../stores/open.ts'
 
 /** One line of the live view: no identifier and no content of the event, only what happened to it. */
@@ -45,6 +46,7 @@ export interface ServerContext {
   readonly config: Config
   readonly registry: Registry
   readonly state: StateStore
+  readonly ledger: LedgerSettings
   readonly live: LiveFeed
   /** By message id, event id, delivery id or quarantine id; undefined when nothing kept knows it. */
   explain(id: string): Promise<ExplainedJourney | undefined>

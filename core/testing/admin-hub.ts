@@ -161,6 +161,7 @@ export async function startAdminHub(options: AdminHubOptions = {}): Promise<Admi
     config,
     registry: adminHubRegistry,
     state,
+    ledger: { anchorFolder: undefined, privacy: 'open' },
     live: {
       recent: () => recent,
       subscribe: (listener) => {

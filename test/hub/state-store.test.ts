@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Hub } from '../../core/hub.ts'
 import { createKeys, loadMasterKey } from '../../core/keys.ts'
+import { findEntry } from '../../core/ledger/rows.ts'
 import { unsealJson } from '../../core/seal.ts'
 import type { SealedEvent } from '../../core/stages/apply.ts'
 import { Batch } from '../../core/stages/batch.ts'
@@ -122,12 +123,8 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (kind) => {
       attempt: 1,
       payload: null,
     })
-    const entry = await hub.state.db
-      .selectFrom('ledger_pending')
-      .selectAll()
-      .where('id', '=', delivery.entry_id!)
-      .executeTakeFirstOrThrow()
-    expect(JSON.parse(entry.public)).toMatchObject({ purpose: 'email_marketing', status: 'granted', basis: 'consent' })
+    const entry = await findEntry(hub.state.db, delivery.entry_id!)
+    expect(JSON.parse(entry!.bytes)).toMatchObject({ purpose: 'email_marketing', status: 'granted', basis: 'consent' })
     expect(
       (await hub.state.db.selectFrom('attempts').selectAll().execute()).map(({ n, outcome }) => [n, outcome]),
     ).toEqual([[1, 'DELIVERED']])

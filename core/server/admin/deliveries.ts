@@ -7,6 +7,7 @@ import {
   IdParams,
   RedriveRequest,
 } from '../../../schemas/admin.ts'
+import { findEntry } from '../../ledger/rows.ts'
 import { asDelivery, asExplanation, DELIVERY_COLUMNS, parse } from './explanations.ts'
 import { decodeCursor, page, pageLimit } from './paging.ts'
 import { type AnyRoute, defineRoute, expectOk, Refusal } from './route.ts'
@@ -81,23 +82,14 @@ export const deliveryRoutes: readonly AnyRoute[] = [
               .execute()
       // One event may be judged twice by a rule (a clock and a repeat): the one that names this delivery is meant.
       const explanation = explanations.find((candidate) => candidate.body.includes(row.id)) ?? explanations[0]
-      const entry =
-        row.entry_id === null
-          ? undefined
-          : await db
-              .selectFrom('ledger_pending')
-              .select(['id', 'purpose', 'at', 'public'])
-              .where('id', '=', row.entry_id)
-              .executeTakeFirst()
+      const entry = row.entry_id === null ? undefined : await findEntry(db, row.entry_id)
       return {
         delivery: asDelivery(row),
         answer: row.answer,
         expiresAt: row.expires_at,
         attempts,
         explanation: explanation ? asExplanation(explanation) : null,
-        consent: entry
-          ? { entryId: entry.id, purpose: entry.purpose, at: entry.at, public: parse(entry.public) }
-          : null,
+        consent: entry ? { entryId: entry.id, purpose: entry.purpose, at: entry.at, public: parse(entry.bytes) } : null,
         entryId: row.entry_id,
       }
     },

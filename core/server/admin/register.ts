@@ -14,6 +14,7 @@ import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { demand, demandCsrf, type Identity, identify } from './identity.ts'
+import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { quarantineRoutes } from './quarantine.ts'
@@ -63,6 +64,7 @@ export async function registerAdmin(
     ...quarantineRoutes,
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
+    ...ledgerRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
 

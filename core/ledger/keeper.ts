@@ -1,0 +1,101 @@
+/** What the process role does for the ledger between its batches: numbers entries, signs checkpoints, copies them out. */
+import type { LedgerCheckpoint } from '../../schemas/ledger.ts'
+import { noteAnchor, writeAnchor } from './anchors.ts'
+import { asCheckpoint, LedgerForked, type LedgerPorts, newestCheckpoint, signCheckpoint } from './checkpoint.ts'
+import { clearProblem, noteProblem } from './problem.ts'
+import { readHead } from './rows.ts'
+import { sequence } from './sequence.ts'
+
+/** All our own choices: how long an entry may wait for its number under load, for a checkpoint, for a copy outside. */
+const SEQUENCE_MS = 200
+const CHECKPOINT_MS = 5 * 60_000
+const ANCHOR_MS = 3_600_000
+const PAUSE_MS = 60_000
+
+export interface Keeper {
+  /** @param idle nothing else is to do. @returns whether entries got their number. */
+  round(now: number, idle: boolean): Promise<boolean>
+}
+
+/** @param onFault a fault that stops neither events nor deliveries. */
+export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => void): Keeper {
+  const { state, anchorFolder } = ports
+  let sequenceAt = 0
+  let signAt: number | undefined
+  let anchorAt: number | undefined
+  let pausedUntil = 0
+
+  const sign = async (now: number) => {
+    const last = await newestCheckpoint(state.db)
+    signAt ??= (last?.at ?? 0) + CHECKPOINT_MS
+    if (now < signAt) return
+    signAt = now + CHECKPOINT_MS
+    await signCheckpoint(ports, now)
+    await clearProblem(state, 'signing')
+  }
+  const anchor = async (now: number) => {
+    if (anchorFolder === undefined) return
+    anchorAt ??= ((await newestAnchorAt()) ?? 0) + ANCHOR_MS
+    if (now < anchorAt) return
+    const last = await newestCheckpoint(state.db)
+    if (!last) return
+    anchorAt = now + ANCHOR_MS
+    await anchorCheckpoint(ports, asCheckpoint(last), now)
+  }
+  const newestAnchorAt = async () =>
+    (
+      await state.db
+        .selectFrom('ledger_anchors')
+        .select('at')
+        .where('kind', '=', 'folder')
+        .orderBy('size', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+    )?.at
+
+  return {
+    async round(now, idle) {
+      if (now < pausedUntil || (!idle && now < sequenceAt)) return false
+      sequenceAt = now + SEQUENCE_MS
+      try {
+        const numbered = await sequence(state, { now })
+        if (numbered > 0) return true
+        await sign(now)
+        await anchor(now)
+      } catch (error) {
+        pausedUntil = now + PAUSE_MS
+        if (error instanceof LedgerForked)
+          await noteProblem(state, 'signing', { code: error.code, message: error.message, at: now })
+        onFault(error)
+      }
+      return false
+    },
+  }
+}
+
+/** @returns the files written: none without a folder, or when the copy was there. */
+export async function anchorCheckpoint(
+  ports: LedgerPorts,
+  checkpoint: LedgerCheckpoint,
+  now: number,
+): Promise<string[]> {
+  const { state, anchorFolder } = ports
+  if (anchorFolder === undefined) return []
+  const { origin } = (await readHead(state.db))!
+  try {
+    const file = await writeAnchor(anchorFolder, origin, checkpoint)
+    await state.transaction((db) =>
+      noteAnchor(db, { size: checkpoint.size, kind: 'folder', at: now, ref: anchorFolder }),
+    )
+    await clearProblem(state, 'anchoring')
+    return file === undefined ? [] : [file]
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'ANCHOR_CONFLICT'
+    await noteProblem(state, 'anchoring', {
+      code,
+      message: `the checkpoint could not be copied to ${anchorFolder} (${code}): make the folder writable for the hub's user, or name another in ledger.anchors.folder`,
+      at: now,
+    })
+    throw error
+  }
+}
