@@ -1,5 +1,7 @@
 /** Every connector, by id. Written by build/registry.ts from the folders here; edits are lost. */
 import type { AnyDestination, AnySource, Registry } from '../core/kit/define.ts'
+import ga4Destination from './ga4/destination.ts'
+import ga4Sandbox from './ga4/sandbox.ts'
 import gtmSource from './gtm/source.ts'
 import mailchimpDestination from './mailchimp/destination.ts'
 import mailchimpSandbox from './mailchimp/sandbox.ts'
@@ -29,6 +31,7 @@ const sources: readonly AnySource[] = [
 ]
 
 const destinations: readonly AnyDestination[] = [
+  ga4Destination,
   mailchimpDestination,
   metaDestination,
   rdstationDestination,
@@ -46,6 +49,7 @@ export const registry: Registry = {
 
 /** Stand-ins for the vendors, for the demo and the contract tests, by connector id. */
 export const sandboxes = {
+  ga4: ga4Sandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   rdstation: rdstationSandbox,

@@ -36,7 +36,7 @@ export interface Http {
    * @throws RetryableError, AuthenticationError, RejectedError by the verdict; HandOverRefused when the last look says no.
    */
   request(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: RequestOptions): Promise<HttpResponse>
-  /** A look-up before the write. Same errors; 404 is an answer here, not an error. */
+  /** A look-up before the write: GET, or POST where the vendor's search takes JSON. Same errors; 404 is an answer here. */
   lookup(path: string, options?: RequestOptions): Promise<HttpResponse>
   /** A write made by a vendor's own SDK: slot, last look, bytes; every status is an answer. */
   send(request: HttpRequest): Promise<HttpResponse>
@@ -97,7 +97,8 @@ export function createHttp(options: HttpOptions): Http {
       return response
     },
     async lookup(path, extra) {
-      const response = await options.slot(() => options.transport(build('GET', path, extra)))
+      const method = extra?.json === undefined ? 'GET' : 'POST'
+      const response = await options.slot(() => options.transport(build(method, path, extra)))
       if (response.status !== 404) raise(options.verdict?.(response) ?? judge(response))
       return response
     },
@@ -129,6 +130,12 @@ export function readRetryAfter(value: string | undefined, now = Date.now()): num
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000)
   const date = Date.parse(value)
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}
+
+/** Milliseconds until an absolute time in a header, in epoch seconds; undefined when absent or unreadable. */
+export function readResetTime(value: string | undefined, now = Date.now()): number | undefined {
+  const seconds = Number(value)
+  return value !== undefined && value !== '' && Number.isFinite(seconds) ? Math.max(0, seconds * 1000 - now) : undefined
 }
 
 /** Errors after which the vendor cannot have read the request. */

@@ -12,6 +12,7 @@ export {
   type HttpRequest,
   type HttpResponse,
   judge,
+  readResetTime,
   readResponse,
   readRetryAfter,
 } from './http.ts'
