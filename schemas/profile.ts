@@ -8,6 +8,8 @@ export interface CartLine {
   quantity: number
   url?: string
   imageUrl?: string
+  /** When it last changed. */
+  at?: string
 }
 
 /** The cart a person has now, derived from whatever source knows about it. Money in minor units. */
@@ -53,6 +55,8 @@ export interface OpenProfile {
   /** Open traits (numbers, booleans and the configured enumerations) with the purposes that collected them. */
   traits: Record<string, { value: string | number | boolean; at: string; purposes: string[] }>
   cart?: Cart
+  /** When the newest statement about the whole cart was made, a list of it or an order: what is older changes nothing. */
+  cartAsOf?: string
   /**
    * Age band, kept instead of a date of birth; the younger one where sources differ. `teenFrom` and
    * `adultFrom` are months (YYYY-MM), rounded up.

@@ -44,7 +44,10 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
       x.at < y.at ? -1 : x.at > y.at ? 1 : 0,
     )
   const age = youngerOf(a.age, b.age)
-  const cart = !a.cart ? b.cart : !b.cart ? a.cart : a.cart.updatedAt >= b.cart.updatedAt ? a.cart : b.cart
+  // Who was heard of last knows the cart; an empty one since an order is knowledge too.
+  const heard = (profile: OpenProfile) => [profile.cart?.updatedAt ?? '', profile.cartAsOf ?? ''].sort()[1]!
+  const cart = heard(a) >= heard(b) ? a.cart : b.cart
+  const cartAsOf = [a.cartAsOf ?? '', b.cartAsOf ?? ''].sort()[1]
   return {
     seq: Math.max(a.seq, b.seq),
     firstSeenAt: earlier(a.firstSeenAt, b.firstSeenAt),
@@ -52,6 +55,7 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     traits,
     ...(age && { age }),
     ...(cart && { cart }),
+    ...(cartAsOf && { cartAsOf }),
     recent,
     counters,
     timers: [...timers.values()].sort((x, y) => (x.dueAt < y.dueAt ? -1 : x.dueAt > y.dueAt ? 1 : 0)),

@@ -81,9 +81,10 @@ export function apply(
   storeTraits(kept, node, person, batch, settings)
   // A person's cart and goals hear of an order also when it was counted for somebody else first.
   if (!copy || (fact.copy && fact.news)) {
-    const cart = cartAfter(profile.cart, event, allowed, settings.currency)
+    const { cart, cartAsOf } = cartAfter(profile, event, allowed, settings.currency)
     if (cart) profile.cart = cart
     else delete profile.cart
+    if (cartAsOf !== undefined) profile.cartAsOf = cartAsOf
     remember(profile.recent, event, settings)
   }
   applyCounters(fact.changes)

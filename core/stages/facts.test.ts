@@ -2,12 +2,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CanonicalEvent } from '../../schemas/event.ts'
-import type { Cart } from '../../schemas/profile.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
-import { cartAfter } from './cart.ts'
+import { type CartState, cartAfter } from './cart.ts'
 import { amountsOf } from './facts.ts'
 import { asNumber, minorUnits } from './money.ts'
 
@@ -243,10 +242,51 @@ onBothDatabases('facts', (open: OpenRig) => {
           products: [{ product_id: 'p9', price: 5, quantity: 3 }],
         }),
       )
-      expect((await cartOf(rig))!.lines).toEqual([{ productId: 'p9', price: 500, quantity: 3 }])
+      expect((await cartOf(rig))!.lines).toMatchObject([{ productId: 'p9', price: 500, quantity: 3 }])
       rig.advance(DAY)
       await rig.take(reported(rig, 'segment', 'Order Completed', { order_id: 'o-1', total: 15 }))
       expect(await cartOf(rig)).toBeUndefined()
+    })
+
+    test('an order that arrives late takes what lay in the cart then, and leaves what came after it', async () => {
+      const rig = await open()
+      await rig.take(allows(rig, 'email_marketing'))
+      await rig.take(add(rig, 'p1', 1, { cart_id: 'c1' }), add(rig, 'p2'))
+      const order = reported(rig, 'rdstation', 'Order Completed', { order_id: 'o-1', total: 39.8 })
+      rig.advance(MINUTE)
+      await rig.take(add(rig, 'p2', 1), add(rig, 'p3', 2, { price: 5 }))
+      rig.advance(MINUTE)
+      await rig.take({ ...order, receivedAt: rig.at() })
+      expect(await cartOf(rig)).toMatchObject({ id: 'c1', lines: [{ productId: 'p2' }, { productId: 'p3' }] })
+      expect((await counters(rig))['orders']).toEqual({ orders: 1, revenue: 3980 })
+
+      // In time, the next order empties it.
+      await rig.take(reported(rig, 'segment', 'Order Completed', { order_id: 'o-2', total: 10 }))
+      expect(await cartOf(rig)).toBeUndefined()
+    })
+
+    test('what was put in before the order and is heard of after it does not lie there again', async () => {
+      const rig = await open()
+      await rig.take(allows(rig, 'email_marketing'))
+      const late = [
+        add(rig, 'p1'),
+        reported(rig, 'segment', 'Cart Viewed', { products: [{ product_id: 'p1', price: 5, quantity: 1 }] }),
+      ]
+      rig.advance(MINUTE)
+      await rig.take(reported(rig, 'segment', 'Order Completed', { order_id: 'o-1', total: 19.9 }))
+      rig.advance(MINUTE)
+      await rig.take(...late.map((event) => ({ ...event, receivedAt: rig.at() })))
+      expect(await cartOf(rig)).toBeUndefined()
+    })
+
+    test('an older list of the cart does not undo what was put in since', async () => {
+      const rig = await open()
+      await rig.take(allows(rig, 'email_marketing'))
+      const list = reported(rig, 'segment', 'Cart Viewed', { products: [{ product_id: 'p1', price: 5, quantity: 1 }] })
+      rig.advance(MINUTE)
+      await rig.take(add(rig, 'p2'))
+      await rig.take({ ...list, receivedAt: rig.at() })
+      expect((await cartOf(rig))!.lines.map(({ productId }) => productId)).toEqual(['p1', 'p2'])
     })
   })
 })
@@ -293,15 +333,16 @@ describe('amounts', () => {
     })
     fc.assert(
       fc.property(fc.array(act, { maxLength: 30 }), (acts) => {
-        let cart: Cart | undefined
+        let state: CartState = {}
         for (const { name, id, quantity, price } of acts) {
           const line = { product_id: id, quantity, price }
-          cart = cartAfter(
-            cart,
+          state = cartAfter(
+            state,
             track({ name, properties: name === 'Cart Viewed' ? { products: [line] } : line }),
             ['x'],
             'BRL',
           )
+          const { cart } = state
           expect(cart === undefined || cart.lines.every((one) => one.quantity > 0 && one.price >= 0)).toBe(true)
           if (cart) expect(cart.total).toBe(cart.lines.reduce((sum, one) => sum + one.price * one.quantity, 0))
         }
