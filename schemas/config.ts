@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
 import { LEDGER_PRIVACY } from './ledger.ts'
 import { oneOf } from './one-of.ts'
+import { RequestsConfig, SystemConfig } from './requests.ts'
 import { RetentionConfig } from './retention.ts'
 import { Duration } from './rule.ts'
 
@@ -305,6 +306,8 @@ export const Config = Type.Object(
       ),
     ),
     retention: Type.Optional(RetentionConfig),
+    requests: Type.Optional(RequestsConfig),
+    systems: Type.Optional(Type.Array(SystemConfig)),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
     openTraits: Type.Optional(
       Type.Array(Type.String(), {

@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import { ledgerTables } from './migrations/002-ledger.ts'
 import { consentTables } from './migrations/003-consent.ts'
+import { requestsTables } from './migrations/004-requests.ts'
 import { recordsTables } from './migrations/005-records.ts'
 import type { Tables } from './tables.ts'
 
@@ -164,6 +165,7 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '001-initial', run: initial },
   { id: '002-ledger', run: ledgerTables },
   { id: '003-consent', run: consentTables },
+  { id: '004-requests', run: requestsTables },
   { id: '005-records', run: recordsTables },
 ]
 
