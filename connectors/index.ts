@@ -16,6 +16,8 @@ import rudderstackSource from './rudderstack/source.ts'
 import segmentDestination from './segment/destination.ts'
 import segmentSandbox from './segment/sandbox.ts'
 import segmentSource from './segment/source.ts'
+import sendgridDestination from './sendgrid/destination.ts'
+import sendgridSandbox from './sendgrid/sandbox.ts'
 import slackDestination from './slack/destination.ts'
 import slackSandbox from './slack/sandbox.ts'
 import smtpDestination from './smtp/destination.ts'
@@ -37,6 +39,7 @@ const destinations: readonly AnyDestination[] = [
   rdstationDestination,
   rudderstackDestination,
   segmentDestination,
+  sendgridDestination,
   slackDestination,
   smtpDestination,
   webhookDestination,
@@ -55,6 +58,7 @@ export const sandboxes = {
   rdstation: rdstationSandbox,
   rudderstack: rudderstackSandbox,
   segment: segmentSandbox,
+  sendgrid: sendgridSandbox,
   slack: slackSandbox,
   smtp: smtpSandbox,
   webhook: webhookSandbox,

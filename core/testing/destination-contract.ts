@@ -86,7 +86,7 @@ export interface DestinationContract {
   readonly examples: readonly DestinationExample[]
   // biome-ignore lint/suspicious/noExplicitAny: each sandbox has a state of its own.
   readonly sandbox: Sandbox<any>
-  /** Payload fields that leave only as a hash. */
+  /** Payload fields that never leave as they are: hashed, or only read where a better one is missing. */
   readonly hashed?: Readonly<Record<string, readonly string[]>>
   /** Why this vendor must be told personal data in the URL path. Never in a query. */
   readonly personalDataInPath?: string
@@ -383,7 +383,7 @@ export function destinationContract(definition: AnyDestination, contract: Destin
 
     it('silence is retried, not knowing whether the vendor read it', async () => {
       answerWith([...lookups, 'silence'])
-      const { results } = await run(nocked(150))
+      const { results } = await run(nocked(60))
       expect(results).toEqual(items.map(() => expect.objectContaining({ status: 'retry', uncertain: true })))
     })
 
@@ -546,7 +546,7 @@ export function destinationContract(definition: AnyDestination, contract: Destin
 
     it.each(actions)('%s is retried when the connection is cut or nobody answers', async (action) => {
       const items = itemsOf(definition, examplesOf(action)[0]!)
-      const hasty = sandboxTransport(running, definition.id, 400)
+      const hasty = sandboxTransport(running, definition.id, 250)
       for (const kind of ['cut', 'silence'] as const) {
         fault = kind
         const { results } = await runAction(definition, action, items, { settings: right(), transport: hasty })
