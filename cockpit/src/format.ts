@@ -104,8 +104,8 @@ export function ago(at: number, now: number): string {
 /** "12 s", "3 min", "2 h", "4 d". */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 90) return `${number(seconds)} s`
-  if (seconds < 5400) return `${number(Math.round(seconds / 60))} min`
-  if (seconds < 172_800) return `${number(Math.round(seconds / 3600))} h`
-  return `${number(Math.round(seconds / 86_400))} d`
+  if (seconds < 90) return `${number(seconds)}\u00a0s`
+  if (seconds < 5400) return `${number(Math.round(seconds / 60))}\u00a0min`
+  if (seconds < 172_800) return `${number(Math.round(seconds / 3600))}\u00a0h`
+  return `${number(Math.round(seconds / 86_400))}\u00a0d`
 }

@@ -139,7 +139,7 @@ export const en: Dictionary = {
       perMinute: 'per minute',
       lastMinute: 'in the last full minute',
       runningMinute: 'so far, in this minute',
-      collecting: 'gathering the first minutes',
+      collecting: 'Gathering the first minutes',
       ofEvents: '{{share}} of the events of the period',
       ofDeliveries: '{{share}} of the deliveries of the period',
       inRange: 'in the period',
@@ -173,7 +173,8 @@ export const en: Dictionary = {
         quarantined: 'Could not be read; kept sealed for 30 days and can be re-driven.',
         consent: 'Stopped at collection: the person allowed no purpose that wants them.',
         created: 'Made by a rule, or because the destination follows the event.',
-        blocked: 'Stopped at decision or delivery, because the person did not allow this purpose.',
+        blocked:
+          'Stopped because the person did not allow this purpose: at decision, before they are created, or at delivery.',
         held_out: 'Would have been sent but are in the control group: this is how the effect is measured.',
         delivered: 'The vendor took it.',
         failed: 'Did not reach the vendor; see the reason and re-drive.',
@@ -211,6 +212,7 @@ export const en: Dictionary = {
     },
     sources: {
       title: 'Events per minute, by source',
+      collectingText: 'The lines appear when the first minute is over.',
       summary: '{{source}} sent the most: {{share}} of the events of the period.',
       summaryOne: 'All events of the period came from {{source}}.',
       table: 'Show as table',

@@ -138,7 +138,7 @@ export const ptBR = {
       perMinute: 'por minuto',
       lastMinute: 'no último minuto completo',
       runningMinute: 'até agora, neste minuto',
-      collecting: 'juntando os primeiros minutos',
+      collecting: 'Juntando os primeiros minutos',
       ofEvents: '{{share}} dos eventos do período',
       ofDeliveries: '{{share}} das entregas do período',
       inRange: 'no período',
@@ -172,7 +172,8 @@ export const ptBR = {
         quarantined: 'Não puderam ser lidos; guardados lacrados por 30 dias, podem ser reenviados.',
         consent: 'Parados na coleta: a pessoa não autorizou nenhuma finalidade que os quer.',
         created: 'Feitas por uma regra ou porque o destino segue o evento.',
-        blocked: 'Paradas na decisão ou na entrega, porque a pessoa não autorizou esta finalidade.',
+        blocked:
+          'Paradas porque a pessoa não autorizou esta finalidade: na decisão, antes de serem criadas, ou na entrega.',
         held_out: 'Receberiam a mensagem, mas estão no grupo de controle: é assim que se mede o efeito.',
         delivered: 'O fornecedor aceitou.',
         failed: 'Não chegaram ao fornecedor; veja o motivo e reenvie.',
@@ -210,6 +211,7 @@ export const ptBR = {
     },
     sources: {
       title: 'Eventos por minuto, por fonte',
+      collectingText: 'As linhas aparecem quando o primeiro minuto se completa.',
       summary: '{{source}} enviou mais: {{share}} dos eventos do período.',
       summaryOne: 'Todos os eventos do período vieram de {{source}}.',
       table: 'Ver como tabela',

@@ -43,37 +43,27 @@ export function Sparkline({ values: all, label }: { values: Values; label: strin
   const x = (index: number) => 3 + (values.length < 2 ? 0 : (index / (values.length - 1)) * (width - 6))
   const y = (value: number) => height - 3 - (value / max) * (height - 6)
   const last = values.findLastIndex((value) => value !== null)
+  if (known.length < 2) return <span className="spark-note">{t('now.tiles.collecting')}</span>
   return (
-    <div className="spark-box">
-      <svg
-        className="spark"
-        viewBox={`0 0 ${width} ${height}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={label}
-      >
-        <path d={`M0 ${height - 1}H${width}`} stroke="var(--line)" strokeWidth="1" vectorEffect="non-scaling-stroke" />
-        <path
-          d={segments(values, x, y)}
-          fill="none"
-          stroke="currentColor"
-          strokeWidth="1.75"
-          strokeLinejoin="round"
-          vectorEffect="non-scaling-stroke"
-        />
-        {/* A line of no length with round ends is a dot that the stretched picture does not flatten. */}
-        {last >= 0 && (
-          <path
-            d={`M${x(last)} ${y(values[last]!)}h0`}
-            stroke="currentColor"
-            strokeWidth="5"
-            strokeLinecap="round"
-            vectorEffect="non-scaling-stroke"
-          />
-        )}
-      </svg>
-      {known.length < 2 && <span className="spark-note">{t('now.tiles.collecting')}</span>}
-    </div>
+    <svg className="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label}>
+      <path d={`M0 ${height - 1}H${width}`} stroke="var(--line)" strokeWidth="1" vectorEffect="non-scaling-stroke" />
+      <path
+        d={segments(values, x, y)}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.75"
+        strokeLinejoin="round"
+        vectorEffect="non-scaling-stroke"
+      />
+      {/* A line of no length with round ends is a dot that the stretched picture does not flatten. */}
+      <path
+        d={`M${x(last)} ${y(values[last]!)}h0`}
+        stroke="currentColor"
+        strokeWidth="5"
+        strokeLinecap="round"
+        vectorEffect="non-scaling-stroke"
+      />
+    </svg>
   )
 }
 

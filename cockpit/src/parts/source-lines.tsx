@@ -31,6 +31,7 @@ export function SourceLines({ pipeline }: { pipeline: Pipeline }) {
   const minutes = pipeline.bucketMs / 60_000
   const title = minutes === 1 ? t('now.sources.title') : t('now.sources.perBucket', { minutes: number(minutes) })
   const sum = series.reduce((before, { values }) => before + total(values), 0)
+  const running = Object.values(pipeline.series.sources).some((values) => (values.at(-1) ?? 0) > 0)
   const first = series[0]
   const summary =
     first === undefined
@@ -51,7 +52,10 @@ export function SourceLines({ pipeline }: { pipeline: Pipeline }) {
         )}
       </div>
       {sum === 0 ? (
-        <Empty title={t('now.sources.empty')} text={t('now.sources.emptyText')} />
+        <Empty
+          title={t(running ? 'now.tiles.collecting' : 'now.sources.empty')}
+          text={t(running ? 'now.sources.collectingText' : 'now.sources.emptyText')}
+        />
       ) : (
         <>
           <p className="quiet" style={{ margin: '-0.5rem 0 0.75rem', fontSize: '0.875rem' }}>
