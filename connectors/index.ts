@@ -10,6 +10,8 @@ import metaSandbox from './meta/sandbox.ts'
 import rdstationDestination from './rdstation/destination.ts'
 import rdstationSandbox from './rdstation/sandbox.ts'
 import rdstationSource from './rdstation/source.ts'
+import rdstationCrmDestination from './rdstation-crm/destination.ts'
+import rdstationCrmSandbox from './rdstation-crm/sandbox.ts'
 import rudderstackDestination from './rudderstack/destination.ts'
 import rudderstackSandbox from './rudderstack/sandbox.ts'
 import rudderstackSource from './rudderstack/source.ts'
@@ -24,6 +26,8 @@ import smtpDestination from './smtp/destination.ts'
 import smtpSandbox from './smtp/sandbox.ts'
 import webhookDestination from './webhook/destination.ts'
 import webhookSandbox from './webhook/sandbox.ts'
+import whatsappDestination from './whatsapp/destination.ts'
+import whatsappSandbox from './whatsapp/sandbox.ts'
 
 const sources: readonly AnySource[] = [
   gtmSource,
@@ -37,12 +41,14 @@ const destinations: readonly AnyDestination[] = [
   mailchimpDestination,
   metaDestination,
   rdstationDestination,
+  rdstationCrmDestination,
   rudderstackDestination,
   segmentDestination,
   sendgridDestination,
   slackDestination,
   smtpDestination,
   webhookDestination,
+  whatsappDestination,
 ]
 
 export const registry: Registry = {
@@ -56,10 +62,12 @@ export const sandboxes = {
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   rdstation: rdstationSandbox,
+  'rdstation-crm': rdstationCrmSandbox,
   rudderstack: rudderstackSandbox,
   segment: segmentSandbox,
   sendgrid: sendgridSandbox,
   slack: slackSandbox,
   smtp: smtpSandbox,
   webhook: webhookSandbox,
+  whatsapp: whatsappSandbox,
 } as const

@@ -90,6 +90,8 @@ export interface DestinationContract {
   readonly hashed?: Readonly<Record<string, readonly string[]>>
   /** Why this vendor must be told personal data in the URL path. Never in a query. */
   readonly personalDataInPath?: string
+  /** Why this vendor's only search must be told personal data in the query of a look-up. */
+  readonly personalDataInLookup?: string
   /** Why this vendor takes its credential nowhere but in the query. */
   readonly secretInQuery?: string
   /** Why this vendor answers the same to wrong credentials: what it then says is `delivered`, and `check` has to warn. */
@@ -338,10 +340,11 @@ export function destinationContract(definition: AnyDestination, contract: Destin
         const items = itemsOf(definition, example)
         const { requests } = await runAction(definition, example.action, items, { settings, transport: nocked() })
         const personal = personalOf(definition, example.action, items)
-        for (const { url } of requests) {
+        for (const [index, { url }] of requests.entries()) {
           const { search, pathname } = new URL(url)
           const secrets = contract.secretInQuery === undefined ? secretsOf(definition, settings) : []
-          expect(mentioned(decodeURIComponent(search), [...personal, ...secrets])).toEqual([])
+          const looksUp = index < requests.length - 1 && contract.personalDataInLookup !== undefined
+          expect(mentioned(decodeURIComponent(search), [...(looksUp ? [] : personal), ...secrets])).toEqual([])
           if (contract.personalDataInPath === undefined)
             expect(mentioned(decodeURIComponent(pathname), personal)).toEqual([])
         }
