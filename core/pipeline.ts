@@ -19,7 +19,7 @@ import { apply } from './stages/apply.ts'
 import { Batch } from './stages/batch.ts'
 import { commitBatch } from './stages/commit.ts'
 import { decideTurn } from './stages/decide.ts'
-import { deduplicate, type Fresh, remember } from './stages/deduplicate.ts'
+import { deduplicate, type Fresh, remember, rememberReleased } from './stages/deduplicate.ts'
 import type { DeliverPorts } from './stages/deliver-ports.ts'
 import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
 import { factsOfEvent } from './stages/facts-of-person.ts'
@@ -36,6 +36,7 @@ import type { ProcessPorts } from './stages/ports.ts'
 import { moveQuarantined } from './stages/quarantine.ts'
 import { sendMapped } from './stages/send.ts'
 import { settle } from './stages/settle.ts'
+import { staysSuppressed } from './stages/suppress.ts'
 
 /** One request of a source. The answer leaves once its events, and the fence of any withdrawal on them, are on disk. */
 export async function ingest(request: RawRequest, path: SourcePath, ports: IngestPorts): Promise<HttpAnswer> {
@@ -113,6 +114,12 @@ function processEvent(
 ): void {
   const { settings } = ports
   const identified = identify(event, batch)
+  if (staysSuppressed(identified, batch)) {
+    if (!item) batch.releasedHeld.add(event.id)
+    else remember(item, 'SUBJECT_SUPPRESSED', batch)
+    exit(event, 'SUBJECT_SUPPRESSED', batch)
+    return
+  }
   const changed = item !== undefined && noteConsent(identified, batch, settings.purposes)
   if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
   const now = new Date(batch.now).toISOString()
@@ -136,6 +143,7 @@ function processEvent(
   if (!item) batch.releasedHeld.add(event.id)
   if (collected.effect === 'drop') {
     if (item) remember(item, collected.code, batch)
+    else rememberReleased(event, collected.code, batch)
     exit(event, collected.code, batch)
     return
   }
@@ -146,14 +154,23 @@ function processEvent(
   enqueueDecision(decided, turn, applied.node, batch)
   enqueueFollowing(applied, turn, batch, settings)
   if (item) remember(item, 'KEPT', batch)
+  else rememberReleased(event, 'KEPT', batch)
   exit(event, 'KEPT', batch, applied.person.id)
   if (item && applied.joined)
     for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
 }
 
-/** One round of one destination: what is due leaves, or is settled with the reason why not. */
-export async function deliver(destinationId: string, ports: DeliverPorts): Promise<number> {
+/**
+ * One round of one destination: what is due leaves, or is settled with the reason why not.
+ * @param onLeased told how many deliveries this round has, before it goes on with them.
+ */
+export async function deliver(
+  destinationId: string,
+  ports: DeliverPorts,
+  onLeased: (count: number) => void = () => {},
+): Promise<number> {
   const leased = await leaseDue(destinationId, ports)
+  onLeased(leased.length)
   await whileLeased(leased, ports, async () => {
     const prepared = await isolate(
       leased,

@@ -46,7 +46,7 @@ export function buildView(input: ViewInput): MappingView {
     ...(input.cart && { cart: input.cart }),
     person: { id: input.person.id },
     delivery: { id: input.delivery.id },
-    links: { stop: input.links.stop, why: input.links.why },
+    links: input.links,
     ...(rule && { rule: { id: rule.id, version: rule.version } }),
   }
 }

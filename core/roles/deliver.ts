@@ -16,8 +16,10 @@ import type { LiveEvent } from '../server/context.ts'
 import type { Action, DeliverPorts, Line } from '../stages/deliver-ports.ts'
 import { faultOf } from '../stages/fault.ts'
 import { recoverLeases, renewLeases, unparkHeads } from '../stages/lease.ts'
+import { createLooks } from '../stages/permit.ts'
 import { mayRepeat, type Settlement, writeSettlements } from '../stages/settle.ts'
 import type { StateStore } from '../stores/open.ts'
+import { type Alarm, createAlarm } from './alarm.ts'
 import type { ProcessOptions } from './process.ts'
 
 const IDLE_MS = 250
@@ -79,6 +81,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     rules: options.rules,
     lines,
     attempts: createAttemptWriter(state),
+    looks: createLooks(),
     publicUrl: config.publicUrl,
     clock,
     tell: options.onLive,
@@ -90,42 +93,59 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
   await recoverAttempts(ports)
 
   let stopped = false
-  const sleepers = new Set<() => void>()
   let asked = 0
-  /** Per round-runner: the newest request to drain that was made before its last round without work. */
-  const emptySince: number[] = []
+  const loops = new Map<string, { readonly alarm: Alarm; emptySince: number }>()
   const drains: { readonly asked: number; readonly resolve: () => void }[] = []
   const wake = () => {
-    for (const wakeUp of [...sleepers]) wakeUp()
+    for (const { alarm } of loops.values()) alarm.ring()
+  }
+  const answerDrains = () => {
+    for (const drain of drains.splice(0))
+      if ([...loops.values()].every(({ emptySince }) => emptySince >= drain.asked)) drain.resolve()
+      else drains.push(drain)
   }
 
-  const run = async (id: string, runner: number) => {
-    while (!stopped) {
-      let worked = 0
-      const heard = asked
-      try {
-        worked = await deliver(id, ports)
-      } catch (error) {
-        options.onFault(faultOf(`deliver ${id}`, error))
-        await new Promise((resolve) => setTimeout(resolve, 500))
-      }
-      emptySince[runner] = worked > 0 ? -1 : heard
-      if (worked > 0) continue
-      for (const drain of drains.splice(0)) {
-        if (emptySince.every((since) => since >= drain.asked)) drain.resolve()
-        else drains.push(drain)
-      }
-      if (heard < asked) continue
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer)
-          sleepers.delete(done)
-          resolve()
+  /** One lease after the other, so that no two rounds want the same rows; the rounds themselves side by side. */
+  const run = async (id: string, most: number) => {
+    const loop = { alarm: createAlarm(), emptySince: -1 }
+    loops.set(id, loop)
+    const rounds = new Set<Promise<void>>()
+    const begin = () =>
+      new Promise<number>((resolve) => {
+        const work = async () => {
+          let leased = 0
+          try {
+            await deliver(id, ports, (count) => {
+              leased = count
+              if (count > 0) resolve(count)
+            })
+          } catch (error) {
+            options.onFault(faultOf(`deliver ${id}`, error))
+            await new Promise((after) => setTimeout(after, 500))
+          }
+          rounds.delete(round)
+          // What it held up, or gave back, may go now.
+          if (leased > 0) loop.alarm.ring()
+          resolve(0)
         }
-        const timer = setTimeout(done, IDLE_MS)
-        sleepers.add(done)
+        const round = work()
+        rounds.add(round)
       })
+    while (!stopped) {
+      const heard = asked
+      const leased = await begin()
+      if (leased > 0) {
+        loop.emptySince = -1
+        if (rounds.size >= most) await Promise.race(rounds)
+        continue
+      }
+      if (rounds.size === 0) {
+        loop.emptySince = heard
+        answerDrains()
+      }
+      await loop.alarm.wait(IDLE_MS)
     }
+    await Promise.all(rounds)
   }
   let sweeping = false
   const sweep = setInterval(async () => {
@@ -139,20 +159,15 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     }
     sweeping = false
   }, SWEEP_MS)
-  const running: Promise<void>[] = []
-  for (const [id, { destination }] of lines) {
-    const rounds = Math.min(ROUNDS, destination.definition.limits.concurrency)
-    for (let round = 0; round < rounds; round++) {
-      emptySince.push(-1)
-      running.push(run(id, emptySince.length - 1))
-    }
-  }
+  const running = [...lines].map(([id, { destination }]) =>
+    run(id, Math.min(ROUNDS, destination.definition.limits.concurrency)),
+  )
 
   return {
     wake,
     drained: () =>
       new Promise((resolve) => {
-        if (emptySince.length === 0) return resolve()
+        if (loops.size === 0) return resolve()
         asked += 1
         drains.push({ asked, resolve })
         wake()

@@ -5,6 +5,7 @@ import { ensureLedger } from '../ledger/keyring.ts'
 import type { LedgerSettings } from '../ledger/settings.ts'
 import type { LogReader, Positioned } from '../log/event-log.ts'
 import { fireTimers, process } from '../pipeline.ts'
+import { createRetentionKeeper } from '../retention/keeper.ts'
 import {
   type Command,
   CommandError,
@@ -20,6 +21,7 @@ import { createSealKeys, expireSealed } from '../stages/hold.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import { moveQuarantined } from '../stages/quarantine.ts'
 import type { StateStore } from '../stores/open.ts'
+import { createAlarm } from './alarm.ts'
 
 const BATCH = 512
 const IDLE_MS = 250
@@ -72,9 +74,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
   const keeper = createKeeper({ state, keys, anchorFolder: options.ledger.anchorFolder }, (error) =>
     options.onFault(faultOf('ledger', error)),
   )
+  const retention = 'retentionStep' in options.commands ? createRetentionKeeper(state, options.commands) : undefined
   let position = await startPosition(state, log.logId)
   let stopped = false
-  let wakeUp: (() => void) | undefined
+  const alarm = createAlarm()
   let housekeepingAt = 0
   const waiting: { command: Command; resolve: (result: CommandResult) => void }[] = []
   const drains: (() => void)[] = []
@@ -192,6 +195,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
           publish(fired)
         }
         if (await keeper.round(before, !worked)) worked = true
+        if (await retention?.round(before, !worked)) worked = true
         if (!worked && before >= housekeepingAt) await housekeeping(before)
       } catch (error) {
         options.onFault(faultOf('process', error))
@@ -203,14 +207,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       }
       for (const resolve of asked) resolve()
       if (drains.length > 0) continue
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, IDLE_MS)
-        wakeUp = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      wakeUp = undefined
+      await alarm.wait(IDLE_MS)
     }
     for (const { resolve } of waiting.splice(0))
       resolve({ ok: false, code: 'STOPPING', message: 'the hub is stopping; try again' })
@@ -218,20 +215,20 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
   const running = loop()
 
   return {
-    wake: () => wakeUp?.(),
+    wake: () => alarm.ring(),
     run: (command) =>
       new Promise((resolve) => {
         waiting.push({ command, resolve })
-        wakeUp?.()
+        alarm.ring()
       }),
     drained: () =>
       new Promise((resolve) => {
         drains.push(resolve)
-        wakeUp?.()
+        alarm.ring()
       }),
     async stop() {
       stopped = true
-      wakeUp?.()
+      alarm.ring()
       await running
     },
   }

@@ -9,7 +9,7 @@ import type { SealedTraits } from '../../schemas/profile.ts'
 import type { Keys } from '../keys.ts'
 import { unsealJson } from '../seal.ts'
 import type { LiveEvent } from '../server/context.ts'
-import { chunks, type StateStore } from '../stores/open.ts'
+import { runIn, type StateStore } from '../stores/open.ts'
 import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statuses, type TraitsRow } from './people.ts'
 
 export interface Fact {
@@ -39,6 +39,8 @@ export interface NewRows {
   explanations: unknown[][]
   latest: Map<string, unknown[]>
   dedupe: { day: number; row: unknown[] }[]
+  /** Message hash and exit of events that were held until now. */
+  recoded: [Buffer, string][]
 }
 
 export class Batch {
@@ -47,6 +49,7 @@ export class Batch {
   readonly keys: Keys
   /** By hex of the identifier's HMAC. */
   readonly nodes = new Map<string, NodeState>()
+  readonly #nodesById = new Map<string, NodeState>()
   readonly persons = new Map<string, PersonState>()
   /** from -> into, of merges made in this batch. */
   readonly merged = new Map<string, string>()
@@ -67,9 +70,14 @@ export class Batch {
     explanations: [],
     latest: new Map(),
     dedupe: [],
+    recoded: [],
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
   readonly releasedHeld = new Set<string>()
+  /** Erased people, by hex of the identifier's HMAC -> since when; nothing of theirs is kept. */
+  readonly suppressed = new Map<string, number>()
+  /** Suppressions that a new verified grant ends -> the event that carries it. */
+  readonly liftedSuppressions = new Map<string, string>()
   readonly finishedFences: string[] = []
   readonly counts = new Map<string, number>()
   readonly live: LiveEvent[] = []
@@ -99,8 +107,12 @@ export class Batch {
 
   /** By its id; undefined when it is not among those loaded. */
   node(id: string): NodeState | undefined {
-    for (const node of this.nodes.values()) if (node.id === id) return node
-    return undefined
+    return this.#nodesById.get(id)
+  }
+
+  addNode(node: NodeState): void {
+    this.nodes.set(node.hmac, node)
+    this.#nodesById.set(node.id, node)
   }
 
   nodeTraits(node: NodeState): TraitsRow {
@@ -117,153 +129,163 @@ export class Batch {
   }
 }
 
+/** What to load of people besides who they are and what they answered. */
+export interface LoadPeopleOptions {
+  /** Free-text traits and cap uses; true when absent. */
+  readonly all?: boolean
+}
+
 /** Loads every person behind these identifiers, with all their nodes, statuses, traits and cap uses. */
 export async function loadPeople(
   batch: Batch,
-  state: StateStore,
+  { db, dialect }: StateStore,
   identifiers: readonly Buffer[],
   personIds: readonly string[] = [],
+  { all = true }: LoadPeopleOptions = {},
 ): Promise<void> {
-  const { db } = state
   const wanted = new Set(personIds)
   const unknown = identifiers.filter((hmac) => !batch.nodes.has(hmac.toString('hex')))
-  for (const part of chunks(unknown)) {
-    const rows = await db
-      .selectFrom('identifiers')
-      .innerJoin('nodes', 'nodes.id', 'identifiers.node_id')
-      .select('nodes.person_id')
-      .where('identifiers.hmac', 'in', part)
-      .execute()
-    for (const row of rows) wanted.add(row.person_id)
-  }
+  for (const row of await runIn<{ person_id: string }>(db, dialect, PEOPLE_OF_IDENTIFIERS, unknown))
+    wanted.add(row.person_id)
   const missing = [...wanted].filter((id) => !batch.persons.has(id))
-  const loaded: string[] = []
-  for (const part of chunks(missing)) {
-    const people = await db
-      .selectFrom('persons')
-      .select(['id', 'seq', 'profile'])
-      .where('id', 'in', part)
-      .where('merged_into', 'is', null)
-      .execute()
-    for (const row of people) {
-      loaded.push(row.id)
-      batch.persons.set(row.id, {
-        id: row.id,
-        seq: row.seq,
-        profile: JSON.parse(row.profile) as PersonState['profile'],
-        nodes: [],
-        caps: [],
-        isNew: false,
-        dirty: false,
-      })
+  const people = await runIn<{ id: string; seq: number; profile: string }>(db, dialect, PERSONS, missing)
+  const loaded = people.map(({ id }) => id)
+  for (const row of people) batch.persons.set(row.id, storedPerson(row))
+  const nodes = await runIn<NodeRow>(db, dialect, NODES, loaded)
+  for (const row of nodes) {
+    const node: NodeState = {
+      id: row.id,
+      personId: row.person_id,
+      subject: row.subject,
+      type: row.type as IdentifierType,
+      hmac: hexOf(row.hmac),
+      dataKey: row.data_key,
+      proofKey: row.proof_key,
+      foundedAt: row.founded_at,
+      isNew: false,
+      hasValue: Boolean(row.has_value),
     }
+    batch.addNode(node)
+    batch.persons.get(row.person_id)?.nodes.push(node)
   }
-  const nodeIds: string[] = []
-  for (const part of chunks(loaded)) {
-    const nodes = await db
-      .selectFrom('nodes')
-      .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
-      .select([
-        'nodes.id',
-        'nodes.person_id',
-        'nodes.subject',
-        'nodes.data_key',
-        'nodes.proof_key',
-        'nodes.founded_at',
-        'identifiers.type',
-        'identifiers.hmac',
-      ])
-      .select((eb) => eb('identifiers.sealed', 'is not', null).as('has_value'))
-      .where('nodes.person_id', 'in', part)
-      .orderBy('nodes.id')
-      .execute()
-    for (const row of nodes) {
-      const node: NodeState = {
-        id: row.id,
-        personId: row.person_id,
-        subject: row.subject,
-        type: row.type as IdentifierType,
-        hmac: Buffer.from(row.hmac).toString('hex'),
-        dataKey: row.data_key,
-        proofKey: row.proof_key,
-        foundedAt: row.founded_at,
-        isNew: false,
-        hasValue: Boolean(row.has_value),
-      }
-      batch.nodes.set(node.hmac, node)
-      batch.persons.get(row.person_id)?.nodes.push(node)
-      nodeIds.push(row.id)
+  const nodeIds = nodes.map(({ id }) => id)
+  for (const row of await runIn<{ node_id: string; purpose: string; body: string; updated_at: number }>(
+    db,
+    dialect,
+    STATUSES,
+    nodeIds,
+  )) {
+    let purposes = batch.statuses.get(row.node_id)
+    if (!purposes) {
+      purposes = new Map()
+      batch.statuses.set(row.node_id, purposes)
     }
-    const caps = await db
-      .selectFrom('caps')
-      .select(['key', 'person_id', 'at', 'delivery_id'])
-      .where('person_id', 'in', part)
-      .orderBy('at')
-      .execute()
-    for (const row of caps)
-      batch.persons
-        .get(row.person_id)
-        ?.caps.push({ key: row.key, at: row.at, deliveryId: row.delivery_id, isNew: false } satisfies CapUse)
+    purposes.set(row.purpose, { status: JSON.parse(row.body) as PurposeStatus, updatedAt: row.updated_at })
   }
-  for (const part of chunks(nodeIds)) {
-    const statuses = await db
-      .selectFrom('consent_status')
-      .select(['node_id', 'purpose', 'body', 'updated_at'])
-      .where('node_id', 'in', part)
-      .execute()
-    for (const row of statuses) {
-      let purposes = batch.statuses.get(row.node_id)
-      if (!purposes) {
-        purposes = new Map()
-        batch.statuses.set(row.node_id, purposes)
-      }
-      purposes.set(row.purpose, { status: JSON.parse(row.body) as PurposeStatus, updatedAt: row.updated_at })
-    }
-    const traits = await db
-      .selectFrom('node_traits')
-      .select(['node_id', 'sealed'])
-      .where('node_id', 'in', part)
-      .execute()
-    for (const row of traits) batch.sealedTraits.set(row.node_id, row.sealed)
+  if (!all) return
+  for (const row of await runIn<{ key: string; person_id: string; at: number; delivery_id: string }>(
+    db,
+    dialect,
+    CAPS,
+    loaded,
+  ))
+    batch.persons
+      .get(row.person_id)
+      ?.caps.push({ key: row.key, at: row.at, deliveryId: row.delivery_id, isNew: false } satisfies CapUse)
+  for (const row of await runIn<{ node_id: string; sealed: Uint8Array }>(db, dialect, TRAITS, nodeIds))
+    batch.sealedTraits.set(row.node_id, row.sealed)
+}
+
+interface NodeRow {
+  readonly id: string
+  readonly person_id: string
+  readonly subject: string
+  readonly data_key: Uint8Array
+  readonly proof_key: Uint8Array
+  readonly founded_at: number
+  readonly type: string
+  readonly hmac: Uint8Array
+  readonly has_value: unknown
+}
+
+const PEOPLE_OF_IDENTIFIERS =
+  'select nodes.person_id from identifiers join nodes on nodes.id = identifiers.node_id where identifiers.hmac in ({list})'
+const PERSONS = 'select id, seq, profile from persons where id in ({list}) and merged_into is null'
+const NODES = `select nodes.id, nodes.person_id, nodes.subject, nodes.data_key, nodes.proof_key, nodes.founded_at,
+    identifiers.type, identifiers.hmac, identifiers.sealed is not null as has_value
+  from nodes join identifiers on identifiers.node_id = nodes.id
+  where nodes.person_id in ({list}) order by nodes.id`
+const STATUSES = 'select node_id, purpose, body, updated_at from consent_status where node_id in ({list})'
+const CAPS = 'select key, person_id, at, delivery_id from caps where person_id in ({list}) order by at'
+const TRAITS = 'select node_id, sealed from node_traits where node_id in ({list})'
+const PEOPLE_OF_NODES = 'select person_id from nodes where id in ({list})'
+const FACTS = `select facts.key, facts.kind, facts.node_id, facts.connector, facts.event_id, facts.amounts, facts.purposes,
+    facts.at, nodes.person_id
+  from facts left join nodes on nodes.id = facts.node_id where facts.key in ({list})`
+
+const hexOf = (bytes: Uint8Array): string => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString('hex')
+
+/** Its profile is read when somebody asks for it: the last look before a request seldom does. */
+function storedPerson({ id, seq, profile: text }: { id: string; seq: number; profile: string }): PersonState {
+  let profile: PersonState['profile'] | undefined
+  return {
+    id,
+    seq,
+    get profile() {
+      profile ??= JSON.parse(text) as PersonState['profile']
+      return profile
+    },
+    set profile(value) {
+      profile = value
+    },
+    nodes: [],
+    caps: [],
+    isNew: false,
+    dirty: false,
   }
 }
 
 /** A shared device stands for somebody whose person is another one's: its status is loaded with its owner. */
-export async function loadPeopleOfNodes(batch: Batch, state: StateStore, ids: Iterable<string>): Promise<void> {
-  const known = new Set([...batch.nodes.values()].map(({ id }) => id))
-  const people = new Set<string>()
-  for (const part of chunks([...new Set(ids)].filter((id) => !known.has(id))))
-    for (const row of await state.db.selectFrom('nodes').select('person_id').where('id', 'in', part).execute())
-      people.add(row.person_id)
-  if (people.size > 0) await loadPeople(batch, state, [], [...people])
+export async function loadPeopleOfNodes(
+  batch: Batch,
+  state: StateStore,
+  ids: Iterable<string>,
+  options: LoadPeopleOptions = {},
+): Promise<void> {
+  const unknown = [...new Set(ids)].filter((id) => !batch.node(id))
+  if (unknown.length === 0) return
+  const rows = await runIn<{ person_id: string }>(state.db, state.dialect, PEOPLE_OF_NODES, unknown)
+  await loadPeople(batch, state, [], [...new Set(rows.map(({ person_id }) => person_id))], options)
 }
 
 /** Loads facts and the people they are counted for: a better report corrects their counters. */
 export async function loadFacts(batch: Batch, state: StateStore, keys: readonly Buffer[]): Promise<void> {
   const owners = new Set<string>()
-  for (const part of chunks(keys)) {
-    const rows = await state.db
-      .selectFrom('facts')
-      .leftJoin('nodes', 'nodes.id', 'facts.node_id')
-      .selectAll('facts')
-      .select('nodes.person_id')
-      .where('facts.key', 'in', part)
-      .execute()
-    for (const row of rows) {
-      if (row.person_id !== null) owners.add(row.person_id)
-      batch.facts.set(Buffer.from(row.key).toString('hex'), {
-        key: Buffer.from(row.key),
-        kind: row.kind,
-        nodeId: row.node_id,
-        connector: row.connector,
-        eventId: row.event_id,
-        amounts: JSON.parse(row.amounts) as Fact['amounts'],
-        purposes: JSON.parse(row.purposes) as string[],
-        at: row.at,
-        isNew: false,
-        dirty: false,
-      })
-    }
+  const rows = await runIn<{
+    key: Uint8Array
+    kind: string
+    node_id: string
+    connector: string
+    event_id: string
+    amounts: string
+    purposes: string
+    at: number
+    person_id: string | null
+  }>(state.db, state.dialect, FACTS, keys)
+  for (const row of rows) {
+    if (row.person_id !== null) owners.add(row.person_id)
+    batch.facts.set(hexOf(row.key), {
+      key: Buffer.from(row.key),
+      kind: row.kind,
+      nodeId: row.node_id,
+      connector: row.connector,
+      eventId: row.event_id,
+      amounts: JSON.parse(row.amounts) as Fact['amounts'],
+      purposes: JSON.parse(row.purposes) as string[],
+      at: row.at,
+      isNew: false,
+      dirty: false,
+    })
   }
   await loadPeople(batch, state, [], [...owners])
 }

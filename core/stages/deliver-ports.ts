@@ -18,6 +18,7 @@ import type { LiveEvent } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import type { Fault } from './fault.ts'
+import type { Looks } from './permit.ts'
 
 export type DeliveryRow = Tables['deliveries']
 export type Action = ActionDefinition<unknown, TObject>
@@ -38,6 +39,7 @@ export interface DeliverPorts {
   readonly rules: RuleSet
   readonly lines: ReadonlyMap<string, Line>
   readonly attempts: AttemptWriter
+  readonly looks: Looks
   /** Without trailing slash. */
   readonly publicUrl: string
   /** Epoch milliseconds. */

@@ -83,7 +83,7 @@ export function foundNode(name: Named, batch: Batch, at: string): NodeState {
     isNew: true,
     hasValue: false,
   }
-  batch.nodes.set(name.hmac, node)
+  batch.addNode(node)
   newPerson(batch, id, at).nodes.push(node)
   return node
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { fullContacts, requestsLeft } from '../delivery/quotas.ts'
-import { chunks, type StateStore, sql } from '../stores/open.ts'
+import { chunks, run, runIn, type StateStore, sql } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { writeRollups } from './commit.ts'
 import type { DeliverPorts, DeliveryRow, Leased, Line } from './deliver-ports.ts'
@@ -43,20 +43,11 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   // Each request takes its own unit later; this only keeps rows out of a round that could not leave in it.
   const left = await requestsLeft(line.destination, now, ports.state)
   if (left === 0) return []
-  const due = await ports.state.db
-    .selectFrom('deliveries')
-    .select(['id', 'person_id', 'kind'])
-    .where('destination', '=', destinationId)
-    .where('settled_at', 'is', null)
-    .where('due_at', '<=', now)
-    .where('status', 'in', ['queued', 'retry'])
-    .orderBy('due_at')
-    .limit(MOST)
-    .execute()
+  const { db, dialect } = ports.state
+  const due = await run<Pick<DeliveryRow, 'id' | 'person_id' | 'kind'>>(db, dialect, DUE, [destinationId, now, MOST])
   if (due.length === 0) return []
-  const open: LaneRow[] = []
-  for (const part of chunks([...new Set(due.map(({ person_id }) => person_id))]))
-    open.push(...(await lanesOf(part, destinationId, ports)))
+  const people = [...new Set(due.map(({ person_id }) => person_id))]
+  const open = await runIn<LaneRow>(db, dialect, LANES, people, [], [destinationId, LANE_DEPTH])
   const { go, superseded } = choose(
     open,
     now,
@@ -66,20 +57,12 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   const going = new Set(go.map(({ id }) => id))
   const replaced = new Set(superseded.map(({ id }) => id))
   const behind = due.filter(({ id }) => !going.has(id) && !replaced.has(id))
-  const rows: DeliveryRow[] = []
-  for (const part of chunks(go.slice(0, Math.min(allowance, left))))
-    rows.push(
-      ...(await ports.state.db
-        .selectFrom('deliveries')
-        .selectAll()
-        .where(
-          'id',
-          'in',
-          part.map(({ id }) => id),
-        )
-        .orderBy('ord')
-        .execute()),
-    )
+  const rows = await runIn<DeliveryRow>(
+    db,
+    dialect,
+    'select * from deliveries where id in ({list}) order by ord',
+    go.slice(0, Math.min(allowance, left)).map(({ id }) => id),
+  )
   const { ready, waiting } = await fullContacts(line.destination, rows, now, ports.state)
   return claim(
     line,
@@ -94,17 +77,16 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   )
 }
 
+const DUE = `select id, person_id, kind from deliveries
+  where destination = ? and settled_at is null and due_at <= ? and status in ('queued', 'retry')
+  order by due_at limit ?`
 /** The first rows of every lane of these people, oldest first. */
-async function lanesOf(people: readonly string[], destinationId: string, ports: DeliverPorts): Promise<LaneRow[]> {
-  const { rows } = await sql<LaneRow>`
-    select id, person_id, node_id, kind, action, status, due_at, created_at, ord from (
-      select id, person_id, node_id, kind, action, status, due_at, created_at, ord,
-        row_number() over (partition by person_id, kind order by ord) as place
-      from deliveries
-      where person_id in (${sql.join(people)}) and destination = ${destinationId} and settled_at is null
-    ) as lanes where place <= ${LANE_DEPTH} order by ord`.execute(ports.state.db)
-  return rows
-}
+const LANES = `select id, person_id, node_id, kind, action, status, due_at, created_at, ord from (
+    select id, person_id, node_id, kind, action, status, due_at, created_at, ord,
+      row_number() over (partition by person_id, kind order by ord) as place
+    from deliveries
+    where person_id in ({list}) and destination = ? and settled_at is null
+  ) as lanes where place <= ? order by ord`
 
 /**
  * Whom a state row writes to at the vendor. A person with two addresses is two contacts there, and
@@ -147,6 +129,7 @@ async function contactsOf(
 /** What stood behind one that is settled or waits becomes due. Called in the transaction that settles. */
 export async function unpark(
   trx: Transaction<Tables>,
+  dialect: StateStore['dialect'],
   settled: readonly Pick<DeliveryRow, 'person_id' | 'destination' | 'kind'>[],
   now: number,
 ): Promise<void> {
@@ -155,39 +138,34 @@ export async function unpark(
   for (const { kind, destination, person_id } of settled)
     if (kind === 'event') behind.set(destination, (behind.get(destination) ?? new Set()).add(person_id))
   for (const [destination, people] of behind)
-    for (const part of chunks([...people]))
-      await trx
-        .updateTable('deliveries')
-        .set({ due_at: now })
-        .where('person_id', 'in', part)
-        .where('destination', '=', destination)
-        .where('kind', '=', 'event')
-        .where('settled_at', 'is', null)
-        .where('status', '=', 'queued')
-        .where('due_at', '>', now)
-        .where('due_at', '<=', now + AGAIN_MS)
-        .execute()
+    await runIn(trx, dialect, UNPARK_EVENTS, [...people], [now], [destination, now, now + AGAIN_MS])
   const lanes = new Map(
     settled.filter(({ kind }) => kind === 'message').map((row) => [`${row.person_id}\0${row.destination}`, row]),
   )
-  for (const { person_id, destination } of lanes.values())
-    await trx
-      .updateTable('deliveries')
-      .set({ due_at: now })
-      .where('due_at', '=', PARKED)
-      .where('id', '=', (eb) =>
-        eb
-          .selectFrom('deliveries')
-          .select('id')
-          .where('person_id', '=', person_id)
-          .where('destination', '=', destination)
-          .where('kind', '=', 'message')
-          .where('settled_at', 'is', null)
-          .orderBy('ord')
-          .limit(1),
+  // Seldom does anything stand behind: one question for everybody first.
+  const parked = new Set(
+    (
+      await runIn<{ person_id: string }>(
+        trx,
+        dialect,
+        'select distinct person_id from deliveries where person_id in ({list}) and settled_at is null and due_at = ?',
+        [...new Set([...lanes.values()].map(({ person_id }) => person_id))],
+        [],
+        [PARKED],
       )
-      .execute()
+    ).map(({ person_id }) => person_id),
+  )
+  for (const { person_id, destination } of lanes.values())
+    if (parked.has(person_id)) await run(trx, dialect, UNPARK_HEAD, [now, PARKED, person_id, destination])
 }
+
+const UNPARK_EVENTS = `update deliveries set due_at = ?
+  where person_id in ({list}) and destination = ? and kind = 'event' and settled_at is null and status = 'queued'
+    and due_at > ? and due_at <= ?`
+const UNPARK_HEAD = `update deliveries set due_at = ?
+  where due_at = ? and id = (
+    select id from deliveries
+    where person_id = ? and destination = ? and kind = 'message' and settled_at is null order by ord limit 1)`
 
 /** Heads of lanes that were left parked: the row before them was cancelled or merged away by another role. */
 export async function unparkHeads(state: StateStore, now: number): Promise<void> {
@@ -283,22 +261,15 @@ async function claim(
           .where('status', 'in', ['queued', 'retry'])
           .execute()
     const ids = new Set<string>()
-    for (const part of chunks(rows)) {
-      const updated = await trx
-        .updateTable('deliveries')
-        .set({ status: 'leased', lease, leased_until: now + LEASE_MS })
-        .where(
-          'id',
-          'in',
-          part.map(({ id }) => id),
-        )
-        .where('settled_at', 'is', null)
-        .where('status', 'in', ['queued', 'retry'])
-        .where('due_at', '<=', now + AGAIN_MS)
-        .returning('id')
-        .execute()
-      for (const { id } of updated) ids.add(id)
-    }
+    for (const { id } of await runIn<{ id: string }>(
+      trx,
+      ports.state.dialect,
+      CLAIM,
+      rows.map(({ id }) => id),
+      [lease, now + LEASE_MS],
+      [now + AGAIN_MS],
+    ))
+      ids.add(id)
     await unclaimBroken(rows, ids, lease, trx)
     return ids
   })
@@ -311,6 +282,10 @@ async function claim(
       action: actions[row.action] as Leased['action'],
     }))
 }
+
+const CLAIM = `update deliveries set status = 'leased', lease = ?, leased_until = ?
+  where id in ({list}) and settled_at is null and status in ('queued', 'retry') and due_at <= ?
+  returning id`
 
 /** Settles rows that never leave. */
 async function endUnsent(

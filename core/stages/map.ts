@@ -8,14 +8,14 @@ import { buildPayload } from '../delivery/payload.ts'
 import { buildView } from '../delivery/view.ts'
 import type { MappingView } from '../kit/define.ts'
 import { unseal, unsealJson } from '../seal.ts'
-import { chunks } from '../stores/open.ts'
+import { runIn } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
 import type { Batch } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, Halted, Permitted } from './deliver-ports.ts'
-import { eventOf } from './load.ts'
+import { eventOf, type HistoryRow } from './load.ts'
 import type { NodeState } from './people.ts'
-import type { Asked, PermitAnswers } from './permit.ts'
+import { type Asked, inputOf, type PermitAnswers } from './permit.ts'
 
 export interface MapAnswers {
   readonly mapped: Permitted[]
@@ -32,7 +32,7 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
     const { leased, permit, person, node, deviceNode } = asked
     const { row, action } = leased
     const key = ports.keys.unwrap(node.dataKey)
-    const input = row.input === null ? {} : unsealJson<{ with?: Record<string, unknown> }>(key, row.input)
+    const input = inputOf(row, node, ports)
     let payload: Record<string, unknown>
     if (row.payload !== null) payload = unsealJson<Record<string, unknown>>(key, row.payload)
     else {
@@ -116,9 +116,14 @@ function viewOf(
     ...(cart && (!cart.purposes || cart.purposes.includes(purpose.id)) && { cart }),
     person: { id: person.id },
     delivery: { id: row.id },
+    // Signed when a payload asks for them: most deliveries are no messages.
     links: {
-      stop: stopUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'stop', ...link })),
-      why: whyUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'why', ...link })),
+      get stop() {
+        return stopUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'stop', ...link }))
+      },
+      get why() {
+        return whyUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'why', ...link }))
+      },
     },
     ...(row.rule !== null && { rule: { id: row.rule, version: row.rule_version ?? 0 } }),
     decidedAt: new Date(row.created_at).toISOString(),
@@ -149,13 +154,17 @@ async function loadEvents(
   batch: Batch,
   ports: DeliverPorts,
 ): Promise<Map<string, CanonicalEvent>> {
-  const nodes = new Map([...batch.nodes.values()].map((node) => [node.id, node]))
   const events = new Map<string, CanonicalEvent>()
-  for (const part of chunks([...new Set(asked.map(({ leased }) => leased.row.event_id))]))
-    for (const row of await ports.state.db.selectFrom('history').selectAll().where('id', 'in', part).execute()) {
-      const node = nodes.get(row.node_id)
-      if (node) events.set(row.id, eventOf(row, unsealJson<SealedEvent>(ports.keys.unwrap(node.dataKey), row.sealed)))
-    }
+  const ids = [...new Set(asked.map(({ leased }) => leased.row.event_id))]
+  for (const row of await runIn<HistoryRow & { node_id: string; sealed: Uint8Array }>(
+    ports.state.db,
+    ports.state.dialect,
+    'select id, node_id, type, name, occurred_at, received_at, source_id, connector, sealed from history where id in ({list})',
+    ids,
+  )) {
+    const node = batch.node(row.node_id)
+    if (node) events.set(row.id, eventOf(row, unsealJson<SealedEvent>(ports.keys.unwrap(node.dataKey), row.sealed)))
+  }
   return events
 }
 
@@ -167,14 +176,14 @@ async function loadValues(asked: readonly Asked[], ports: DeliverPorts): Promise
     ),
   )
   const values = new Map<string, string>()
-  for (const part of chunks([...nodes.keys()]))
-    for (const row of await ports.state.db
-      .selectFrom('identifiers')
-      .select(['node_id', 'sealed'])
-      .where('node_id', 'in', part)
-      .execute()) {
-      if (row.sealed) values.set(row.node_id, unsealText(ports, nodes.get(row.node_id)!, row.sealed))
-    }
+  for (const row of await runIn<{ node_id: string; sealed: Uint8Array | null }>(
+    ports.state.db,
+    ports.state.dialect,
+    'select node_id, sealed from identifiers where node_id in ({list})',
+    [...nodes.keys()],
+  )) {
+    if (row.sealed) values.set(row.node_id, unsealText(ports, nodes.get(row.node_id)!, row.sealed))
+  }
   return values
 }
 

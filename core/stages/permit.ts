@@ -8,7 +8,7 @@ import { goalReached } from '../decision/index.ts'
 import type { Fence } from '../log/event-log.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
-import { Batch, loadPeople, loadPeopleOfNodes } from './batch.ts'
+import { Batch, type LoadPeopleOptions, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
 import { factsOf } from './facts-of-person.ts'
@@ -30,12 +30,17 @@ export interface PermitAnswers {
   readonly batch: Batch
 }
 
-export async function permitLeased(leased: readonly Leased[], ports: DeliverPorts): Promise<PermitAnswers> {
+/** @param options.all also what only mapping reads; true when absent. */
+export async function permitLeased(
+  leased: readonly Leased[],
+  ports: DeliverPorts,
+  options: LoadPeopleOptions = {},
+): Promise<PermitAnswers> {
   const batch = new Batch(ports.clock(), ports.keys)
-  await loadPeople(batch, ports.state, [], [...new Set(leased.map(({ row }) => row.person_id))])
-  await loadMerged(leased, batch, ports)
+  await loadPeople(batch, ports.state, [], [...new Set(leased.map(({ row }) => row.person_id))], options)
+  await loadMerged(leased, batch, ports, options)
   const devices = devicesOf(leased, batch, ports)
-  await loadPeopleOfNodes(batch, ports.state, devices.values())
+  await loadPeopleOfNodes(batch, ports.state, devices.values(), options)
   const fences = fencesByNode(batch, ports)
   const permitted: Asked[] = []
   const halted: Halted[] = []
@@ -56,7 +61,12 @@ export async function permitLeased(leased: readonly Leased[], ports: DeliverPort
 }
 
 /** A row leased before its person was merged away names an id that leads to the remaining one. */
-async function loadMerged(leased: readonly Leased[], batch: Batch, ports: DeliverPorts): Promise<void> {
+async function loadMerged(
+  leased: readonly Leased[],
+  batch: Batch,
+  ports: DeliverPorts,
+  options: LoadPeopleOptions,
+): Promise<void> {
   const gone = new Set(leased.map(({ row }) => row.person_id).filter((id) => !batch.persons.has(id)))
   for (const part of chunks([...gone])) {
     const rows = await ports.state.db
@@ -67,7 +77,7 @@ async function loadMerged(leased: readonly Leased[], batch: Batch, ports: Delive
       .execute()
     for (const row of rows) batch.merged.set(row.id, row.merged_into!)
   }
-  await loadPeople(batch, ports.state, [], [...new Set(batch.merged.values())])
+  await loadPeople(batch, ports.state, [], [...new Set(batch.merged.values())], options)
 }
 
 function askPermit(
@@ -116,10 +126,28 @@ function devicesOf(leased: readonly Leased[], batch: Batch, ports: DeliverPorts)
     const person: PersonState | undefined = batch.person(row.person_id)
     const node = person?.nodes.find(({ id }) => id === row.node_id)
     if (!node || row.input === null) continue
-    const { device } = unsealJson<{ device?: string }>(ports.keys.unwrap(node.dataKey), row.input)
+    const { device } = inputOf(row, node, ports)
     if (device !== undefined) devices.set(row.id, device)
   }
   return devices
+}
+
+/** What the decision left sealed in a row: fields of the rule, and the node of the device. */
+export interface Input {
+  readonly with?: Record<string, unknown>
+  readonly device?: string
+}
+
+/** A row is asked about at least twice before it leaves; it is opened once. */
+const inputs = new WeakMap<DeliveryRow, Input>()
+
+export function inputOf(row: DeliveryRow, node: Pick<NodeState, 'dataKey'>, ports: Pick<DeliverPorts, 'keys'>): Input {
+  let input = inputs.get(row)
+  if (!input) {
+    input = row.input === null ? {} : unsealJson<Input>(ports.keys.unwrap(node.dataKey), row.input)
+    inputs.set(row, input)
+  }
+  return input
 }
 
 function fencesByNode(batch: Batch, ports: DeliverPorts): Map<string, Pick<Fence, 'purposes'>[]> {
@@ -139,11 +167,59 @@ function fencesByNode(batch: Batch, ports: DeliverPorts): Map<string, Pick<Fence
  * The last look: asked inside the slot, after the attempt is on disk, for each item of the request.
  * @returns the items that may not leave, with the reason; everything else is handed over.
  */
-export async function lastLook(items: readonly Leased[], ports: DeliverPorts): Promise<Map<string, Halted>> {
+async function lastLook(items: readonly Leased[], ports: DeliverPorts): Promise<Map<string, Halted>> {
   const refused = new Map<string, Halted>()
   for (const part of chunks(items)) {
-    const { halted } = await permitLeased(part, ports)
+    const { halted } = await permitLeased(part, ports, { all: false })
     for (const halt of halted) refused.set(halt.leased.row.id, halt)
   }
   return refused
+}
+
+/** Last looks of requests that wait at the same moment, as one question to the state. */
+export interface Looks {
+  /** @returns the items that may not leave, with the reason; everything else is handed over. */
+  ask(items: readonly Leased[], ports: DeliverPorts): Promise<ReadonlyMap<string, Halted>>
+}
+
+interface WaitingLook {
+  readonly items: readonly Leased[]
+  readonly ports: DeliverPorts
+  readonly resolve: (refused: ReadonlyMap<string, Halted>) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createLooks(): Looks {
+  let waiting: WaitingLook[] = []
+  let looking = false
+  const look = async (round: readonly WaitingLook[]): Promise<void> => {
+    try {
+      const refused = await lastLook(
+        round.flatMap(({ items }) => items),
+        round[0]!.ports,
+      )
+      for (const { resolve } of round) resolve(refused)
+    } catch (error) {
+      // A fault is about one of them: each asks for itself, and only that one hears of it.
+      if (round.length === 1) round[0]!.reject(error)
+      else for (const one of round) await look([one])
+    }
+  }
+  const flush = async () => {
+    while (waiting.length > 0) {
+      const round = waiting
+      waiting = []
+      await look(round)
+    }
+    looking = false
+  }
+  return {
+    ask: (items, ports) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ items, ports, resolve, reject })
+        if (looking) return
+        looking = true
+        setImmediate(() => void flush())
+      }),
+  }
 }

@@ -9,7 +9,6 @@ import { sealJson } from '../seal.ts'
 import type { DeliverPorts, Halted, Line, Permitted, Sent } from './deliver-ports.ts'
 import { faultOf, isStorageFault } from './fault.ts'
 import type { MapAnswers } from './map.ts'
-import { lastLook } from './permit.ts'
 
 /** How long deliveries wait that the hub's own database kept from leaving. */
 const STORAGE_MS = 5_000
@@ -112,11 +111,14 @@ function httpFor(
     lastLook: () =>
       guarded(async () => {
         await begin(mine, begun, refused, line, ports)
-        for (const [id, halt] of await lastLook(
+        const looked = await ports.looks.ask(
           mine.map(({ leased }) => leased),
           ports,
-        ))
-          refused.set(id, halt)
+        )
+        for (const { item } of mine) {
+          const halt = looked.get(item.delivery.id)
+          if (halt) refused.set(item.delivery.id, halt)
+        }
         if (mine.some(({ item }) => refused.has(item.delivery.id)))
           throw new HandOverRefused('an item of this request may not leave')
       }),

@@ -187,6 +187,7 @@ export async function writeSettlements(
     for (const part of chunks(released)) await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
     await unpark(
       trx,
+      state.dialect,
       settled.map(({ row }) => row),
       now,
     )

@@ -28,6 +28,7 @@ import type { Fault } from '../stages/fault.ts'
 import { createSealKeys } from '../stages/hold.ts'
 import { fenceFor } from '../stages/ingest.ts'
 import type { PersonState } from '../stages/people.ts'
+import { createLooks } from '../stages/permit.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import { openState, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -169,6 +170,7 @@ export class Rig {
       rules: this.rules,
       lines,
       attempts: createAttemptWriter(this.state),
+      looks: createLooks(),
       publicUrl: 'https://hub.example',
       clock,
       count: () => {},

@@ -221,6 +221,7 @@ export function openLogReader(file: string, keys: Keys): LogReader {
     'select r.first, r.count, r.sealed, s.wrapped from records r join segments s on s.id = r.segment where r.first + r.count > ? order by r.first limit ?',
   )
   const end = database.prepare(`select value from log_meta where key = 'next'`)
+  const anyFence = database.prepare('select 1 from fence_identifiers limit 1')
   const fences = new Map<number, Database.Statement>()
   return {
     logId,
@@ -242,7 +243,8 @@ export function openLogReader(file: string, keys: Keys): LogReader {
     },
     end: () => Number((end.get() as { value: string } | undefined)?.value ?? 1),
     fencesFor(identifiers) {
-      if (identifiers.length === 0) return []
+      // Fences live for moments; mostly there is none at all.
+      if (identifiers.length === 0 || !anyFence.get()) return []
       const ids = new Map<string, readonly string[]>()
       for (let offset = 0; offset < identifiers.length; offset += 500) {
         const part = identifiers.slice(offset, offset + 500)
