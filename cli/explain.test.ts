@@ -16,6 +16,7 @@ const heldOut: ExplainedJourney = {
     source: 'site',
     occurredAt: '2026-11-24T13:00:00.000Z',
     receivedAt: '2026-11-24T13:00:01.000Z',
+    purposes: ['email_marketing'],
   },
   journey: [
     { stage: 'normalize', at: '2026-11-24T13:00:01.000Z' },
@@ -41,6 +42,15 @@ const heldOut: ExplainedJourney = {
       ],
       skipped: [{ destination: 'rd', action: 'addTags', code: 'NOT_REACHABLE' }],
       sentence: { pt: 'A regra teria agido.', en: 'The rule would have acted.' },
+    },
+  ],
+  withheld: [
+    {
+      what: 'meta.conversion',
+      kind: 'action',
+      purpose: 'ads_measurement',
+      code: 'NO_CONSENT',
+      reason: { pt: 'a finalidade “Anúncios” não está autorizada', en: 'the purpose “Ads” is not permitted' },
     },
   ],
   consent: [

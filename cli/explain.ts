@@ -50,18 +50,22 @@ async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<Expla
   // Opening would make an empty one.
   if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
   // Loaded only here: databases and rules are nothing to the commands beside this one.
-  const [{ explain }, { openState }, { createKeys, loadMasterKey }, { loadPurposes }] = await Promise.all([
-    import('../core/explain.ts'),
-    import('../core/stores/open.ts'),
-    import('../core/keys.ts'),
-    import('../consent/purposes.ts'),
-  ])
+  const [{ explain }, { openState }, { createKeys, loadMasterKey }, { loadPurposes }, { loadRules, buildRuleSet }] =
+    await Promise.all([
+      import('../core/explain.ts'),
+      import('../core/stores/open.ts'),
+      import('../core/keys.ts'),
+      import('../consent/purposes.ts'),
+      import('../core/decision/index.ts'),
+    ])
   const state = await openState({ file, postgres }, { migrate: false })
   try {
     return await explain(id, {
       state,
       keys: createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env)),
       purposes: loadPurposes(loaded.config),
+      rules: buildRuleSet(loadRules(loaded.ruleDocuments).rules),
+      destinations: loaded.destinationSettings,
       sources: loaded.sourceSettings.keys(),
       timezone: loaded.timezone,
     })
@@ -132,6 +136,15 @@ export function renderJourney(journey: ExplainedJourney, look: ExplainLook, term
       )
     for (const { destination, action, code } of decision.skipped)
       lines.push(`  ${c.yellow('–')} ${destination}.${action}: ${code}  ${EXITS[code][look.language]}`)
+  }
+
+  if (journey.withheld.length > 0) {
+    lines.push(heading(say('Não consultado', 'Not asked')))
+    lines.push(
+      table(
+        journey.withheld.map(({ what, code, reason }) => [`  ${c.yellow('–')} ${what}`, code, reason[look.language]]),
+      ),
+    )
   }
 
   if (journey.consent.length > 0) {

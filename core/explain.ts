@@ -6,7 +6,9 @@ import type { Purposes } from '../consent/purposes.ts'
 import type { Arm, DeliveryStatus } from '../schemas/delivery.ts'
 import { EXITS, type ExitCode, type StageName } from '../schemas/exits.ts'
 import type { Rule } from '../schemas/rule.ts'
-import { type Clause, type Explanation, whySentence } from './decision/index.ts'
+import { type Clause, type Explanation, type RuleSet, whySentence } from './decision/index.ts'
+import { type StillHeld, stillHeld } from './explain/held.ts'
+import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
 import { consentFacts } from './ledger/prove.ts'
 import { findEntries } from './ledger/rows.ts'
@@ -28,6 +30,12 @@ export interface ExplainedJourney {
     readonly source: string
     readonly occurredAt: string
     readonly receivedAt: string
+    /** Something newer of this person had been taken before it. */
+    readonly late?: true
+    /** When an answer released it from being held. */
+    readonly releasedAt?: string
+    /** Purposes it was kept for. */
+    readonly purposes: readonly string[]
   }
   /** In the order of the stages; the last one of a branch names the exit taken. */
   readonly journey: readonly {
@@ -46,6 +54,8 @@ export interface ExplainedJourney {
     readonly skipped: readonly { readonly destination: string; readonly action: string; readonly code: ExitCode }[]
     readonly sentence: { readonly pt: string; readonly en: string }
   }[]
+  /** Rules and following actions that were not asked, because the event was not kept for their purpose. */
+  readonly withheld: readonly Withheld[]
   readonly consent: readonly {
     readonly entryId: string
     readonly purpose: string
@@ -77,6 +87,9 @@ export interface ExplainPorts {
   readonly state: StateStore
   readonly keys: Keys
   readonly purposes: Purposes
+  /** Without them what a kept event did not lead to stays untold. */
+  readonly rules?: RuleSet
+  readonly destinations?: WithheldPorts['destinations']
   /** Source ids: a message id is looked for under each. */
   readonly sources: Iterable<string>
   readonly timezone: string
@@ -145,7 +158,7 @@ async function explainEvent(
   const deliveries = only
     ? [only]
     : await db.selectFrom('deliveries').selectAll().where('event_id', '=', eventId).orderBy('ord').execute()
-  const all = await db.selectFrom('explanations').selectAll().where('event_id', '=', eventId).orderBy('at').execute()
+  const all = await explanationsOf(eventId, history?.node_id, ports)
   const explanations = only ? all.filter(({ body }) => body.includes(only.id)) : all
   const attempts =
     deliveries.length === 0
@@ -162,23 +175,30 @@ async function explainEvent(
           .execute()
   const rules = await rulesOf(explanations, ports)
   const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, ports))
-  const event = history && eventOf(history, ports)
-  const journey = journeyOf(event, seen, decisions, deliveries)
+  const kept = history && keptOf(history, ports)
+  const held = !kept && seen?.code === 'HELD' ? await stillHeld(eventId, ports) : undefined
+  const journey = journeyOf(kept, seen, held, decisions, deliveries)
+  const told = new Set(decisions.map(({ rule }) => rule))
+  const withheld =
+    kept && !only
+      ? (await withheldOf(kept.facts, ports)).filter(({ kind, what }) => kind !== 'rule' || !told.has(what))
+      : []
   const entryIds = [
     ...new Set(
       [
         ...deliveries.map((row) => row.entry_id),
         ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId),
+        ...withheld.map(({ entryId }) => entryId),
       ].filter((entry) => entry != null),
     ),
   ]
-  const last = journey.at(-1)
   return {
     id,
     found,
-    ...(event && { event }),
+    ...(kept && { event: kept.event }),
     journey,
     decisions,
+    withheld,
     consent: await consentOf(entryIds, ports),
     deliveries: deliveries.map((row) => ({
       id: row.id,
@@ -192,55 +212,104 @@ async function explainEvent(
         .filter(({ delivery_id }) => delivery_id === row.id)
         .map(({ n, at, outcome, reason }) => ({ n, at: iso(at), outcome, reason })),
     })),
-    sentence:
-      decisions.at(-1)?.sentence ??
-      (last?.exit
-        ? { pt: EXITS[last.exit].pt, en: EXITS[last.exit].en }
-        : { pt: 'O evento está em processamento.', en: 'The event is being processed.' }),
+    sentence: decisions.at(-1)?.sentence ?? endSentence(journey, kept, withheld),
   }
 }
 
 const iso = (at: number) => new Date(at).toISOString()
 
-function eventOf(
-  row: Tables['history'] & { data_key: Uint8Array },
-  { keys }: ExplainPorts,
-): NonNullable<ExplainedJourney['event']> {
-  const { messageId } = unsealJson<SealedEvent>(keys.unwrap(row.data_key), row.sealed)
+interface Kept {
+  readonly event: NonNullable<ExplainedJourney['event']>
+  readonly facts: KeptFacts
+}
+
+function keptOf(row: Tables['history'] & { data_key: Uint8Array }, { keys }: ExplainPorts): Kept {
+  const sealed = unsealJson<SealedEvent>(keys.unwrap(row.data_key), row.sealed)
+  const purposes = JSON.parse(row.purposes) as string[]
   return {
-    id: row.id,
-    messageId,
-    name: row.name,
-    type: row.type,
-    source: row.source_id,
-    occurredAt: iso(row.occurred_at),
-    receivedAt: iso(row.received_at),
+    event: {
+      id: row.id,
+      messageId: sealed.messageId,
+      name: row.name,
+      type: row.type,
+      source: row.source_id,
+      occurredAt: iso(row.occurred_at),
+      receivedAt: iso(row.received_at),
+      ...(sealed.late && { late: true as const }),
+      ...(sealed.releasedAt !== undefined && { releasedAt: iso(sealed.releasedAt) }),
+      purposes,
+    },
+    facts: { row, purposes, device: sealed.device, copy: sealed.copy === true },
   }
 }
 
+/** What rules noted about an event; of triggers that did not match only the newest per person and rule stands. */
+async function explanationsOf(
+  eventId: string,
+  nodeId: string | undefined,
+  { state: { db } }: ExplainPorts,
+): Promise<Noted[]> {
+  const noted: Noted[] = await db
+    .selectFrom('explanations')
+    .select(['rule', 'version', 'result', 'body'])
+    .where('event_id', '=', eventId)
+    .orderBy('at')
+    .execute()
+  if (nodeId === undefined) return noted
+  const latest = await db
+    .selectFrom('explanations_latest')
+    .select(['rule', 'result', 'body'])
+    .where('person_id', 'in', (eb) =>
+      eb
+        .selectFrom('persons')
+        .innerJoin('nodes', (join) =>
+          join.on((on) =>
+            on.or([
+              on('persons.id', '=', on.ref('nodes.person_id')),
+              on('persons.merged_into', '=', on.ref('nodes.person_id')),
+            ]),
+          ),
+        )
+        .select('persons.id')
+        .where('nodes.id', '=', nodeId),
+    )
+    .execute()
+  for (const row of latest) {
+    const { eventId: about, version } = JSON.parse(row.body) as Explanation
+    if (about === eventId) noted.push({ ...row, version })
+  }
+  return noted
+}
+
+type Noted = Pick<Tables['explanations'], 'rule' | 'version' | 'result' | 'body'>
+
 /** Stages in order; an event that was not kept ends where its exit says. */
 function journeyOf(
-  event: ExplainedJourney['event'],
+  kept: Kept | undefined,
   seen: Seen | undefined,
+  held: StillHeld | undefined,
   decisions: ExplainedJourney['decisions'],
   deliveries: readonly Tables['deliveries'][],
 ): Journey[] {
   const steps: Journey[] = [
     { stage: 'verify' },
     { stage: 'normalize' },
-    { stage: 'record', ...(event && { at: event.receivedAt }) },
+    { stage: 'record', ...(kept && { at: kept.event.receivedAt }) },
   ]
-  const code = event ? 'KEPT' : seen?.code
+  const code = kept ? 'KEPT' : seen?.code
   if (code === undefined) return steps
   const passed: StageName[] = ['deduplicate', 'identify', 'consent', 'collect', 'apply']
   for (const stage of passed) {
-    if (EXITS[code].stage === stage) {
-      steps.push({ stage, exit: code })
+    const released = kept?.event.releasedAt
+    if (stage === 'collect' && released !== undefined)
+      steps.push({ stage, at: released, detail: 'held until an answer released it' })
+    else if (EXITS[code].stage === stage) {
+      const detail = detailOf(kept, code, held)
+      steps.push({ stage, exit: code, ...(detail && { detail }) })
       break
-    }
-    steps.push({ stage })
+    } else steps.push({ stage })
   }
-  if (!event) return steps
+  if (!kept) return steps
   for (const decision of decisions)
     steps.push({
       stage: 'decide',
@@ -262,7 +331,59 @@ function journeyOf(
   return steps
 }
 
-async function rulesOf(rows: readonly Tables['explanations'][], { state }: ExplainPorts): Promise<Map<string, Rule>> {
+function detailOf(kept: Kept | undefined, code: ExitCode, held: StillHeld | undefined): string | undefined {
+  if (kept) {
+    const { purposes, late } = kept.event
+    return [
+      `for ${purposes.join(', ')}`,
+      ...(kept.facts.copy ? ['copy of a fact another source had reported'] : []),
+      ...(late ? ['late: something newer of this person had been taken before'] : []),
+    ].join('; ')
+  }
+  if (code !== 'HELD') return undefined
+  return held
+    ? `until ${held.until}, or an answer about ${held.purposes.join(', ')}`
+    : 'nobody answered within 24 hours, so it was destroyed'
+}
+
+/** Where nothing was decided: what happened to the event, and what it did not lead to. */
+function endSentence(
+  journey: readonly Journey[],
+  kept: Kept | undefined,
+  withheld: readonly Withheld[],
+): ExplainedJourney['sentence'] {
+  const last = journey.at(-1)
+  if (!last?.exit) return { pt: 'O evento está em processamento.', en: 'The event is being processed.' }
+  const { pt, en } = EXITS[last.exit]
+  if (kept) {
+    const named = (kind: 'rule' | 'action') => withheld.filter((one) => one.kind === kind)
+    const words = (one: Withheld) =>
+      one.kind === 'rule'
+        ? {
+            pt: `A regra ${one.what} não foi avaliada: ${one.reason.pt}.`,
+            en: `The rule ${one.what} was not asked: ${one.reason.en}.`,
+          }
+        : {
+            pt: `${one.what} não recebeu o evento: ${one.reason.pt}.`,
+            en: `${one.what} was not given the event: ${one.reason.en}.`,
+          }
+    const told = [...named('rule'), ...named('action')].map(words)
+    return { pt: [pt, ...told.map((one) => one.pt)].join(' '), en: [en, ...told.map((one) => one.en)].join(' ') }
+  }
+  if (last.exit === 'HELD' && last.detail?.startsWith('nobody'))
+    return {
+      pt: 'Ficou lacrado por 24 horas sem resposta de consentimento e foi destruído.',
+      en: 'It was sealed for 24 hours without an answer about consent and was destroyed.',
+    }
+  if (last.exit === 'CONSENT_DENIED' || last.exit === 'NO_PURPOSE')
+    return {
+      pt: `${pt} Do evento nada mais foi guardado, nem o nome: por isso não se pode dizer quais finalidades o pediam.`,
+      en: `${en} Nothing else of the event was kept, not even its name, so the purposes that wanted it cannot be named.`,
+    }
+  return { pt, en }
+}
+
+async function rulesOf(rows: readonly Noted[], { state }: ExplainPorts): Promise<Map<string, Rule>> {
   const rules = new Map<string, Rule>()
   for (const { rule, version } of rows) {
     const key = `${rule}@${version}`
@@ -279,7 +400,7 @@ async function rulesOf(rows: readonly Tables['explanations'][], { state }: Expla
 }
 
 function decisionOf(
-  row: Tables['explanations'],
+  row: Noted,
   rules: ReadonlyMap<string, Rule>,
   deliveries: readonly Tables['deliveries'][],
   ports: ExplainPorts,
@@ -347,6 +468,7 @@ function explainQuarantined(row: Tables['quarantine']): ExplainedJourney {
       { stage: EXITS[code].stage, exit: code, detail: [row.path, row.message].filter(Boolean).join(': ') },
     ],
     decisions: [],
+    withheld: [],
     consent: [],
     deliveries: [],
     sentence: { pt: EXITS[code].pt, en: EXITS[code].en },

@@ -207,6 +207,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     state,
     keys,
     purposes: surroundings.purposes,
+    rules,
+    destinations: config.destinationSettings,
     sources: [...config.sourceSettings.keys()],
     timezone: config.timezone,
   }

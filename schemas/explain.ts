@@ -52,6 +52,13 @@ export const ExplainAnswer = Type.Object(
           source: Type.String(),
           occurredAt: Moment,
           receivedAt: Moment,
+          late: Type.Optional(
+            Type.Literal(true, { description: 'Something newer of this person had been taken before it.' }),
+          ),
+          releasedAt: Type.Optional(
+            Type.String({ format: 'date-time', description: 'It was held; an answer released it then.' }),
+          ),
+          purposes: Type.Immutable(Type.Array(Type.String(), { description: 'Purposes it was kept for.' })),
         },
         closed,
       ),
@@ -80,6 +87,24 @@ export const ExplainAnswer = Type.Object(
           sentence: Localized,
         },
         closed,
+      ),
+    ),
+    withheld: List(
+      Type.Object(
+        {
+          what: Type.String({ description: "A rule's id, or destination.action." }),
+          kind: oneOf(['rule', 'action']),
+          purpose: Type.String(),
+          code: Type.String(),
+          status: Type.Optional(Type.String({ description: 'The answer as it stands now.' })),
+          since: Type.Optional(Type.String({ format: 'date-time', description: 'When that answer came.' })),
+          entryId: Type.Optional(Type.String()),
+          reason: Localized,
+        },
+        {
+          ...closed,
+          description: 'What was not asked, because the event was not kept for its purpose.',
+        },
       ),
     ),
     consent: List(

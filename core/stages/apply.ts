@@ -49,11 +49,17 @@ export interface SealedEvent {
   readonly previousId?: string
   readonly originalName?: string
   readonly copy?: true
+  /** Something newer of this person, by more than a minute, had been taken before it. */
+  readonly late?: true
+  /** It was held, and an answer released it then: epoch milliseconds. */
+  readonly releasedAt?: number
   /** Node that stands for the device. */
   readonly device: string
 }
 
 const RECENT_KEPT = 500
+/** Our choice: sources differ by less than this in when they tell of the same moment. */
+const LATE_MS = 60_000
 
 export function apply(
   identified: Identified,
@@ -73,6 +79,7 @@ export function apply(
   person.seq += 1
   person.dirty = true
   profile.seq = person.seq
+  const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
   if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
   if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
   rememberAge(person, ageOn(identified.event, settings.purposes))
@@ -98,6 +105,8 @@ export function apply(
     ...(event.subject.previousId !== undefined && { previousId: event.subject.previousId }),
     ...(event.source.originalName !== undefined && { originalName: event.source.originalName }),
     ...(copy && { copy: true as const }),
+    ...(late && { late: true as const }),
+    ...(batch.releasedHeld.has(event.id) && { releasedAt: batch.now }),
     device: deviceNode.id,
   }
   batch.rows.history.push([

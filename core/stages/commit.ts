@@ -4,7 +4,7 @@ import { seal, sealJson } from '../seal.ts'
 import { chunks, insertMany, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import type { Batch } from './batch.ts'
-import { dedupeTable, ensureDedupeTable } from './deduplicate.ts'
+import { dedupeTable, ensureDedupeTable, recode } from './deduplicate.ts'
 
 /** The state moved on without us: another process holds this partition. Nothing was written. */
 export class PositionTaken extends Error {
@@ -189,6 +189,7 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
     await ensureDedupeTable(trx, dialect, day)
     await insertMany(trx, dialect, dedupeTable(day), ['hash', 'body', 'event_id', 'code'], list)
   }
+  await recode(rows.recoded, trx, dialect)
   await insertMany(
     trx,
     dialect,

@@ -3,6 +3,7 @@
  * beside it eight bytes of the raw event's hash, since the same id with another body is no duplicate.
  */
 import { sql } from 'kysely'
+import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { Positioned } from '../log/event-log.ts'
 import type { Dialect } from '../stores/migrations.ts'
@@ -26,7 +27,7 @@ export async function ensureDedupeTable(db: Db, dialect: Dialect, day: number): 
 }
 
 /** Day tables that exist, newest first. */
-export async function dedupeTables(state: StateStore): Promise<number[]> {
+export async function dedupeTables(state: Pick<StateStore, 'db' | 'dialect'>): Promise<number[]> {
   const names =
     state.dialect === 'sqlite'
       ? await sql<{
@@ -100,6 +101,22 @@ export function remember({ input, hash }: Fresh, code: ExitCode, batch: Batch): 
     day: dayOf(batch.now),
     row: [hash, Buffer.from(input.record.event.source.payloadHash.slice(0, 16), 'hex'), input.record.event.id, code],
   })
+}
+
+/** An answer came for an event that was held: what became of it in the end. */
+export function rememberReleased(event: CanonicalEvent, code: ExitCode, batch: Batch): void {
+  batch.rows.recoded.push([batch.keys.message(event.source.id, event.messageId), code])
+}
+
+/** The table of the day it came in is one of those that stand; a re-driven event is known by another id and left out. */
+export async function recode(rows: readonly (readonly [Buffer, string])[], db: Db, dialect: Dialect): Promise<void> {
+  if (rows.length === 0) return
+  const days = await dedupeTables({ db, dialect })
+  for (const [hash, code] of rows)
+    for (const day of days)
+      await sql`update ${sql.table(dedupeTable(day))} set code = ${code} where hash = ${hash} and code = 'HELD'`.execute(
+        db,
+      )
 }
 
 async function loadSeen(hashes: readonly Buffer[], now: number, state: StateStore): Promise<Map<string, Buffer>> {

@@ -20,6 +20,7 @@ const dropped: ExplainedJourney = {
     { stage: 'collect', exit: 'CONSENT_DENIED' },
   ],
   decisions: [],
+  withheld: [],
   consent: [],
   deliveries: [],
   sentence: { pt: 'A pessoa recusou.', en: 'The person refused.' },
