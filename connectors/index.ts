@@ -2,6 +2,8 @@
 import type { AnyDestination, AnySource, Registry } from '../core/kit/define.ts'
 import ga4Destination from './ga4/destination.ts'
 import ga4Sandbox from './ga4/sandbox.ts'
+import googleAdsDestination from './google-ads/destination.ts'
+import googleAdsSandbox from './google-ads/sandbox.ts'
 import gtmSource from './gtm/source.ts'
 import mailchimpDestination from './mailchimp/destination.ts'
 import mailchimpSandbox from './mailchimp/sandbox.ts'
@@ -38,6 +40,7 @@ const sources: readonly AnySource[] = [
 
 const destinations: readonly AnyDestination[] = [
   ga4Destination,
+  googleAdsDestination,
   mailchimpDestination,
   metaDestination,
   rdstationDestination,
@@ -59,6 +62,7 @@ export const registry: Registry = {
 /** Stand-ins for the vendors, for the demo and the contract tests, by connector id. */
 export const sandboxes = {
   ga4: ga4Sandbox,
+  'google-ads': googleAdsSandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   rdstation: rdstationSandbox,

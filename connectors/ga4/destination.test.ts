@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { googleEmail } from '../../core/kit/index.ts'
 import {
   destinationContract,
   GIVEN,
@@ -11,7 +12,7 @@ import {
   serveSandboxes,
   track,
 } from '../../core/testing/index.ts'
-import ga4, { emailOf, nameOf } from './destination.ts'
+import ga4, { nameOf } from './destination.ts'
 import { ga4Name } from './event-names.ts'
 import sandbox from './sandbox.ts'
 
@@ -223,7 +224,7 @@ describe('ga4: names and normalisation', () => {
     [' Maria.Souza@Gmail.com', 'mariasouza@gmail.com'],
     ['maria.souza@example.com', 'maria.souza@example.com'],
   ])('an e-mail %s is hashed as %s', (value, normal) => {
-    expect(emailOf(value)).toBe(normal)
+    expect(googleEmail(value)).toBe(normal)
   })
 
   it('names lose digits and symbols', () => {

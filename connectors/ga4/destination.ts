@@ -7,6 +7,7 @@ import {
   commerceFields,
   countryCode,
   defineDestination,
+  googleEmail,
   hashedOnce,
   known,
   linesOf,
@@ -198,7 +199,7 @@ function userPropertiesOf({ traits }: Payload, { userProperties }: Settings) {
 function userDataOf(payload: Payload, { userData }: Settings, { google }: OutgoingSignals) {
   if (!userData || google.ad_user_data !== 'GRANTED') return {}
   const { firstName, lastName } = namesOf(payload)
-  const email = hashedOnce(payload.email, emailOf)
+  const email = hashedOnce(payload.email, googleEmail)
   const phone = hashedOnce(payload.phone, (value) => value.replace(/[^\d+]/g, ''))
   const address = known({
     sha256_first_name: hashedOnce(firstName, nameOf),
@@ -219,11 +220,6 @@ function userDataOf(payload: Payload, { userData }: Settings, { google }: Outgoi
   return Object.keys(data).length > 0 ? { user_data: data } : {}
 }
 
-/** Lower case, trimmed; the dots of a Gmail address say nothing. */
-export const emailOf = (value: string): string => {
-  const [name = '', domain = ''] = value.trim().toLowerCase().split('@')
-  return `${/^(gmail|googlemail)\.com$/.test(domain) ? name.replaceAll('.', '') : name}@${domain}`
-}
 /** Lower case without digits and symbols. */
 export const nameOf = (value: string): string =>
   value

@@ -3,6 +3,7 @@ export * from './bisect.ts'
 export * from './commerce.ts'
 export * from './define.ts'
 export * from './errors.ts'
+export * from './google.ts'
 export * from './gpc.ts'
 export * from './hashing.ts'
 export {
