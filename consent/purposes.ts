@@ -239,7 +239,7 @@ function compile(
   }
 }
 
-/** Bases that exist only where somebody wrote down why (LGPD.md §6: as declared, with a ground). */
+/** Bases that exist only where somebody wrote down why (our own rule: as declared, with a ground). */
 const GROUND_BASES: ReadonlySet<Basis> = new Set(['public_policy', 'research', 'vital_interest', 'health', 'credit'])
 
 /** Legitimate interest, contract and credit never carry sensitive data; consent does so as specific consent (art. 11 I). */

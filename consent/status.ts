@@ -82,7 +82,7 @@ export interface Applied {
   readonly entry?: LedgerEntryDraft
 }
 
-/** Two clocks that disagree by less than this cannot order two acts (LGPD.md §5). */
+/** Two clocks that disagree by less than this cannot order two acts (our own rule: an anonymous yes never overrides a verified no). */
 const CLOCK_SLACK_MS = 5 * 60_000
 
 /** Statuses that a permission must overcome, weakest first. */
@@ -179,13 +179,19 @@ function permit(current: PurposeStatus, act: Act): Applied {
       ? change(current, act, 'granted')
       : repeat(current, act)
   }
-  if (current.status === 'conflict' && context.verified !== true) return { next: current }
+  // What is a conflict, or was refused by somebody known, is opened again by somebody known only (our own rule: an anonymous yes never overrides a verified no).
+  if ((current.status === 'conflict' || refusedByVerified(current)) && context.verified !== true)
+    return { next: current }
   const origin = clockOf(signal)
   // The refusal may have been repeated since; a permission must be newer than its newest repetition.
   const newer =
     isAfter(at, origin, current.occurredAt, `${current.originKind}/${current.originRef}`) &&
     isAfter(at, origin, current.lastSeenAt, current.lastSeenOrigin)
   return newer ? change(current, act, 'granted') : { next: current }
+}
+
+function refusedByVerified({ status, verified }: PurposeStatus): boolean {
+  return verified === true && (status === 'denied' || status === 'revoked')
 }
 
 function restrict(current: PurposeStatus, act: Act): Applied {

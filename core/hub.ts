@@ -22,6 +22,7 @@ import type { FromWorker } from './roles/worker.ts'
 import { registerAdmin } from './server/admin/register.ts'
 import { processCommands } from './server/commands.ts'
 import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
+import { registerConsent } from './server/consent.ts'
 import { registerIngest } from './server/ingest.ts'
 import { createLiveFeed } from './server/live-feed.ts'
 import { createMetrics } from './server/metrics.ts'
@@ -88,6 +89,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const postgres = config.config.storage?.state
   const state = await openState({ file: stateFile, postgres })
   const writer = openLogWriter(logFile, keys, await committedState(state))
+  const fences = openLogReader(logFile, keys)
   await publishPolicy(config.config, state, Date.now())
   const rules = await publishRules(surroundings.rules, state, Date.now())
   const live = createLiveFeed()
@@ -223,6 +225,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
   const app = await startServer(config, logger, async (server) => {
     await registerIngest(server, ingestPorts)
+    await registerConsent(server, {
+      ingest: ingestPorts,
+      context,
+      fencesFor: (identifiers) => fences.fencesFor(identifiers),
+    })
     await registerPrivacy(server, {
       config,
       keys,
@@ -258,6 +265,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     await app.close()
     await roles.process.stop()
     await roles.deliver.stop()
+    fences.close()
     writer.close()
     await state.close()
     await local.close()

@@ -19,7 +19,7 @@ const Cursor = Type.String({ minLength: 1, maxLength: 200, description: 'The `ne
 const Id = Type.String({ minLength: 1, maxLength: 128 })
 const Localized = Type.Object({ pt: Type.String(), en: Type.String() }, closed)
 
-export const ROLES = ['admin', 'marketing', 'compliance', 'integrator', 'viewer'] as const
+export const ROLES = ['admin', 'marketing', 'compliance', 'auditor', 'integrator', 'viewer'] as const
 export const Role = oneOf(ROLES)
 export type Role = Static<typeof Role>
 
@@ -34,6 +34,16 @@ export const PERMISSIONS = [
   'ledger.read',
   'ledger.checkpoint',
   'accounts.manage',
+  'retention.read',
+  'retention.write',
+  'records.read',
+  'incidents.read',
+  'incidents.write',
+  'people.reveal',
+  'access.read',
+  'keys.shred',
+  'consent.read',
+  'consent.write',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
 

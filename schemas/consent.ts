@@ -114,3 +114,81 @@ export type ConsentSignal = Static<typeof ConsentSignal>
 /** Where the gate is asked. `permit` at delivery is activate + share + transfer. */
 export const STAGES = ['collect', 'profile', 'decide', 'activate', 'share', 'transfer', 'export'] as const
 export type Stage = (typeof STAGES)[number]
+
+/** The body of POST /consent. Purposes that are not configured, and permissions nobody can give, are refused. */
+export const ConsentRequest = Type.Object(
+  {
+    id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Sent again with the same id, it is one answer.' }),
+    ),
+    subject: Type.Object(
+      {
+        userId: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+        email: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+        phone: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+        cpf: Type.Optional(Type.String({ minLength: 1, maxLength: 20 })),
+        anonymousId: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+        gaClientId: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+        deviceId: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+      },
+      { additionalProperties: false, minProperties: 1, description: 'Whose answer this is: all that is known.' },
+    ),
+    consents: Type.Array(
+      Type.Object(
+        {
+          purpose: Type.String({
+            minLength: 1,
+            maxLength: 100,
+            description: 'A configured purpose; * with revoke or object means all that rest on consent or interest.',
+          }),
+          action: oneOf(['grant', 'deny', 'revoke', 'object']),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 100 },
+    ),
+    notice: Type.Optional(Notice),
+    method: Type.Optional(oneOf(EVIDENCE_METHODS, 'How the answer was given. Required for a grant.')),
+    actor: Type.Optional(oneOf(['subject', 'guardian', 'agent'], 'Server token only; subject otherwise.')),
+    flags: Type.Optional(
+      Type.Array(oneOf(EVIDENCE_FLAGS), {
+        maxItems: 5,
+        description: 'What is wrong with the evidence; it then never counts.',
+      }),
+    ),
+    occurredAt: Type.Optional(Type.String({ format: 'date-time' })),
+    evidence: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'What was shown and clicked, as is: form, address, tcf or gpp string. Sealed; at most 16 KB.',
+      }),
+    ),
+    writeKey: Type.Optional(
+      Type.String({ maxLength: 200, description: 'Browsers: the write key of a source, instead of a server token.' }),
+    ),
+  },
+  { additionalProperties: false, title: 'ConsentRequest' },
+)
+export type ConsentRequest = Static<typeof ConsentRequest>
+
+/** The status of one purpose for one person or device, as GET /consent tells it. */
+export const PurposeAnswer = Type.Object(
+  {
+    purpose: Type.String(),
+    title: Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false }),
+    basis: oneOf(BASES),
+    scope: oneOf(SCOPES),
+    status: oneOf(STATUSES),
+    since: Type.Union([Type.String(), Type.Null()], { description: 'When the answer was given, ISO 8601.' }),
+    entryId: Type.Union([Type.String(), Type.Null()], { description: 'Entry of the ledger it rests on.' }),
+    notice: Type.Union([
+      Type.Object({ id: Type.String(), version: Type.Integer() }, { additionalProperties: false }),
+      Type.Null(),
+    ]),
+    expiresAt: Type.Union([Type.String(), Type.Null()]),
+    pending: Type.Boolean({
+      description: 'A withdrawal was answered and is being processed: nothing leaves meanwhile.',
+    }),
+  },
+  { additionalProperties: false },
+)
+export type PurposeAnswer = Static<typeof PurposeAnswer>

@@ -75,13 +75,20 @@ function othersNamed(identified: Identified, batch: Batch): { name: Named; perso
   })
 }
 
-/** A login and an authenticated vendor speak for a person; a bare cookie or typed e-mail is a claim. */
-function isVerified(name: Named, signal: ConsentSignal): boolean {
+/** Who speaks with a secret of ours, a signed link or the vendor's own: they know whose answer it is. */
+const AUTHENTICATED: ReadonlySet<string> = new Set(['rd', 'link', 'portal', 'api', 'import', 'feedback'])
+
+/**
+ * A login and an authenticated sender speak for a person; a bare cookie or a typed e-mail is a claim,
+ * and so is whatever a browser says with a key that everybody can read. Double opt-in proves the address.
+ */
+function isVerified(name: Named, { origin, evidence }: ConsentSignal): boolean {
+  if (origin.kind === 'browser') return false
   return (
     name.identifier.type === 'userId' ||
     name.identifier.type === 'cpf' ||
-    signal.origin.kind === 'rd' ||
-    signal.origin.kind === 'link'
+    AUTHENTICATED.has(origin.kind) ||
+    evidence.method === 'double_opt_in'
   )
 }
 
