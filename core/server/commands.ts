@@ -6,6 +6,7 @@ import type { Keys } from '../keys.ts'
 import { ledgerCommands } from '../ledger/commands.ts'
 import { hubEntry } from '../ledger/hub-entry.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
+import { recordsCommands } from '../reports/commands.ts'
 import { chunks } from '../stores/open.ts'
 import { adminCommands } from './accounts/commands.ts'
 import { CommandError, type CommandHandlers } from './context.ts'
@@ -16,6 +17,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
   return {
     ...adminCommands,
     ...ledgerCommands(ledgerSettings(config), keys),
+    ...recordsCommands(config.config, keys),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
     async markRedriven(args, { state }) {

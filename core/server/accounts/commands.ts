@@ -21,7 +21,7 @@ function text(args: Args, name: string): string {
 function role(args: Args) {
   const value = args['role']
   if (!isRole(value))
-    throw new CommandError('INVALID', '"role" must be admin, marketing, compliance, integrator or viewer.')
+    throw new CommandError('INVALID', '"role" must be admin, marketing, compliance, auditor, integrator or viewer.')
   return value
 }
 

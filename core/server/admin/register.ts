@@ -14,11 +14,14 @@ import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { demand, demandCsrf, type Identity, identify } from './identity.ts'
+import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { quarantineRoutes } from './quarantine.ts'
 import { type AnyRoute, Refusal } from './route.ts'
+import { retentionRoutes } from './retention.ts'
+import { revealRoutes } from './reveal.ts'
 import { statusRoutes } from './status.ts'
 
 export interface AdminOptions {
@@ -65,6 +68,9 @@ export async function registerAdmin(
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
     ...ledgerRoutes,
+    ...retentionRoutes,
+    ...incidentRoutes,
+    ...revealRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
 

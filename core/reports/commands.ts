@@ -1,0 +1,17 @@
+/** Everything the officer does that is not about consent itself: retention, records, incidents, looks, keys. */
+import type { Config } from '../../schemas/config.ts'
+import type { Keys } from '../keys.ts'
+import { retentionCommands } from '../retention/commands.ts'
+import type { CommandHandlers } from '../server/context.ts'
+import { incidentCommands } from './incidents.ts'
+import { revealCommands } from './reveal.ts'
+import { shredCommands } from './shred-command.ts'
+
+export function recordsCommands(config: Config, keys: Keys): CommandHandlers {
+  return {
+    ...retentionCommands(config, keys),
+    ...incidentCommands(config),
+    ...revealCommands(keys),
+    ...shredCommands(keys),
+  }
+}
