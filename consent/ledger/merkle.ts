@@ -169,8 +169,7 @@ export function verifyInclusion(
 }
 
 /**
- * RFC 9162 §2.1.4.2. Of an empty first tree nothing can be proved: it begins every tree, and the
- * proof must be empty.
+ * RFC 9162 §2.1.4.2. An empty first tree begins every tree: nothing can be proved about it, and it is refused.
  */
 export function verifyConsistency(
   first: number,
@@ -179,9 +178,8 @@ export function verifyConsistency(
   firstRoot: Uint8Array,
   secondRoot: Uint8Array,
 ): boolean {
-  if (!(Number.isSafeInteger(first) && Number.isSafeInteger(second) && first >= 0 && first <= second)) return false
+  if (!(Number.isSafeInteger(first) && Number.isSafeInteger(second) && first > 0 && first <= second)) return false
   if (first === second) return proof.length === 0 && Buffer.from(firstRoot).equals(secondRoot)
-  if (first === 0) return proof.length === 0 && EMPTY_ROOT.equals(firstRoot)
   if (proof.length === 0 || proof.some(({ length }) => length !== HASH_BYTES)) return false
   const path =
     Number.isInteger(Math.log2(first)) && 2 ** Math.log2(first) === first ? [firstRoot, ...proof] : [...proof]

@@ -2,7 +2,7 @@
  * Signing: a checkpoint is signed only when the tree of now still begins with the tree of every checkpoint
  * that was signed or copied out before. Anything else is a fork or a shortened ledger, and is refused.
  */
-import { EMPTY_ROOT, verifyConsistency } from '../../consent/ledger/merkle.ts'
+import { verifyConsistency } from '../../consent/ledger/merkle.ts'
 import { formatCheckpoint, openCheckpoint, type SignerKey, signNote } from '../../consent/ledger/note.ts'
 import { TileMissing, viewTree } from '../../consent/ledger/tiles.ts'
 import type { LedgerCheckpoint } from '../../schemas/ledger.ts'
@@ -106,7 +106,7 @@ async function continuedRoot(db: Db, anchored: string | undefined, head: Head): 
         )
       const proof = await tree.consistency(before.size, head.size)
       // A proof made from our own tiles shows only that they agree with themselves, so the old root is held against them too.
-      const begins = before.size === 0 ? EMPTY_ROOT : await tree.root(before.size)
+      const begins = await tree.root(before.size)
       if (!begins.equals(before.root) || !verifyConsistency(before.size, head.size, proof, before.root, root))
         throw new LedgerForked(
           'LEDGER_FORKED',
