@@ -16,6 +16,8 @@ export interface Keys {
   message(source: string, messageId: string): Buffer
   /** HMAC of anything the hub may hear back of itself. */
   echo(text: string): Buffer
+  /** Over an identifier's HMAC, under a key of its own: names erased people who must stay erased, whatever becomes of the index. */
+  suppression(identifier: Uint8Array): Buffer
   /** Signs the links in messages. */
   readonly link: KeyObject
   /** A fresh data key: its raw key object and the wrapped bytes to store. */
@@ -52,12 +54,14 @@ export function createKeys(master: Buffer): Keys {
   const wrapping = derive('wrap-v1')
   const index = derive('index-v1')
   const echoes = derive('echo-v1')
+  const suppressed = derive('suppression-v1')
   const unwrapped = new LRUCache<string, KeyObject>({ max: 50_000 })
   const mac = (key: KeyObject, text: string) => createHmac('sha256', key).update(text).digest().subarray(0, 16)
   return {
     identifier: (type, value) => mac(index, `${type}\0${value}`),
     message: (source, messageId) => mac(index, `message\0${source}\0${messageId}`),
     echo: (text) => mac(echoes, text),
+    suppression: (identifier) => mac(suppressed, Buffer.from(identifier).toString('hex')),
     link: derive('link-v1'),
     create() {
       const raw = randomBytes(32)

@@ -1,5 +1,6 @@
 /** The one state transaction of a batch: everything the stages changed, with the log position in it. */
 import type { Transaction } from 'kysely'
+import { liftSuppressions } from '../requests/suppression.ts'
 import { seal, sealJson } from '../seal.ts'
 import { chunks, insertMany, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -23,6 +24,7 @@ export async function commitBatch(batch: Batch, state: StateStore, move: Positio
     if (move && move.to !== move.from) await movePosition(trx, move)
     await writePeople(batch, state, trx)
     await writeConsent(batch, state, trx)
+    await writeSuppressions(batch, trx)
     await writeEvents(batch, state, trx)
     await writeDecisions(batch, state, trx)
     await writeCounts(batch, state, trx)
@@ -172,6 +174,11 @@ async function writeConsent(batch: Batch, { dialect }: StateStore, trx: Transact
     ['id', 'node_id', 'subject', 'purpose', 'at', 'public', 'sealed'],
     batch.rows.ledger,
   )
+}
+
+async function writeSuppressions(batch: Batch, trx: Transaction<Tables>): Promise<void> {
+  for (const [hmac, eventId] of batch.liftedSuppressions)
+    await liftSuppressions(trx, batch.keys, [hmac], { eventId, at: batch.now })
 }
 
 async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
