@@ -56,10 +56,10 @@ export function readDataLayer(body: unknown, headers: Readonly<Record<string, st
           headers,
           path,
           push,
-        ),
+        ).map((read) => ({ path, ...read })),
       )
     } else if (!isFields(push)) items.push(rejected(path, 'A push must be an object or a gtag command.', push))
-    else if (isEvent(push)) items.push(readPush(push, identity, headers, path))
+    else if (isEvent(push)) items.push({ path, ...readPush(push, identity, headers, path) })
     else understood ||= Object.keys(identityOf(push)).length > 0 || Object.hasOwn(push, 'ecommerce')
   }
   if (items.length === 0 && !understood && pushes.length > 0)

@@ -47,7 +47,12 @@ export function readProtocol(body: Fields): SourceItem[] {
         },
         raw,
       }
-    return { event: readEvent(shared, name, parameters, { index, micros, timestamp }), raw }
+    return {
+      event: readEvent(shared, name, parameters, { index, micros, timestamp }),
+      raw,
+      path: `/events/${index}`,
+      rawPath: '/events/0',
+    }
   })
 }
 

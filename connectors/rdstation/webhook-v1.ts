@@ -17,7 +17,11 @@ export function readLeads(payload: Fields, trigger: LeadsTrigger): SourceItem[] 
     return [{ rejected: { code: 'INVALID', path: '/leads', message: 'leads must be a list.' }, raw: payload }]
   return leads.flatMap((lead: unknown, index): SourceItem[] =>
     isFields(lead)
-      ? readLead({ ...rest, leads: [lead] }, lead, trigger)
+      ? readLead({ ...rest, leads: [lead] }, lead, trigger).map((item) => ({
+          path: `/leads/${index}`,
+          rawPath: '/leads/0',
+          ...item,
+        }))
       : [
           {
             rejected: { code: 'INVALID', path: `/leads/${index}`, message: 'A lead must be an object.' },

@@ -97,7 +97,14 @@ export interface SourceEvent {
 }
 
 export type SourceItem =
-  | { readonly event: SourceEvent; readonly raw: unknown }
+  | {
+      readonly event: SourceEvent
+      readonly raw: unknown
+      /** JSON pointer to where it stands in the body, `/batch/3`; absent: it is the body. What is wrong with it is named from there. */
+      readonly path?: string
+      /** The same place in `raw`, where that repeats what the events of a body share; absent: `raw` is the event. */
+      readonly rawPath?: string
+    }
   | {
       readonly rejected: { readonly code: ExitCode; readonly path: string; readonly message: string }
       readonly raw: unknown
@@ -240,6 +247,11 @@ interface ActionCommon<P extends TObject> {
     readonly name?: string | readonly string[]
     readonly has?: readonly string[]
   }
+  /**
+   * Starter purposes (`*`: all) whose withdrawal this action takes to the vendor: unsubscribe, leave the audience,
+   * legal_bases declined. The hub enqueues it by itself for whoever the vendor has, and needs no consent for it.
+   */
+  readonly withdraws?: readonly string[]
   /** What the write will look like when a source reports it back, as SourceEvent.echo words it. */
   readonly echo?: (payload: Static<P>) => string
   readonly payload: P
@@ -293,6 +305,32 @@ export interface Limits {
   }[]
 }
 
+/** What a vendor tells of one message, or of one person. */
+export interface FeedbackItem {
+  readonly kind: 'delivered' | 'opened' | 'clicked' | 'bounced' | 'complained' | 'unsubscribed' | 'replied'
+  /** The delivery it is about, when the vendor gives its id back. */
+  readonly deliveryId?: string
+  /** Otherwise whom it is about. */
+  readonly identifiers?: readonly { readonly type: IdentifierType; readonly value: unknown }[]
+  /** Channel the person used; the delivery's own when absent. */
+  readonly channel?: string
+  /** ISO 8601; when it was received when absent. */
+  readonly at?: string
+  /** replied: what the person wrote. Only words such as SAIR are looked for; it is not kept. */
+  readonly text?: string
+}
+
+/** The vendor calls /in/<destination id>. `receive` absent: a source of the same vendor takes what it tells. */
+export interface FeedbackDefinition<S> {
+  readonly webhook: Localized
+  readonly receive?: {
+    /** `true`, or the exit to refuse with: without a secret anybody could unsubscribe anybody. */
+    readonly verify: (request: RawRequest, settings: S) => true | ExitCode
+    /** Pure. Throws InputError when nothing can be read. */
+    readonly read: (request: RawRequest, settings: S) => readonly FeedbackItem[]
+  }
+}
+
 export interface DestinationDefinition<
   S extends TObject = TObject,
   A extends Record<string, TObject> = Record<string, TObject>,
@@ -320,7 +358,7 @@ export interface DestinationDefinition<
   readonly exportSubject: SubjectRight<Static<S>>
   readonly correctSubject: SubjectRight<Static<S>>
   /** How the vendor tells what became of a message. */
-  readonly feedback: { readonly none: Localized } | { readonly webhook: Localized }
+  readonly feedback: { readonly none: Localized } | FeedbackDefinition<Static<S>>
 }
 
 export function defineDestination<S extends TObject, A extends Record<string, TObject>>(

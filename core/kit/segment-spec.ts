@@ -72,7 +72,7 @@ export function readSpec(request: RawRequest, dialect: SpecDialect): SourceItem[
     if (unfit) return { rejected: unfit, raw: value ?? null }
     const raw = withShared(value, envelope)
     try {
-      return { event: readMessage(raw, path, envelope, dialect), raw }
+      return { event: readMessage(raw, path, envelope, dialect), raw, path }
     } catch (error) {
       if (!(error instanceof Unfit)) throw error
       return { rejected: { code: error.code, path: error.path, message: error.message }, raw: raw ?? null }

@@ -44,13 +44,16 @@ export function canonicalize(
   const hostile = findHostile(item.raw, '', 0)
   const raw = hostile?.code === 'TOO_DEEP' ? textOfDeep(item.raw) : (JSON.stringify(item.raw) ?? 'null')
   const refuse = (code: ExitCode, path: string, message: string): Canonicalized => ({
-    quarantine: { code, path, message },
+    quarantine: { code, path: placeOf(item, path), message },
     raw,
   })
   if ('rejected' in item) return refuse(item.rejected.code, item.rejected.path, item.rejected.message)
   if (Buffer.byteLength(raw) > MAX_EVENT_BYTES)
     return refuse('EVENT_TOO_LARGE', '', `the event is larger than ${MAX_EVENT_BYTES} bytes`)
-  if (hostile) return refuse(hostile.code, hostile.path, hostile.message)
+  if (hostile) {
+    const inEvent = 'rawPath' in item && item.rawPath !== undefined && hostile.path.startsWith(item.rawPath)
+    return refuse(hostile.code, inEvent ? hostile.path.slice(item.rawPath.length) : hostile.path, hostile.message)
+  }
 
   const { event } = item
   const messageId = event.messageId ?? `anuente-${newId()}`
@@ -109,6 +112,9 @@ export function canonicalize(
     ...(consent?.unanswered && { unanswered: true as const }),
   }
 }
+
+/** What a source refuses is named from the body already. */
+const placeOf = (item: SourceItem, path: string) => ('event' in item ? `${item.path ?? ''}${path}` : path)
 
 /** occurredAt = receivedAt - (sentAt - timestamp): only the client's clock is trusted for the difference. */
 function occurredAt(event: SourceEvent, receivedAt: string): { at: string } | { problem: string; path: string } {
