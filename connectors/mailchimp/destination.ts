@@ -162,7 +162,8 @@ export default defineDestination({
         pt: 'Leva uma revogação ao Mailchimp. Quem não está na lista já está atendido.',
         en: 'Takes a withdrawal to Mailchimp. Who is not on the list needs nothing.',
       },
-      // Not email_marketing: a withdrawal of that purpose must be able to reach Mailchimp.
+      withdraws: ['email_marketing'],
+      // For a rule that unsubscribes. What a withdrawal itself enqueues needs no purpose of its own.
       purpose: 'customer_care',
       kind: 'state',
       identifier: ['email'],

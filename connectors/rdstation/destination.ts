@@ -4,8 +4,21 @@
  * a value stay out of the request.
  */
 import { Type } from 'typebox'
-import { defineDestination, type HttpResponse, type Outcome, type OutgoingSignals } from '../../core/kit/index.ts'
+import { defineDestination, type HttpResponse, mappedTraits, type Outcome } from '../../core/kit/index.ts'
 import { conversionEcho } from './echo.ts'
+import {
+  Call,
+  Chat,
+  Commerce,
+  callPayload,
+  chatPayload,
+  commerceEvent,
+  ECOMMERCE,
+  legalBases,
+  Media,
+  mediaPayload,
+  sendEvent,
+} from './events.ts'
 
 const DAY = 86_400
 
@@ -36,11 +49,6 @@ const contactPath = ({ uuid, email }: { uuid?: string; email?: string }): string
     ? `/platform/contacts/uuid:${encodeURIComponent(uuid)}`
     : `/platform/contacts/email:${encodeURIComponent(email ?? '')}`
 
-/** legal_bases says what the ledger says; an empty list would erase what RD Station has, so it stays out. */
-const legalBases = ({ rd }: OutgoingSignals) => (rd.length > 0 ? { legal_bases: rd } : {})
-
-const event = (type: 'conversion' | 'opportunity' | 'sale') => `/platform/events?event_type=${type}`
-
 /** Custom fields that carry what the hub knows of a message; they must exist in the account first. */
 const HUB_FIELDS = { deliveryId: 'cf_anuente_delivery_id', stop: 'cf_anuente_stop', why: 'cf_anuente_why' } as const
 
@@ -67,6 +75,7 @@ export default defineDestination({
         default: false,
         description: `Send ${Object.values(HUB_FIELDS).join(', ')} with conversions: delivery id and signed links for e-mails that RD Station writes. Create the fields first.`,
       }),
+      currency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL', description: 'Where an event names none.' }),
       funnel: Type.String({ default: 'default', description: 'Name of the funnel for opportunities and sales.' }),
     },
     { additionalProperties: false },
@@ -83,7 +92,21 @@ export default defineDestination({
     perContact: [
       { seconds: DAY, max: 24, actions: ['upsertContact', 'updateLegalBases'] },
       { seconds: DAY, max: 24, actions: ['addTags'] },
-      { seconds: DAY, max: 120, actions: ['sendConversion', 'markOpportunity', 'markSale'] },
+      { seconds: DAY, max: 24, actions: ['setFunnelStage'] },
+      {
+        seconds: DAY,
+        max: 120,
+        actions: [
+          'sendConversion',
+          'markOpportunity',
+          'markLost',
+          'markSale',
+          'sendEcommerce',
+          'sendChat',
+          'sendCall',
+          'sendMedia',
+        ],
+      },
     ],
   },
 
@@ -123,7 +146,7 @@ export default defineDestination({
       // tags must not be there either: RD Station replaces the whole list.
       perform: ({ http, payload: { uuid, email, traits, ...fields }, settings, signals }) =>
         http.request('PATCH', contactPath({ ...(uuid && { uuid }), ...(email && { email }) }), {
-          json: { ...fields, ...customFields(settings.customFields, traits), ...legalBases(signals) },
+          json: { ...fields, ...mappedTraits(settings.customFields, traits), ...legalBases(signals) },
         }),
     },
 
@@ -184,24 +207,18 @@ export default defineDestination({
         why: Type.String({ format: 'uri', from: 'links.why', description: 'Signed link that explains this message.' }),
       }),
       perform: ({ http, payload, settings, signals }) =>
-        http.request('POST', event('conversion'), {
-          json: {
-            event_type: 'CONVERSION',
-            event_family: 'CDP',
-            payload: {
-              conversion_identifier: payload.conversion,
-              email: payload.email,
-              ...(payload.name !== undefined && { name: payload.name }),
-              ...(payload.mobile_phone !== undefined && { mobile_phone: payload.mobile_phone }),
-              ...payload.fields,
-              ...(settings.hubFields && {
-                [HUB_FIELDS.deliveryId]: payload.deliveryId,
-                [HUB_FIELDS.stop]: payload.stop,
-                [HUB_FIELDS.why]: payload.why,
-              }),
-              ...legalBases(signals),
-            },
-          },
+        sendEvent(http, 'CONVERSION', {
+          conversion_identifier: payload.conversion,
+          email: payload.email,
+          ...(payload.name !== undefined && { name: payload.name }),
+          ...(payload.mobile_phone !== undefined && { mobile_phone: payload.mobile_phone }),
+          ...payload.fields,
+          ...(settings.hubFields && {
+            [HUB_FIELDS.deliveryId]: payload.deliveryId,
+            [HUB_FIELDS.stop]: payload.stop,
+            [HUB_FIELDS.why]: payload.why,
+          }),
+          ...legalBases(signals),
         }),
     },
 
@@ -211,7 +228,8 @@ export default defineDestination({
         pt: 'Leva à RD Station o que o registro de consentimento diz hoje, inclusive uma recusa.',
         en: 'Tells RD Station what the consent ledger says today, a refusal included.',
       },
-      // Not email_marketing: a withdrawal of that purpose must be able to reach RD Station.
+      withdraws: ['*'],
+      // For a rule that keeps them in step. What a withdrawal itself enqueues needs no purpose of its own.
       purpose: 'customer_care',
       kind: 'state',
       identifier: ['rdstation_uuid', 'email'],
@@ -235,12 +253,25 @@ export default defineDestination({
       idempotency: 'none',
       payload: Type.Object({ email }),
       perform: ({ http, payload, settings }) =>
-        http.request('POST', event('opportunity'), {
-          json: {
-            event_type: 'OPPORTUNITY',
-            event_family: 'CDP',
-            payload: { email: payload.email, funnel_name: settings.funnel },
-          },
+        sendEvent(http, 'OPPORTUNITY', { email: payload.email, funnel_name: settings.funnel }),
+    },
+
+    markLost: {
+      title: { pt: 'Marcar oportunidade perdida', en: 'Mark lost opportunity' },
+      description: {
+        pt: 'Marca a oportunidade do contato como perdida, com o motivo.',
+        en: "Marks the contact's opportunity as lost, with the reason.",
+      },
+      purpose: 'email_marketing',
+      kind: 'event',
+      identifier: ['email'],
+      idempotency: 'none',
+      payload: Type.Object({ email, reason: Type.Optional(Type.String({ from: 'properties.reason' })) }),
+      perform: ({ http, payload: { email, reason }, settings }) =>
+        sendEvent(http, 'OPPORTUNITY_LOST', {
+          email,
+          funnel_name: settings.funnel,
+          ...(reason !== undefined && { reason }),
         }),
     },
 
@@ -264,13 +295,90 @@ export default defineDestination({
         ),
       }),
       perform: ({ http, payload: { email, value }, settings }) =>
-        http.request('POST', event('sale'), {
-          json: {
-            event_type: 'SALE',
-            event_family: 'CDP',
-            payload: { email, funnel_name: settings.funnel, ...(value !== undefined && { value }) },
-          },
+        sendEvent(http, 'SALE', { email, funnel_name: settings.funnel, ...(value !== undefined && { value }) }),
+    },
+
+    setFunnelStage: {
+      title: { pt: 'Mudar estágio no funil', en: 'Set funnel stage' },
+      description: {
+        pt: 'Muda o estágio do contato no funil padrão, ou o marca como oportunidade. O responsável fica.',
+        en: 'Sets the lifecycle stage of the contact in the default funnel, or marks it as opportunity. The owner stays.',
+      },
+      purpose: 'email_marketing',
+      kind: 'state',
+      identifier: ['rdstation_uuid', 'email'],
+      idempotency: 'natural',
+      payload: Type.Object(
+        {
+          ...contact,
+          stage: Type.Union([Type.Literal('Lead'), Type.Literal('Qualified Lead'), Type.Literal('Client')]),
+          opportunity: Type.Optional(Type.Boolean()),
+        },
+        someContact,
+      ),
+      // https://developers.rdstation.com/reference/put_platform-contacts-identifier-value-funnels-funnel-name
+      perform: ({ http, payload: { stage, opportunity, ...who } }) =>
+        http.request('PUT', `${contactPath(who)}/funnels/default`, {
+          json: { lifecycle_stage: stage, ...(opportunity !== undefined && { opportunity }) },
         }),
+    },
+
+    sendEcommerce: {
+      title: { pt: 'Enviar evento de e-commerce', en: 'Send e-commerce event' },
+      description: {
+        pt: 'Leva checkout, carrinho e pedidos ao RD Station Marketing para Ecommerce (planos Pro e Advanced).',
+        en: 'Takes checkout, cart and orders to RD Station Marketing for e-commerce (Pro and Advanced plans).',
+      },
+      purpose: 'email_marketing',
+      kind: 'event',
+      identifier: ['email'],
+      idempotency: 'none',
+      // By a rule or under `actions` only: an account without the e-commerce product refuses these events.
+      payload: Commerce,
+      perform: async ({ http, payload, settings, signals }) => {
+        const event = commerceEvent(payload, settings.currency)
+        return event === undefined
+          ? { status: 'rejected', reason: `RD Station knows these: ${Object.keys(ECOMMERCE).join(', ')}` }
+          : sendEvent(http, event.type, { ...event.payload, ...legalBases(signals) })
+      },
+    },
+
+    sendChat: {
+      title: { pt: 'Registrar chat', en: 'Record chat' },
+      description: { pt: 'Registra o início ou o fim de um chat.', en: 'Records the beginning or the end of a chat.' },
+      purpose: 'customer_care',
+      kind: 'event',
+      identifier: ['email'],
+      idempotency: 'none',
+      payload: Chat,
+      perform: ({ http, payload }) =>
+        sendEvent(http, payload.finished ? 'CHAT_FINISHED' : 'CHAT_STARTED', chatPayload(payload)),
+    },
+
+    sendCall: {
+      title: { pt: 'Registrar ligação', en: 'Record call' },
+      description: { pt: 'Registra uma ligação encerrada.', en: 'Records a call that ended.' },
+      purpose: 'customer_care',
+      kind: 'event',
+      identifier: ['email'],
+      idempotency: 'none',
+      payload: Call,
+      perform: ({ http, payload }) => sendEvent(http, 'CALL_FINISHED', callPayload(payload)),
+    },
+
+    sendMedia: {
+      title: { pt: 'Registrar mídia', en: 'Record media' },
+      description: {
+        pt: 'Registra que um vídeo ou áudio começou ou parou.',
+        en: 'Records that a video or audio started or stopped.',
+      },
+      purpose: 'email_marketing',
+      kind: 'event',
+      identifier: ['email'],
+      idempotency: 'none',
+      payload: Media,
+      perform: ({ http, payload }) =>
+        sendEvent(http, payload.stopped ? 'MEDIA_PLAYBACK_STOPPED' : 'MEDIA_PLAYBACK_STARTED', mediaPayload(payload)),
     },
   },
 
@@ -325,18 +433,6 @@ function subjectPath({
   email,
 }: Readonly<Record<string, string | undefined>>): string | undefined {
   return uuid || email ? contactPath({ ...(uuid && { uuid }), ...(email && { email }) }) : undefined
-}
-
-function customFields(
-  wanted: Readonly<Record<string, string>>,
-  traits: Readonly<Record<string, unknown>> = {},
-): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(wanted).flatMap(([field, trait]) => {
-      const value = traits[trait]
-      return value === undefined || value === null || value === '' ? [] : [[field, value]]
-    }),
-  )
 }
 
 /**

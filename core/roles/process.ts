@@ -19,6 +19,7 @@ import { dayOf, dropOldDedupeTables, ensureDedupeTable } from '../stages/dedupli
 import { type Fault, faultOf, isStorageFault } from '../stages/fault.ts'
 import { createSealKeys, expireSealed } from '../stages/hold.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
+import { propagate } from '../stages/propagate.ts'
 import { moveQuarantined } from '../stages/quarantine.ts'
 import type { StateStore } from '../stores/open.ts'
 import { createAlarm } from './alarm.ts'
@@ -189,6 +190,11 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         // A timer fires only when everything received before it has been processed.
         const last = inputs.at(-1)
         const watermark = last ? Math.min(before, receivedAt(last)) : before
+        const passedOn = await propagate(ports)
+        if (passedOn > 0) {
+          worked = true
+          options.onDeliveries()
+        }
         const fired = await fireTimers(watermark, ports)
         if (fired) {
           worked = true

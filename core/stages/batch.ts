@@ -39,6 +39,7 @@ export interface NewRows {
   explanations: unknown[][]
   latest: Map<string, unknown[]>
   dedupe: { day: number; row: unknown[] }[]
+  withdrawals: unknown[][]
   /** Message hash and exit of events that were held until now. */
   recoded: [Buffer, string][]
 }
@@ -70,6 +71,7 @@ export class Batch {
     explanations: [],
     latest: new Map(),
     dedupe: [],
+    withdrawals: [],
     recoded: [],
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []

@@ -174,6 +174,13 @@ async function writeConsent(batch: Batch, { dialect }: StateStore, trx: Transact
     ['id', 'node_id', 'subject', 'purpose', 'at', 'public', 'sealed'],
     batch.rows.ledger,
   )
+  await insertMany(
+    trx,
+    dialect,
+    'withdrawals',
+    ['id', 'node_id', 'purpose', 'at', 'origin_kind', 'origin_ref'],
+    batch.rows.withdrawals,
+  )
 }
 
 async function writeSuppressions(batch: Batch, trx: Transaction<Tables>): Promise<void> {

@@ -57,7 +57,23 @@ function note(
   setStatus(batch, node.id, purpose.id, next)
   if (!entry) return false
   writeEntry(entry, node, [name.identifier], batch)
-  return current?.status !== next.status
+  if (current?.status === next.status) return false
+  if (takesBack(purpose, current, next))
+    batch.rows.withdrawals.push([
+      entry.id,
+      node.id,
+      purpose.id,
+      Date.parse(entry.receivedAt),
+      signal.origin.kind,
+      signal.origin.ref,
+    ])
+  return true
+}
+
+/** There may be tools that have the person for this purpose: it was granted, or needed no grant. */
+function takesBack({ basis }: Purpose, current: PurposeStatus | undefined, next: PurposeStatus): boolean {
+  if (next.status !== 'denied' && next.status !== 'revoked') return false
+  return basis !== 'consent' || current?.status === 'granted' || current?.status === 'stale'
 }
 
 /** The other people an event names, each with the first identifier that reaches them. */

@@ -2,7 +2,7 @@
  * permit: consent asked again at delivery. Fences first, status second, then goal and expiry; and the
  * same question once more as the last look, just before the bytes.
  */
-import { type Halt, isHalt, type Permit, permit } from '../../consent/gate.ts'
+import { type Halt, isHalt, type Permit, permit, permitWithdrawal } from '../../consent/gate.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { goalReached } from '../decision/index.ts'
 import type { Fence } from '../log/event-log.ts'
@@ -13,6 +13,7 @@ import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
 import { factsOf } from './facts-of-person.ts'
 import type { NodeState, PersonState } from './people.ts'
+import { isWithdrawal } from './propagate.ts'
 
 export interface Asked {
   readonly leased: Leased
@@ -89,6 +90,16 @@ function askPermit(
   ports: DeliverPorts,
 ): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string } {
   const now = new Date(batch.now).toISOString()
+  if (isWithdrawal(row)) {
+    const answer = permitWithdrawal({
+      purpose: ports.purposes.get(row.purpose),
+      destinationId: line.destination.id,
+      statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
+      purposes: ports.purposes,
+      now,
+    })
+    return isHalt(answer) ? { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) } : answer
+  }
   const answer = permit({
     purpose:
       row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),

@@ -8,6 +8,7 @@ import { writeRollups } from './commit.ts'
 import type { Action, DeliverPorts, DeliveryRow, Halted, Sent } from './deliver-ports.ts'
 import { faultOf, isStorageFault } from './fault.ts'
 import { unpark } from './lease.ts'
+import { isWithdrawal } from './propagate.ts'
 import type { SendAnswers } from './send.ts'
 
 export interface Settlement {
@@ -26,6 +27,7 @@ const HALT_STATUS: Partial<Record<ExitCode, DeliveryStatus>> = {
   EXPIRED: 'cancelled',
   GOAL_REACHED: 'cancelled',
   SUBJECT_SUPPRESSED: 'suppressed',
+  GRANTED_AGAIN: 'cancelled',
   MAPPING_FAILED: 'dead',
   FAULT: 'dead',
 }
@@ -180,6 +182,17 @@ export async function writeSettlements(
         .map(({ row, code, detail }) => [row.id, row.attempt + 1, now, code, answerOf(detail) ?? '']),
       'on conflict (delivery_id, n) do nothing',
     )
+    const confirmed = settled.filter(({ row, status }) => status === 'delivered' && isWithdrawal(row))
+    for (const part of chunks(confirmed))
+      await trx
+        .updateTable('propagations')
+        .set({ confirmed_at: now })
+        .where(
+          'delivery_id',
+          'in',
+          part.map(({ row }) => row.id),
+        )
+        .execute()
     // A blocked message did not happen: what it reserved is given back.
     const released = settled
       .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')

@@ -101,6 +101,18 @@ export const crm = defineDestination({
       echo: ({ email }) => `contact:${email}`,
       perform: ({ http, payload }) => http.request('PUT', '/contacts', { json: payload }),
     },
+    unsubscribe: {
+      title: words('unsubscribe'),
+      description: words('unsubscribe'),
+      purpose: 'customer_care',
+      withdraws: ['email_marketing'],
+      kind: 'state',
+      identifier: ['email'],
+      idempotency: 'natural',
+      payload: Type.Object({ email: Type.String({ from: 'identifiers.email', pii: true }) }),
+      perform: ({ http, payload, signals }) =>
+        http.request('POST', '/unsubscribe', { json: { ...payload, rd: signals.rd } }),
+    },
   },
 })
 

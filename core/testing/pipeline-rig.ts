@@ -30,6 +30,7 @@ import { fenceFor } from '../stages/ingest.ts'
 import type { PersonState } from '../stages/people.ts'
 import { createLooks } from '../stages/permit.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
+import { propagate } from '../stages/propagate.ts'
 import { openState, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { TEST_DESTINATIONS } from './pipeline-destinations.ts'
@@ -253,6 +254,11 @@ export class Rig {
   async take(...events: readonly (CanonicalEvent | LogRecord)[]): Promise<Batch[]> {
     await this.record(...events)
     return this.process()
+  }
+
+  /** Withdrawals go on to the tools that have the person. @returns how many. */
+  passOn(): Promise<number> {
+    return propagate(this.processPorts)
   }
 
   fire(watermark = this.now): Promise<Batch | undefined> {

@@ -1,0 +1,102 @@
+/** A withdrawal reaches every tool that has the person, once, also when the tool is away at first. */
+import { expect, test } from 'vitest'
+import { signal } from '../testing/consent-signals.ts'
+import { identify, track } from '../testing/events.ts'
+import { MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
+import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+
+const ana = { userId: 'ana', traits: { email: 'ana@example.com', name: 'Ana' } }
+const says = (rig: Rig, action: 'grant' | 'revoke', given: object = {}, origin?: { kind: string; ref: string }) =>
+  identify({
+    userId: 'ana',
+    occurredAt: rig.at(),
+    receivedAt: rig.at(),
+    consent: [signal('email_marketing', action, rig.at(), origin ? { origin } : {})],
+    ...given,
+  })
+
+/** Ana agreed, and the CRM and the ads tool have her. */
+async function known(open: OpenRig): Promise<Rig> {
+  const rig = await open()
+  await rig.take(says(rig, 'grant', ana))
+  await rig.take(track({ name: 'Product Viewed', userId: 'ana', occurredAt: rig.at(), receivedAt: rig.at() }))
+  await rig.deliver('crm')
+  await rig.deliver('ads')
+  expect(rig.seen.map(({ destination }) => destination).sort()).toEqual(['ads', 'crm'])
+  rig.seen.splice(0)
+  rig.advance(MINUTE)
+  return rig
+}
+
+const propagations = (rig: Rig) => rig.state.db.selectFrom('propagations').selectAll().orderBy('destination').execute()
+
+onBothDatabases('propagation of a withdrawal', (open: OpenRig) => {
+  test('the tool that has a call for it is told with the ledger entry; the other gets nothing more', async () => {
+    const rig = await known(open)
+    await rig.take(says(rig, 'revoke'))
+    expect(await rig.passOn()).toBe(1)
+    expect(await rig.passOn()).toBe(0)
+    rig.advance(SECOND)
+    await rig.deliver('crm')
+    await rig.deliver('mail')
+
+    expect(rig.seen.map(({ destination, request }) => [destination, new URL(request.url).pathname])).toEqual([
+      ['crm', '/unsubscribe'],
+    ])
+    expect(rig.seen[0]?.json).toEqual({
+      email: 'ana@example.com',
+      rd: [{ category: 'communications', type: 'consent', status: 'declined' }],
+    })
+    const [withdrawal] = await rig.state.db.selectFrom('withdrawals').selectAll().execute()
+    expect((await rig.deliveries('crm')).at(-1)).toMatchObject({ status: 'delivered', entry_id: withdrawal?.id })
+    expect(await propagations(rig)).toMatchObject([
+      { destination: 'ads', how: 'stop', delivery_id: null, confirmed_at: null },
+      { destination: 'crm', how: 'action', asked_at: rig.now - SECOND, confirmed_at: rig.now },
+    ])
+  })
+
+  test('a tool that is away is told later, and is not confirmed before', async () => {
+    const rig = await known(open)
+    await rig.take(says(rig, 'revoke'))
+    await rig.passOn()
+    rig.answer = () => ({ status: 503 })
+    await rig.deliver('crm')
+    expect((await propagations(rig)).find(({ destination }) => destination === 'crm')?.confirmed_at).toBeNull()
+    rig.answer = () => ({ status: 200 })
+    rig.advance(30 * MINUTE)
+    await rig.deliver('crm')
+    expect((await propagations(rig)).find(({ destination }) => destination === 'crm')?.confirmed_at).toBe(rig.now)
+  })
+
+  test('somebody who agrees again meanwhile is not unsubscribed', async () => {
+    const rig = await known(open)
+    await rig.take(says(rig, 'revoke'))
+    await rig.passOn()
+    rig.advance(10 * MINUTE)
+    await rig.take(says(rig, 'grant'))
+    await rig.deliver('crm')
+    expect(rig.seen.filter(({ request }) => request.url.endsWith('/unsubscribe'))).toEqual([])
+    expect((await rig.deliveries('crm')).find(({ action }) => action === 'unsubscribe')).toMatchObject({
+      status: 'cancelled',
+      reason: 'GRANTED_AGAIN',
+    })
+  })
+
+  test('a tool that told of it is not told back, and a tool that never had the person hears nothing', async () => {
+    const rig = await known(open)
+    await rig.take(says(rig, 'revoke', {}, { kind: 'feedback', ref: 'crm' }))
+    await rig.passOn()
+    await rig.deliver('crm')
+    expect(rig.seen).toEqual([])
+    expect(await propagations(rig)).toMatchObject([
+      { destination: 'ads', how: 'stop' },
+      { destination: 'crm', how: 'origin', confirmed_at: rig.now },
+    ])
+  })
+
+  test('a refusal of what was never granted has nobody to tell', async () => {
+    const rig = await open()
+    await rig.take(says(rig, 'revoke', ana))
+    expect(await rig.passOn()).toBe(0)
+  })
+})
