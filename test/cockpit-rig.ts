@@ -1,4 +1,5 @@
 /** What the browser suites of the cockpit share: the built pages, a hub with a made-up day, one Chromium. */
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,9 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { expect } from 'vitest'
+import { createKeys } from '../core/keys.ts'
+import { ledgerCommands } from '../core/ledger/commands.ts'
+import { ensureLedger } from '../core/ledger/keyring.ts'
 import { CommandError } from '../core/server/context.ts'
 import {
   type AdminHub,
@@ -58,9 +62,19 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
     logLevel: 'error',
     build: { outDir: cockpitDir, reportCompressedSize: false },
   })
-  const hub = await startAdminHub({ ...options, cockpitDir, commands: { ...commands, ...options.commands } })
+  const keys = createKeys(randomBytes(32))
+  const hub = await startAdminHub({
+    ...options,
+    cockpitDir,
+    commands: {
+      ...commands,
+      ...ledgerCommands({ anchorFolder: undefined, privacy: 'open' }, keys),
+      ...options.commands,
+    },
+  })
   const now = Date.now()
   await fillAdminHub(hub, now)
+  await ensureLedger(hub.state, keys, hub.url, now - 86_400_000)
   hub.emit(...liveLines(now, 40))
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
   const invite = async (role: string) => {

@@ -79,6 +79,9 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['settings', '/settings', 'Atalhos de teclado'],
     ['users', '/settings?tab=users', EMAIL],
     ['tokens', '/settings?tab=tokens', 'Nova chave'],
+    ['ledger', '/privacy/ledger', 'Última assinatura'],
+    ['purposes', '/privacy/purposes', 'Ofertas por e-mail'],
+    ['flows', '/privacy/flows', 'Finalidades × destinos'],
     ['missing', '/nowhere', 'Página não encontrada'],
   ]
   test.each(SCREENS)(

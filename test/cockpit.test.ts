@@ -89,6 +89,26 @@ describe('the first day', () => {
     })
   })
 
+  test('the encarregado signs the ledger, and her own browser checks the proof', async () => {
+    await rig.open('/deliveries?delivery=d-delivered', {}, async (page) => {
+      await page.getByRole('link', { name: 'Ver prova no livro' }).click()
+      await page.getByText('Pendente de assinatura').waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('navigation').getByRole('link', { name: 'Livro de consentimento' }).click()
+      await page.getByText('O livro ainda está vazio').waitFor()
+      await page.getByRole('button', { name: 'Numerar e assinar agora' }).click()
+      await page.getByText(/^Assinado até a linha \d+\.$/).waitFor()
+      await page.getByLabel('Ato').selectOption('consent.grant')
+      await page.getByRole('link', { name: 'Prova da linha entry-1' }).click()
+      const drawer = page.getByRole('dialog')
+      await drawer.getByText('Provado').waitFor()
+      await drawer.getByText('email_marketing: autorizado em').waitFor()
+      await drawer.getByRole('button', { name: 'Verificar agora' }).click()
+      await drawer.getByText('Válido', { exact: true }).waitFor()
+      await expectAccessible(page)
+    })
+  })
+
   test('in English, dark and narrow', async () => {
     await rig.open('/now', { width: 390, scheme: 'dark' }, async (page) => {
       await page.getByRole('heading', { name: 'O caminho dos eventos' }).waitFor()

@@ -18,13 +18,57 @@ export interface Address {
   source?: string | undefined
   show?: 'all' | undefined
   tab?: 'users' | 'tokens' | undefined
+  /** The ledger entry whose proof stands open. */
+  entry?: string | undefined
+  /** Privacidade: what lists are narrowed by. Days as YYYY-MM-DD, in the zone of the organization. */
+  purpose?: string | undefined
+  type?: string | undefined
+  subject?: string | undefined
+  from?: string | undefined
+  until?: string | undefined
+  right?: string | undefined
+  state?: string | undefined
+  act?: string | undefined
+  actor?: string | undefined
+  /** The data-subject request, or the incident, that stands open. */
+  item?: string | undefined
   /** Log-in page: where to go afterwards. */
   to?: string | undefined
 }
 
-export type Place = '/now' | '/deliveries' | '/quarantine' | '/connectors' | '/settings' | '/login'
+export type Place =
+  | '/now'
+  | '/deliveries'
+  | '/quarantine'
+  | '/connectors'
+  | '/settings'
+  | '/login'
+  | '/privacy/ledger'
+  | '/privacy/purposes'
+  | '/privacy/flows'
 
-const TEXTS = ['delivery', 'step', 'line', 'destination', 'status', 'code', 'rule', 'source', 'to'] as const
+const TEXTS = [
+  'delivery',
+  'step',
+  'line',
+  'destination',
+  'status',
+  'code',
+  'rule',
+  'source',
+  'to',
+  'entry',
+  'purpose',
+  'type',
+  'subject',
+  'from',
+  'until',
+  'right',
+  'state',
+  'act',
+  'actor',
+  'item',
+] as const
 
 /** Anybody can write an address by hand: what does not fit is left out. */
 export function readAddress(search: Readonly<Record<string, unknown>>): Address {

@@ -109,3 +109,31 @@ export function duration(ms: number): string {
   if (seconds < 172_800) return `${number(Math.round(seconds / 3600))}\u00a0h`
   return `${number(Math.round(seconds / 86_400))}\u00a0d`
 }
+
+/** When a day (YYYY-MM-DD) begins in the organization's zone; undefined for what is no day. */
+export function startOfDay(day: string): number | undefined {
+  const guess = Date.parse(`${day}T00:00:00Z`)
+  if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(guess)) return undefined
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    timeZone: zone,
+    dateStyle: 'short',
+    timeStyle: 'medium',
+    hourCycle: 'h23',
+  }).format(guess)
+  const [, date, time] = /^(\S+?),? (\S+)$/.exec(parts) ?? []
+  return guess + (guess - Date.parse(`${date}T${time}Z`))
+}
+
+const DAY_MS = 86_400_000
+
+/** From the beginning of one day to the end of another, as the API asks for it. */
+export function dayRange(from: string | undefined, until: string | undefined): { from?: string; to?: string } {
+  const start = from === undefined ? undefined : startOfDay(from)
+  const last = until === undefined ? undefined : startOfDay(until)
+  // Half a day more, then back to midnight: days of 23 and 25 hours end right.
+  const end = last === undefined ? undefined : startOfDay(new Date(last + DAY_MS * 1.5).toISOString().slice(0, 10))
+  return {
+    ...(start !== undefined && { from: new Date(start).toISOString() }),
+    ...(end !== undefined && { to: new Date(end).toISOString() }),
+  }
+}

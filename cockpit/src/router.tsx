@@ -46,6 +46,9 @@ const tree = root.addChildren([
     page('/deliveries', () => import('./pages/deliveries.tsx'), 'DeliveriesPage'),
     page('/quarantine', () => import('./pages/quarantine.tsx'), 'QuarantinePage'),
     page('/connectors', () => import('./pages/connectors.tsx'), 'ConnectorsPage'),
+    page('/privacy/ledger', () => import('./pages/ledger.tsx'), 'LedgerPage'),
+    page('/privacy/purposes', () => import('./pages/purposes.tsx'), 'PurposesPage'),
+    page('/privacy/flows', () => import('./pages/flows.tsx'), 'FlowsPage'),
     page('/settings', () => import('./pages/settings.tsx'), 'SettingsPage'),
   ]),
   createRoute({

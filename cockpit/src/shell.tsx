@@ -11,6 +11,8 @@ import {
 import { useDisclosure } from '@mantine/hooks'
 import {
   IconActivity,
+  IconArrowsSplit2,
+  IconBook2,
   IconCheck,
   IconDeviceDesktop,
   IconFlask,
@@ -22,6 +24,7 @@ import {
   IconServer,
   IconSettings,
   IconSun,
+  IconTargetArrow,
   IconUser,
 } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -32,24 +35,42 @@ import type { Me, Permission } from '../../schemas/admin.ts'
 import { linkTo, type Place, useAddress, useChangeAddress, useGo } from './address.ts'
 import { post } from './api.ts'
 import { currentLanguage, LANGUAGES, type Language, setLanguage } from './i18n/index.ts'
+import type { Dictionary } from './i18n/pt-BR.ts'
 import markUrl from './mark.svg'
 import { DeliveryDrawer } from './parts/delivery-drawer.tsx'
+import { EntryDrawer } from './parts/entry-drawer.tsx'
 import { Empty, Failure, Loading } from './parts/states.tsx'
 import { isRange, RANGES } from './range.ts'
 import { meQuery, useMe } from './session.ts'
 import { useShortcuts } from './shortcuts.ts'
 
-const AREAS: readonly {
-  to: Place
-  name: 'now' | 'connectors' | 'quarantine' | 'deliveries' | 'settings'
-  icon: typeof IconActivity
-  permission?: Permission
-}[] = [
-  { to: '/now', name: 'now', icon: IconActivity, permission: 'overview.read' },
-  { to: '/deliveries', name: 'deliveries', icon: IconSend, permission: 'deliveries.read' },
-  { to: '/quarantine', name: 'quarantine', icon: IconInbox, permission: 'quarantine.read' },
-  { to: '/connectors', name: 'connectors', icon: IconPlugConnected, permission: 'connectors.read' },
-  { to: '/settings', name: 'settings', icon: IconSettings },
+interface Area {
+  readonly to: Place
+  readonly name: keyof Dictionary['nav']['area']
+  readonly icon: typeof IconActivity
+  readonly permission?: Permission
+}
+
+/** The rail: what the hub does, what the encarregado answers for, and the rest. */
+const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly areas: readonly Area[] }[] = [
+  {
+    name: 'hub',
+    areas: [
+      { to: '/now', name: 'now', icon: IconActivity, permission: 'overview.read' },
+      { to: '/deliveries', name: 'deliveries', icon: IconSend, permission: 'deliveries.read' },
+      { to: '/quarantine', name: 'quarantine', icon: IconInbox, permission: 'quarantine.read' },
+      { to: '/connectors', name: 'connectors', icon: IconPlugConnected, permission: 'connectors.read' },
+    ],
+  },
+  {
+    name: 'privacy',
+    areas: [
+      { to: '/privacy/ledger', name: 'ledger', icon: IconBook2, permission: 'ledger.read' },
+      { to: '/privacy/purposes', name: 'purposes', icon: IconTargetArrow, permission: 'connectors.read' },
+      { to: '/privacy/flows', name: 'flows', icon: IconArrowsSplit2, permission: 'connectors.read' },
+    ],
+  },
+  { name: 'rest', areas: [{ to: '/settings', name: 'settings', icon: IconSettings }] },
 ]
 
 /** Where the period above changes what is shown; elsewhere it would promise something. */
@@ -82,10 +103,13 @@ function Frame({ me }: { me: Me }) {
   const [opened, { toggle, close }] = useDisclosure()
   const [keys, keysModal] = useDisclosure()
   const path = useRouterState({ select: (state) => state.location.pathname })
-  const areas = AREAS.filter(({ permission }) => !permission || me.permissions.includes(permission))
-  const current = areas.find(({ to }) => path.startsWith(to))
+  const groups = GROUPS.map(({ name, areas }) => ({
+    name,
+    areas: areas.filter(({ permission }) => !permission || me.permissions.includes(permission)),
+  })).filter(({ areas }) => areas.length > 0)
+  const current = groups.flatMap(({ areas }) => areas).find(({ to }) => path.startsWith(to))
   useEffect(() => {
-    document.title = `${current ? `${t(`nav.${current.name}`)} · ` : ''}${me.simulated ? `${t('app.environment.simulated')} · ` : ''}Anuente`
+    document.title = `${current ? `${t(`nav.area.${current.name}`)} · ` : ''}${me.simulated ? `${t('app.environment.simulated')} · ` : ''}Anuente`
   }, [current, me.simulated, t])
   const go = (to: Place) => () => goTo(to)
   useShortcuts({
@@ -94,6 +118,7 @@ function Frame({ me }: { me: Me }) {
     'g e': go('/deliveries'),
     'g q': go('/quarantine'),
     'g s': go('/settings'),
+    'g l': go('/privacy/ledger'),
     '?': keysModal.open,
   })
   return (
@@ -127,21 +152,28 @@ function Frame({ me }: { me: Me }) {
         </div>
       </AppShell.Header>
       <AppShell.Navbar p="sm" aria-label={t('nav.label')}>
-        <ul className="rail">
-          {areas.map(({ to, name, icon: Icon }) => (
-            <li key={to}>
-              <Link
-                className="rail-link"
-                {...linkTo(to)}
-                onClick={close}
-                {...(current?.to === to ? { 'aria-current': 'page' as const } : {})}
-              >
-                <Icon size={18} stroke={1.7} aria-hidden />
-                {t(`nav.${name}`)}
-              </Link>
-            </li>
+        <div className="rail-scroll">
+          {groups.map(({ name, areas }) => (
+            <section key={name} aria-label={t(`nav.group.${name}`)}>
+              {name === 'privacy' && <h2 className="rail-title">{t('nav.group.privacy')}</h2>}
+              <ul className="rail">
+                {areas.map(({ to, name: area, icon: Icon }) => (
+                  <li key={to}>
+                    <Link
+                      className="rail-link"
+                      {...linkTo(to)}
+                      onClick={close}
+                      {...(current?.to === to ? { 'aria-current': 'page' as const } : {})}
+                    >
+                      <Icon size={18} stroke={1.7} aria-hidden />
+                      {t(`nav.area.${area}`)}
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            </section>
           ))}
-        </ul>
+        </div>
         <div className="rail-foot">
           <div>{me.organization.name}</div>
           <div className="quiet">{t('app.zone', { zone: me.organization.timezone })}</div>
@@ -151,6 +183,7 @@ function Frame({ me }: { me: Me }) {
         <Outlet />
       </AppShell.Main>
       <DeliveryDrawer />
+      {me.permissions.includes('ledger.read') && <EntryDrawer />}
       <KeyList opened={keys} onClose={keysModal.close} />
     </AppShell>
   )
@@ -269,6 +302,7 @@ function KeyList({ opened, onClose }: { opened: boolean; onClose: () => void }) 
     [<Pair key="e" second="e" />, t('keys.deliveries')],
     [<Pair key="q" second="q" />, t('keys.quarantine')],
     [<Pair key="c" second="c" />, t('keys.connectors')],
+    [<Pair key="l" second="l" />, t('keys.ledger')],
     [<Pair key="s" second="s" />, t('keys.settings')],
     [<kbd key="space">{t('keys.space')}</kbd>, t('keys.pause')],
     [

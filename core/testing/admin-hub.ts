@@ -148,7 +148,12 @@ export async function startAdminHub(options: AdminHubOptions = {}): Promise<Admi
     try {
       // What crosses the message port must be plain data.
       const value = await state.transaction((trx) =>
-        handler(structuredClone(args), { state: { ...state, db: trx }, actor, now: Date.now() }),
+        handler(structuredClone(args), {
+          // As the process role runs them: a command that asks for a transaction is in one already.
+          state: { ...state, db: trx, transaction: (work) => work(trx) },
+          actor,
+          now: Date.now(),
+        }),
       )
       return { ok: true, value: structuredClone(value) }
     } catch (error) {

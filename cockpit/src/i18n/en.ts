@@ -1,6 +1,8 @@
+import { privacyEn } from './privacy-en.ts'
 import type { Dictionary } from './pt-BR.ts'
 
 export const en: Dictionary = {
+  ...privacyEn,
   app: {
     name: 'Anuente',
     skip: 'Skip to content',
@@ -50,16 +52,24 @@ export const en: Dictionary = {
     saved_many: 'File saved with {{count}} rows',
     saved_other: 'File saved with {{count}} rows',
     savedPart: 'File saved with the first {{count}} rows; filter to get the rest',
+    from: 'From',
+    until: 'Until',
     notSaved: 'The file could not be made; try again.',
   },
   chart: { keys: 'Point at it, or use the arrow keys ← → to read it point by point.' },
   nav: {
-    now: 'Now',
-    connectors: 'Connectors',
-    quarantine: 'Quarantine',
-    deliveries: 'Deliveries',
-    settings: 'Settings',
     label: 'Areas',
+    group: { hub: 'Operations', privacy: 'Privacy (LGPD)', rest: 'Others' },
+    area: {
+      now: 'Now',
+      connectors: 'Connectors',
+      quarantine: 'Quarantine',
+      deliveries: 'Deliveries',
+      ledger: 'Consent ledger',
+      purposes: 'Purposes and bases',
+      flows: 'Flows and destinations',
+      settings: 'Settings',
+    },
   },
   range: {
     label: 'Period',
@@ -379,6 +389,7 @@ export const en: Dictionary = {
     consentAt: 'of {{time}}',
     noConsent: 'No consent entry stands behind this delivery.',
     entryElsewhere: 'Rests on entry {{id}} of the consent ledger.',
+    seeProof: 'See the proof in the ledger',
     attempts: 'Attempts',
     noAttempts: 'No attempt: nothing was sent to the vendor.',
     attempt: 'Attempt {{n}}',
@@ -413,6 +424,13 @@ export const en: Dictionary = {
       legal_obligation: 'legal obligation (art. 7, II)',
       contract: 'contract (art. 7, V)',
       legitimate_interest: 'legitimate interest (art. 7, IX)',
+      objected: 'objected',
+      research: 'research (art. 7 IV)',
+      public_policy: 'public policy (art. 7 III)',
+      legal_claims: 'legal claims (art. 7 VI)',
+      vital_interest: 'protection of life (art. 7 VII)',
+      health: 'health care (art. 7 VIII)',
+      credit: 'protection of credit (art. 7 X)',
       subject: 'the person',
       guardian: 'guardian',
       agent: 'agent',
@@ -565,6 +583,7 @@ export const en: Dictionary = {
     deliveries: 'Go to Deliveries',
     quarantine: 'Go to Quarantine',
     settings: 'Go to Settings',
+    ledger: 'Go to Consent ledger',
     pause: 'Pause or resume the live events',
     rows: 'Next or previous row of a list; Enter opens',
     list: 'Show this list',

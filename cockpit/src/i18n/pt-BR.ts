@@ -1,5 +1,8 @@
+import { privacyPt } from './privacy-pt.ts'
+
 /** The first language of the cockpit. Plurals: 0 has its own form, since "0 evento" is what the rules of Portuguese would give. */
 export const ptBR = {
+  ...privacyPt,
   app: {
     name: 'Anuente',
     skip: 'Ir para o conteúdo',
@@ -49,16 +52,24 @@ export const ptBR = {
     saved_many: 'Arquivo salvo com {{count}} linhas',
     saved_other: 'Arquivo salvo com {{count}} linhas',
     savedPart: 'Arquivo salvo com as primeiras {{count}} linhas; filtre para ter o resto',
+    from: 'De',
+    until: 'Até',
     notSaved: 'O arquivo não pôde ser feito; tente de novo.',
   },
   chart: { keys: 'Passe o ponteiro, ou use as setas ← → para ler ponto a ponto.' },
   nav: {
-    now: 'Agora',
-    connectors: 'Conectores',
-    quarantine: 'Quarentena',
-    deliveries: 'Entregas',
-    settings: 'Configurações',
     label: 'Áreas',
+    group: { hub: 'Operação', privacy: 'Privacidade (LGPD)', rest: 'Outros' },
+    area: {
+      now: 'Agora',
+      connectors: 'Conectores',
+      quarantine: 'Quarentena',
+      deliveries: 'Entregas',
+      ledger: 'Livro de consentimento',
+      purposes: 'Finalidades e bases',
+      flows: 'Fluxos e destinos',
+      settings: 'Configurações',
+    },
   },
   range: {
     label: 'Período',
@@ -380,6 +391,7 @@ export const ptBR = {
     consentAt: 'de {{time}}',
     noConsent: 'Nenhum registro de consentimento sustenta esta entrega.',
     entryElsewhere: 'Baseada no registro {{id}} do livro de consentimento.',
+    seeProof: 'Ver prova no livro',
     attempts: 'Tentativas',
     noAttempts: 'Nenhuma tentativa: nada foi enviado ao fornecedor.',
     attempt: 'Tentativa {{n}}',
@@ -414,6 +426,13 @@ export const ptBR = {
       legal_obligation: 'obrigação legal (art. 7º, II)',
       contract: 'contrato (art. 7º, V)',
       legitimate_interest: 'legítimo interesse (art. 7º, IX)',
+      objected: 'oposição',
+      research: 'pesquisa (art. 7º, IV)',
+      public_policy: 'política pública (art. 7º, III)',
+      legal_claims: 'exercício de direitos em processo (art. 7º, VI)',
+      vital_interest: 'proteção da vida (art. 7º, VII)',
+      health: 'tutela da saúde (art. 7º, VIII)',
+      credit: 'proteção do crédito (art. 7º, X)',
       subject: 'a própria pessoa',
       guardian: 'responsável',
       agent: 'atendente',
@@ -565,6 +584,7 @@ export const ptBR = {
     deliveries: 'Ir para Entregas',
     quarantine: 'Ir para Quarentena',
     settings: 'Ir para Configurações',
+    ledger: 'Ir para Livro de consentimento',
     pause: 'Pausar ou continuar os eventos ao vivo',
     rows: 'Linha seguinte ou anterior de uma lista; Enter abre',
     list: 'Mostrar esta lista',

@@ -29,7 +29,7 @@ import { Failure } from '../parts/states.tsx'
 import { useMay, useMe } from '../session.ts'
 import { setShortcuts, shortcutsOn } from '../shortcuts.ts'
 
-const ROLES: readonly Role[] = ['admin', 'marketing', 'compliance', 'integrator', 'viewer']
+const ROLES: readonly Role[] = ['admin', 'marketing', 'compliance', 'auditor', 'integrator', 'viewer']
 
 export function SettingsPage() {
   const { t } = useTranslation()

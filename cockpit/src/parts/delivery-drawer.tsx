@@ -1,12 +1,15 @@
 import { Button, CopyButton, Drawer } from '@mantine/core'
 import { IconCheck, IconCopy, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { DeliveryDetail, Explanation } from '../../../schemas/admin.ts'
-import { useAddress, useChangeAddress } from '../address.ts'
+import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get } from '../api.ts'
-import { date, dateTime, number } from '../format.ts'
+import { dateTime, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
+import { useMay } from '../session.ts'
+import { ConsentFacts } from './consent-words.tsx'
 import { ExitBadge, StatusBadge, useExits } from './exit-badge.tsx'
 import { Failure, Loading } from './states.tsx'
 
@@ -44,6 +47,7 @@ export function DeliveryWhy({ id }: { id: string }) {
 
 function Why({ detail }: { detail: DeliveryDetail }) {
   const { t } = useTranslation()
+  const may = useMay()
   const { text, tone } = useExits()
   const { delivery, explanation, consent, attempts } = detail
   const lead = OPEN.includes(delivery.status)
@@ -104,7 +108,18 @@ function Why({ detail }: { detail: DeliveryDetail }) {
               {delivery.purpose} · <span className="mono">{t('why.consentEntry', { id: consent.entryId })}</span> ·{' '}
               {t('why.consentAt', { time: dateTime(consent.at) })}
             </p>
-            <OpenPart value={consent.public} />
+            <ConsentFacts entry={consent.public} />
+            {may('ledger.read') && (
+              <Button
+                component={Link}
+                {...linkChanging({ delivery: undefined, entry: consent.entryId })}
+                size="compact-sm"
+                variant="default"
+                mt="sm"
+              >
+                {t('why.seeProof')}
+              </Button>
+            )}
           </>
         ) : (
           <p className="quiet" style={{ margin: 0 }}>
@@ -240,31 +255,4 @@ function actual(value: unknown, missing: string, yes: string, no: string): strin
   if (typeof value === 'number') return number(value)
   if (typeof value === 'boolean') return value ? yes : no
   return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-const SHOWN = ['status', 'basis', 'notice', 'actor_kind', 'source', 'evidence_class', 'expires_at'] as const
-
-/** What a person wants to know of the open part of a ledger entry; nothing in it names anybody. */
-function OpenPart({ value }: { value: unknown }) {
-  const { t, i18n } = useTranslation()
-  if (typeof value !== 'object' || value === null) return null
-  const entry = value as Readonly<Record<string, unknown>>
-  const shown = (inner: unknown): string => {
-    if (typeof inner === 'object' && inner !== null) {
-      const { id, version } = inner as { id?: unknown; version?: unknown }
-      return `${String(id)} v${String(version)}`
-    }
-    const key = `why.value.${String(inner)}`
-    return i18n.exists(key) ? t(key as 'why.value.granted') : String(inner)
-  }
-  return (
-    <dl className="facts">
-      {SHOWN.filter((name) => entry[name] !== undefined && entry[name] !== null).map((name) => (
-        <div key={name} style={{ display: 'contents' }}>
-          <dt>{t(`why.field.${name}`)}</dt>
-          <dd>{name === 'expires_at' ? date(Date.parse(String(entry[name]))) : shown(entry[name])}</dd>
-        </div>
-      ))}
-    </dl>
-  )
 }

@@ -95,3 +95,24 @@ export function FilterText({
     </form>
   )
 }
+
+/** A day as YYYY-MM-DD. */
+export function FilterDay({
+  label,
+  value,
+  onChange,
+}: {
+  label: string
+  value: string | undefined
+  onChange: (value: string | undefined) => void
+}) {
+  return (
+    <TextInput
+      size="xs"
+      type="date"
+      label={label}
+      value={value ?? ''}
+      onChange={(event) => onChange(event.currentTarget.value || undefined)}
+    />
+  )
+}
