@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   destinationContract,
   GIVEN,
+  identify,
   itemsOf,
   page,
   type RunningSandboxes,
@@ -12,10 +13,12 @@ import {
   serveSandboxes,
   track,
 } from '../../core/testing/index.ts'
-import meta, { hashed, nameOf } from './destination.ts'
+import meta, { hashed } from './destination.ts'
+import { nameOf } from './normalize.ts'
 import sandbox from './sandbox.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const audience = '6001234567890'
 const token = 'EAAsandboxAccessToken0123456789'
 const browser = { ip: '203.0.113.7', userAgent: 'Mozilla/5.0', page: { url: 'https://loja.example/checkout' } }
 
@@ -45,7 +48,11 @@ const order = track({
 destinationContract(meta, {
   settings: { datasetId: '1234567890123456', accessToken: token },
   sandbox,
-  hashed: { sendEvent: ['email', 'phone', 'firstName', 'lastName', 'city', 'state', 'zip', 'country', 'externalId'] },
+  hashed: {
+    sendEvent: ['email', 'phone', 'firstName', 'lastName', 'city', 'state', 'zip', 'country', 'externalId'],
+    addToAudience: ['email', 'phone', 'firstName', 'lastName', 'name', 'city', 'state', 'zip', 'country'],
+    removeFromAudience: ['email', 'phone', 'firstName', 'lastName', 'name', 'city', 'state', 'zip', 'country'],
+  },
   examples: [
     {
       title: 'an order becomes a Purchase, contact data hashed, browser data not',
@@ -162,6 +169,88 @@ destinationContract(meta, {
         { status: 'rejected', reason: 'older than the 7 days Meta takes' },
         expect.objectContaining({ status: 'delivered' }),
       ],
+    },
+    {
+      title: 'a subscription carries the margin as its value, and what is expected of the person',
+      action: 'sendEvent',
+      given: track({ name: 'Subscription Started', userId: 'u-42', traits: { predicted_ltv: 900 } }),
+      with: { value: 35.5 },
+      sends: {
+        method: 'POST',
+        path: '/1234567890123456/events',
+        body: {
+          access_token: token,
+          data: [
+            expect.objectContaining({
+              event_name: 'Subscribe',
+              custom_data: { value: 35.5, currency: 'BRL', predicted_ltv: 900 },
+            }),
+          ],
+        },
+      },
+    },
+    {
+      title: 'who enters an audience becomes a member, by hashes alone',
+      action: 'addToAudience',
+      given: identify({
+        traits: {
+          email: 'Maria.Souza@example.com',
+          phone: '(11) 98765-4321',
+          name: "Maria D'Ávila",
+          country: 'Brasil',
+        },
+      }),
+      with: { audience },
+      sends: {
+        method: 'POST',
+        path: `/${audience}/users`,
+        body: {
+          access_token: token,
+          payload: {
+            schema: ['EMAIL', 'PHONE', 'FN', 'LN', 'CT', 'ST', 'ZIP', 'COUNTRY'],
+            data: [
+              [
+                sha256('maria.souza@example.com'),
+                sha256('5511987654321'),
+                sha256('maria'),
+                sha256('dávila'),
+                '',
+                '',
+                '',
+                sha256('br'),
+              ],
+            ],
+          },
+        },
+      },
+      answers: { status: 200, body: { num_received: 1, num_invalid_entries: 0 } },
+    },
+    {
+      title: 'who leaves it is taken out',
+      action: 'removeFromAudience',
+      given: identify({ traits: { email: 'maria.souza@example.com' } }),
+      with: { audience },
+      sends: {
+        method: 'DELETE',
+        path: `/${audience}/users`,
+        body: {
+          access_token: token,
+          payload: expect.objectContaining({ data: [[sha256('maria.souza@example.com'), '', '', '', '', '', '', '']] }),
+        },
+      },
+    },
+    {
+      title: 'a member that Meta finds invalid is not delivered',
+      action: 'removeFromAudience',
+      given: identify({ traits: { phone: '+5511987654321' } }),
+      with: { audience, phone: '🛒' },
+      sends: {
+        method: 'DELETE',
+        path: `/${audience}/users`,
+        body: expect.objectContaining({ access_token: token }),
+      },
+      answers: { status: 200, body: { num_received: 1, num_invalid_entries: 1 } },
+      outcomes: [{ status: 'rejected', reason: 'Meta finds the member invalid' }],
     },
   ],
 })

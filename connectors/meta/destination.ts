@@ -1,18 +1,22 @@
 /**
- * Meta Conversions API. Contact data leaves as SHA-256 only, normalised as Meta asks; an event
+ * Meta Conversions API and custom audiences. Contact data leaves as SHA-256 only, normalised as Meta asks; an event
  * has the id of the source's message, so that a pixel sending the same id is counted once.
  */
-import { createHash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import {
-  AuthenticationError,
+  bisect,
+  countryCode,
   defineDestination,
   type Http,
   type HttpResponse,
+  hashedOnce,
   type ItemContext,
+  numberOf,
   type Outcome,
-  RejectedError,
+  personal,
 } from '../../core/kit/index.ts'
+import { changeMembers, Member, rowOf, SCHEMA } from './audiences.ts'
+import { nameOf } from './normalize.ts'
 
 const API_VERSION = 'v25.0'
 
@@ -32,8 +36,6 @@ const STANDARD_EVENTS: Readonly<Record<string, string>> = {
   'Trial Started': 'StartTrial',
   'Subscription Started': 'Subscribe',
 }
-
-const personal = (...from: string[]) => Type.Optional(Type.String({ pii: true, from }))
 
 const Payload = Type.Object({
   type: Type.String({ from: 'type' }),
@@ -65,8 +67,11 @@ const Payload = Type.Object({
   value: Type.Optional(
     Type.Number({
       from: ['properties.total', 'properties.revenue', 'properties.value', 'properties.price'],
-      description: 'In the currency, with decimals.',
+      description: 'In the currency, with decimals. A rule may set the margin: bids for value then follow it.',
     }),
+  ),
+  predictedValue: Type.Optional(
+    Type.Number({ from: 'traits.predicted_ltv', description: 'Lifetime value that is expected of the person.' }),
   ),
   currency: Type.Optional(Type.String({ from: 'properties.currency' })),
   orderId: Type.Optional(Type.String({ from: 'properties.order_id' })),
@@ -88,7 +93,7 @@ interface Settings {
 
 export default defineDestination({
   id: 'meta',
-  name: 'Meta Conversions API',
+  name: 'Meta',
   docs: 'https://developers.facebook.com/docs/marketing-api/conversions-api',
   support: 'community',
   // A version lives about two years; its last day is on this page, and calls then fall to the oldest one alive.
@@ -117,6 +122,10 @@ export default defineDestination({
         },
       ),
       defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
+      audiences: Type.Array(Type.String({ pattern: '^\\d+$' }), {
+        default: [],
+        description: 'Custom audiences from which a deletion request takes a person.',
+      }),
     },
     { additionalProperties: false },
   ),
@@ -150,6 +159,39 @@ export default defineDestination({
         return outcomes.map((outcome) => outcome ?? answers[next++]!)
       },
     },
+
+    addToAudience: {
+      title: { pt: 'Pôr no público', en: 'Add to audience' },
+      description: {
+        pt: 'Põe a pessoa num público personalizado, para anúncios ou para excluir quem já comprou.',
+        en: 'Puts the person into a custom audience, for ads or to exclude who bought already.',
+      },
+      purpose: 'ads_personalization',
+      channel: 'ads',
+      kind: 'event',
+      identifier: ['email', 'phone'],
+      idempotency: 'natural',
+      payload: Member,
+      batch: { max: 10_000 },
+      performBatch: ({ http, settings, items }) => changeMembers(http, settings.accessToken, items, 'POST'),
+    },
+
+    removeFromAudience: {
+      title: { pt: 'Tirar do público', en: 'Remove from audience' },
+      description: {
+        pt: 'Tira a pessoa de um público personalizado, por exemplo depois de uma revogação.',
+        en: 'Takes the person out of a custom audience, after a withdrawal for example.',
+      },
+      // A withdrawal of ads_personalization must be able to reach Meta.
+      purpose: 'customer_care',
+      channel: 'ads',
+      kind: 'event',
+      identifier: ['email', 'phone'],
+      idempotency: 'natural',
+      payload: Member,
+      batch: { max: 10_000 },
+      performBatch: ({ http, settings, items }) => changeMembers(http, settings.accessToken, items, 'DELETE'),
+    },
   },
 
   async check({ http, settings }) {
@@ -167,9 +209,19 @@ export default defineDestination({
   },
 
   deleteSubject: {
-    impossible: {
-      pt: 'A Meta não oferece exclusão de eventos de conversão de uma pessoa: eles são guardados por hash, sem endereço próprio. O que já foi enviado só expira pelos prazos da Meta; depois de uma revogação nada mais é enviado.',
-      en: "Meta has no way to delete the conversion events of one person: they are kept by hash, without an address of their own. What was sent expires by Meta's own periods; after a withdrawal nothing more is sent.",
+    // Conversion events are kept by hash, without an address of their own: those sent before only expire.
+    async implemented({ http, settings, subject: { identifiers } }) {
+      const row = rowOf({
+        ...(identifiers.email && { email: identifiers.email }),
+        ...(identifiers.phone && { phone: identifiers.phone }),
+      })
+      if (row.every((hash) => hash === '')) return { status: 'rejected', reason: 'no e-mail and no phone to look for' }
+      if (settings.audiences.length === 0) return { status: 'delivered', answer: 'no audiences in the settings' }
+      for (const audience of settings.audiences)
+        await http.request('DELETE', `/${audience}/users`, {
+          json: { payload: { schema: SCHEMA, data: [row] }, access_token: settings.accessToken },
+        })
+      return { status: 'delivered', answer: 'taken out of the audiences; events that were sent expire by themselves' }
     },
   },
   exportSubject: {
@@ -210,44 +262,27 @@ const INVALID_PARAMETER = 'Meta code 100'
  * One request; when Meta refuses a parameter somewhere in it, each half again, down to the event that is wrong.
  * A repeat of an event that had been taken is counted once by its id.
  */
-async function sendOrBisect(http: Http, settings: Settings, items: readonly Sent[]): Promise<readonly Outcome[]> {
-  try {
-    const { json } = await http.request('POST', `/${settings.datasetId}/events`, {
-      json: {
-        data: items.map((item) => serverEvent(item, settings)),
-        // In the body: a token in the URL ends in the logs of everything on the way.
-        access_token: settings.accessToken,
-        ...(settings.testEventCode !== undefined && { test_event_code: settings.testEventCode }),
-      },
-    })
-    const received = (json as { events_received?: unknown } | undefined)?.events_received
-    const taken: Outcome =
-      typeof received === 'number' && received < items.length
-        ? { status: 'retry', reason: 'Meta received fewer events than were sent' }
-        : { status: 'delivered', answer: `${items.length} events received` }
-    return items.map(() => taken)
-  } catch (error) {
-    if (!(error instanceof RejectedError) || !error.message.startsWith(INVALID_PARAMETER)) throw error
-    if (items.length === 1) return [{ status: 'rejected', reason: error.message }]
-    const half = Math.ceil(items.length / 2)
-    return [
-      ...(await settled(http, settings, items.slice(0, half))),
-      ...(await settled(http, settings, items.slice(half))),
-    ]
-  }
-}
-
-/** A half that meets another error must not change what became of its sibling. */
-async function settled(http: Http, settings: Settings, items: readonly Sent[]): Promise<readonly Outcome[]> {
-  try {
-    return await sendOrBisect(http, settings, items)
-  } catch (error) {
-    if (error instanceof RejectedError) return items.map(() => ({ status: 'rejected', reason: error.message }))
-    if (error instanceof AuthenticationError)
-      return items.map(() => ({ status: 'authentication', reason: error.message }))
-    throw error
-  }
-}
+const sendOrBisect = (http: Http, settings: Settings, items: readonly Sent[]): Promise<readonly Outcome[]> =>
+  bisect(
+    items,
+    async (some) => {
+      const { json } = await http.request('POST', `/${settings.datasetId}/events`, {
+        json: {
+          data: some.map((item) => serverEvent(item, settings)),
+          // In the body: a token in the URL ends in the logs of everything on the way.
+          access_token: settings.accessToken,
+          ...(settings.testEventCode !== undefined && { test_event_code: settings.testEventCode }),
+        },
+      })
+      const received = (json as { events_received?: unknown } | undefined)?.events_received
+      const taken: Outcome =
+        typeof received === 'number' && received < some.length
+          ? { status: 'retry', reason: 'Meta received fewer events than were sent' }
+          : { status: 'delivered', answer: `${some.length} events received` }
+      return some.map(() => taken)
+    },
+    (error) => error.message.startsWith(INVALID_PARAMETER),
+  )
 
 /** https://developers.facebook.com/docs/marketing-api/conversions-api/parameters */
 function serverEvent({ payload }: Sent, settings: Settings): Record<string, unknown> {
@@ -268,7 +303,7 @@ function serverEvent({ payload }: Sent, settings: Settings): Record<string, unkn
       ...hashed('ct', payload.city, (value) => nameOf(value).replace(/\s/g, '')),
       ...hashed('st', payload.state, (value) => nameOf(value).replace(/\s/g, '')),
       ...hashed('zp', payload.zip, (value) => value.toLowerCase().replace(/[\s-]/g, '')),
-      ...hashed('country', payload.country, countryOf),
+      ...hashed('country', payload.country, countryCode),
       ...hashed('external_id', payload.externalId, (value) => value.trim()),
       ...(ip !== undefined && { client_ip_address: ip }),
       ...(userAgent !== undefined && { client_user_agent: userAgent }),
@@ -279,32 +314,14 @@ function serverEvent({ payload }: Sent, settings: Settings): Record<string, unkn
   }
 }
 
-/** SHA-256 of the normal form; absent when nothing is left of it. A value hashed before goes as it is. */
+/** Meta takes each value as a list. */
 export function hashed(
   name: string,
   value: string | undefined,
   normalize: (value: string) => string,
 ): Record<string, readonly string[]> {
-  if (value === undefined) return {}
-  if (/^[0-9a-f]{64}$/.test(value)) return { [name]: [value] }
-  const normal = normalize(value)
-  return normal === '' ? {} : { [name]: [createHash('sha256').update(normal, 'utf8').digest('hex')] }
-}
-
-/** Lower case without punctuation; letters of every language stay, in NFC so that one name has one hash. */
-export const nameOf = (value: string): string =>
-  value
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/[\p{P}\p{S}]/gu, '')
-    .replace(/\s+/g, ' ')
-    .trim()
-
-/** Two letters of ISO 3166-1; the names under which Brazil arrives become br, other names are left out. */
-const countryOf = (value: string): string => {
-  const country = value.trim().toLowerCase()
-  if (country === 'brasil' || country === 'brazil' || country === 'bra') return 'br'
-  return /^[a-z]{2}$/.test(country) ? country : ''
+  const hash = hashedOnce(value, normalize)
+  return hash === undefined ? {} : { [name]: [hash] }
 }
 
 function customData(payload: Sent['payload'], settings: Settings): Record<string, unknown> {
@@ -326,6 +343,7 @@ function customData(payload: Sent['payload'], settings: Settings): Record<string
       value: payload.value,
       currency: payload.currency ?? settings.defaultCurrency,
     }),
+    ...(payload.predictedValue !== undefined && { predicted_ltv: payload.predictedValue }),
     ...(contents.length > 0 && {
       content_type: 'product',
       content_ids: contents.map(({ id }) => id),
@@ -335,11 +353,6 @@ function customData(payload: Sent['payload'], settings: Settings): Record<string
     ...(payload.orderId !== undefined && { order_id: payload.orderId }),
     ...(payload.search !== undefined && { search_string: payload.search }),
   }
-}
-
-function numberOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
 // ---------------------------------------------------------------- answers

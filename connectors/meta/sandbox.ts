@@ -5,16 +5,19 @@ export interface MetaState {
   /** Counted once per event_name and event_id. */
   events: Map<string, Record<string, unknown>>
   requests: number
+  /** Audience to the hashes of e-mail and phone of its members. */
+  audiences: Map<string, Set<string>>
 }
 
 const TOKEN = 'EAAsandboxAccessToken0123456789'
 const DATASET = '1234567890123456'
+const AUDIENCE = '6001234567890'
 const SHA256 = /^[0-9a-f]{64}$/
 
 export default defineSandbox<MetaState>({
   connector: 'meta',
-  state: () => ({ events: new Map(), requests: 0 }),
-  settings: () => ({ datasetId: DATASET, accessToken: TOKEN }),
+  state: () => ({ events: new Map(), requests: 0, audiences: new Map([[AUDIENCE, new Set()]]) }),
+  settings: () => ({ datasetId: DATASET, accessToken: TOKEN, audiences: [AUDIENCE] }),
   refused: () => ({ datasetId: DATASET, accessToken: 'EAAexpiredAccessToken' }),
 
   handle(request, state) {
@@ -27,6 +30,8 @@ export default defineSandbox<MetaState>({
         type: 'OAuthException',
         error_subcode: 463,
       })
+    const [, audience = ''] = /^\/v\d+\.\d+\/(\d+)\/users$/.exec(request.path) ?? []
+    if (audience !== '') return changeMembers(state.audiences.get(audience), request.method, body)
     const [, version, dataset, edge] = /^\/(v\d+\.\d+)\/(\d+)(\/events)?$/.exec(request.path) ?? []
     if (!version) return failure(400, 2500, 'Unknown path components')
     if (dataset !== DATASET)
@@ -60,6 +65,34 @@ export default defineSandbox<MetaState>({
     return { status: 200, body: { events_received: data.length, messages: [], fbtrace_id: 'A1b2C3' } }
   },
 })
+
+// https://developers.facebook.com/docs/marketing-api/reference/custom-audience/users/
+function changeMembers(members: Set<string> | undefined, method: string, body: Record<string, unknown>): SandboxAnswer {
+  if (!members) return failure(400, 100, 'Unsupported request. The audience does not exist', { error_subcode: 33 })
+  const { schema, data } = record(body['payload'])
+  if (!Array.isArray(schema) || !Array.isArray(data) || data.length === 0 || data.length > 10_000)
+    return failure(400, 100, 'Invalid parameter', { error_subcode: 1870053 })
+  let invalid = 0
+  for (const row of data as unknown[][]) {
+    const values = row.map(String)
+    if (
+      values.length !== schema.length ||
+      values.every((value) => value === '') ||
+      values.some((value) => value !== '' && !SHA256.test(value))
+    ) {
+      invalid++
+      continue
+    }
+    for (const value of values.slice(0, 2))
+      if (value === '') continue
+      else if (method === 'POST') members.add(value)
+      else members.delete(value)
+  }
+  return {
+    status: 200,
+    body: { num_received: data.length, num_invalid_entries: invalid, invalid_entry_samples: {}, session_id: '1' },
+  }
+}
 
 // https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/server-event and …/customer-information-parameters
 function invalid(event: Record<string, unknown>, now: Date): { subcode: number; text: string } | undefined {

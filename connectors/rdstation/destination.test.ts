@@ -145,6 +145,152 @@ destinationContract(rdstation, {
         },
       },
     },
+    {
+      title: 'an order goes to the e-commerce product with its lines',
+      action: 'sendEcommerce',
+      given: track({
+        name: 'Order Completed',
+        traits: { email: maria.email, name: 'Maria Souza', address: { city: 'Niterói' } },
+        properties: {
+          order_id: 'A-1001',
+          total: 149.9,
+          shipping: 10,
+          payment_method: 'pix',
+          products: [
+            { product_id: 'tenis-42', name: 'Tênis', category: 'Calçados/Tênis', price: '99.90', quantity: 2 },
+          ],
+        },
+      }),
+      signals: granted,
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=ecommerce_order_placed',
+        body: {
+          event_type: 'ECOMMERCE_ORDER_PLACED',
+          event_family: 'CDP',
+          payload: {
+            email: maria.email,
+            identifier: 'A-1001',
+            name: 'Maria Souza',
+            currency: 'BRL',
+            price: 149.9,
+            total_items: 2,
+            line_items: [
+              {
+                product_id: 'tenis-42',
+                product_title: 'Tênis',
+                price: 99.9,
+                quantity: 2,
+                categories: ['Calçados', 'Tênis'],
+              },
+            ],
+            shipping_price: 10,
+            shipping_city: 'Niterói',
+            payment_methods: ['pix'],
+            legal_bases: granted.rd,
+          },
+        },
+      },
+    },
+    {
+      title: 'a checkout goes by the name RD Station has for it',
+      action: 'sendEcommerce',
+      given: track({ name: 'Checkout Started', traits: { email: maria.email }, properties: { checkout_id: 'c-1' } }),
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=ecommerce_checkout_started',
+        body: {
+          event_type: 'ECOMMERCE_CHECKOUT_STARTED',
+          event_family: 'CDP',
+          payload: { email: maria.email, identifier: 'c-1', currency: 'BRL' },
+        },
+      },
+    },
+    {
+      title: 'a lost opportunity says why',
+      action: 'markLost',
+      given: track({ name: 'Deal Lost', traits: { email: maria.email }, properties: { reason: 'preço' } }),
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=opportunity_lost',
+        body: {
+          event_type: 'OPPORTUNITY_LOST',
+          event_family: 'CDP',
+          payload: { email: maria.email, funnel_name: 'default', reason: 'preço' },
+        },
+      },
+    },
+    {
+      title: 'a stage of the funnel is set, the owner stays',
+      action: 'setFunnelStage',
+      given: identify({ traits: { email: maria.email } }),
+      with: { stage: 'Client' },
+      sends: {
+        method: 'PUT',
+        path: '/platform/contacts/email:maria.souza%40example.com/funnels/default',
+        body: { lifecycle_stage: 'Client' },
+      },
+    },
+    {
+      title: 'a chat that ended',
+      action: 'sendChat',
+      given: track({
+        name: 'Chat Finished',
+        traits: { email: maria.email },
+        properties: { subject: 'Troca', status: 'resolvido' },
+      }),
+      with: { finished: true },
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=chat_finished',
+        body: {
+          event_type: 'CHAT_FINISHED',
+          event_family: 'CDP',
+          payload: { email: maria.email, chat_subject: 'Troca', cf_chat_status: 'resolvido' },
+        },
+      },
+    },
+    {
+      title: 'a call that ended',
+      action: 'sendCall',
+      given: track({
+        name: 'Call Finished',
+        traits: { email: maria.email },
+        properties: { from_number: '+551140000000', status: 'ANSWERED', duration: 30 },
+      }),
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=call_finished',
+        body: {
+          event_type: 'CALL_FINISHED',
+          event_family: 'CDP',
+          payload: {
+            email: maria.email,
+            call_from_number: '+551140000000',
+            call_status: 'ANSWERED',
+            call_duration: '30',
+          },
+        },
+      },
+    },
+    {
+      title: 'a video that started',
+      action: 'sendMedia',
+      given: track({
+        name: 'Video Playback Started',
+        traits: { email: maria.email },
+        properties: { media_type: 'video', title: 'Aula 1' },
+      }),
+      sends: {
+        method: 'POST',
+        path: '/platform/events?event_type=media_playback_started',
+        body: {
+          event_type: 'MEDIA_PLAYBACK_STARTED',
+          event_family: 'CDP',
+          payload: { email: maria.email, media_type: 'video', media_identifier: 'Aula 1' },
+        },
+      },
+    },
   ],
 })
 

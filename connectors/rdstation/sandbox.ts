@@ -56,10 +56,20 @@ export default defineSandbox<RdState>({
         },
       }
     if (method === 'POST' && path === '/platform/events') return takeEvent(request, state)
-    const [, kind = '', raw = '', tag] = /^\/platform\/contacts\/(uuid|email):([^/]+)(\/tag)?$/.exec(path) ?? []
+    const [, kind = '', raw = '', tag] =
+      /^\/platform\/contacts\/(uuid|email):([^/]+)(\/tag|\/funnels\/default)?$/.exec(path) ?? []
     if (kind === '') return failure(404, 'RESOURCE_NOT_FOUND', 'The resource could not be found')
     const value = decodeURIComponent(raw)
     const found = state.contacts.find((contact) => contact[kind] === value)
+    if (tag === '/funnels/default') {
+      // https://developers.rdstation.com/reference/put_platform-contacts-identifier-value-funnels-funnel-name
+      if (!found) return failure(404, 'RESOURCE_NOT_FOUND', 'The resource could not be found')
+      const { lifecycle_stage: stage } = record(request.body) ?? {}
+      if (!['Lead', 'Qualified Lead', 'Client'].includes(String(stage)))
+        return failure(400, 'INVALID_OPTION', 'lifecycle_stage is invalid', 'lifecycle_stage')
+      found['lifecycle_stage'] = stage
+      return { status: 200, body: record(request.body) ?? {} }
+    }
     if (tag)
       return method === 'POST' ? addTags(request, state, found) : failure(404, 'RESOURCE_NOT_FOUND', 'No such resource')
     if (method === 'PATCH') return upsert(request, state, kind, value, found)
@@ -122,6 +132,20 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   CONVERSION: ['conversion_identifier', 'email'],
   OPPORTUNITY: ['email', 'funnel_name'],
   SALE: ['email', 'funnel_name'],
+  OPPORTUNITY_LOST: ['email', 'funnel_name'],
+  CHAT_STARTED: ['email', 'chat_subject', 'cf_chat_status'],
+  CHAT_FINISHED: ['email', 'chat_subject', 'cf_chat_status'],
+  CALL_FINISHED: ['email', 'call_from_number', 'call_status'],
+  MEDIA_PLAYBACK_STARTED: ['email', 'media_type', 'media_identifier'],
+  MEDIA_PLAYBACK_STOPPED: ['email', 'media_type', 'media_identifier'],
+  ECOMMERCE_CHECKOUT_STARTED: ['email', 'identifier'],
+  ECOMMERCE_CART_ABANDONED: ['email', 'identifier'],
+  ECOMMERCE_ORDER_PLACED: ['email', 'identifier'],
+  ECOMMERCE_ORDER_PAID: ['email', 'identifier'],
+  ECOMMERCE_ORDER_FULFILLED: ['email', 'identifier'],
+  ECOMMERCE_SHIPMENT_DELIVERED: ['email', 'identifier'],
+  ECOMMERCE_ORDER_CANCELLED: ['email', 'identifier'],
+  ECOMMERCE_ORDER_REFUNDED: ['email', 'identifier'],
 }
 
 function takeEvent(request: SandboxRequest, state: RdState): SandboxAnswer {
