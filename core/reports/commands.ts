@@ -5,13 +5,16 @@ import { retentionCommands } from '../retention/commands.ts'
 import type { CommandHandlers } from '../server/context.ts'
 import { incidentCommands } from './incidents.ts'
 import { revealCommands } from './reveal.ts'
+import { ropaCommands } from './ropa.ts'
 import { shredCommands } from './shred-command.ts'
 
-export function recordsCommands(config: Config, keys: Keys): CommandHandlers {
+/** @param vendor name of a vendor by destination id. */
+export function recordsCommands(config: Config, keys: Keys, vendor: (destination: string) => string): CommandHandlers {
   return {
     ...retentionCommands(config, keys),
     ...incidentCommands(config),
     ...revealCommands(keys),
     ...shredCommands(keys),
+    ...ropaCommands({ config, keys, vendor }),
   }
 }

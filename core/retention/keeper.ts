@@ -1,4 +1,5 @@
-/** Approved policies run by themselves: looked at once a day, one batch at a time between everything else. */
+/** What the officer's side does by itself, once a day: approved policies, batch by batch between everything else; the record of art. 37. */
+import type { Drift } from '../../schemas/records.ts'
 import type { CommandHandlers } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import { SYSTEM } from './commands.ts'
@@ -14,8 +15,15 @@ export interface RetentionKeeper {
   round(now: number, idle: boolean): Promise<boolean>
 }
 
-/** @param commands those of retentionCommands. */
-export function createRetentionKeeper(state: StateStore, commands: CommandHandlers): RetentionKeeper {
+/**
+ * @param commands those of recordsCommands.
+ * @param onDrift told once of each thing that was observed and is not declared.
+ */
+export function createRetentionKeeper(
+  state: StateStore,
+  commands: CommandHandlers,
+  onDrift: (fresh: readonly Drift[]) => void = () => {},
+): RetentionKeeper {
   let lookAt = 0
   const run = (name: string, now: number) =>
     state.transaction((trx) =>
@@ -34,6 +42,10 @@ export function createRetentionKeeper(state: StateStore, commands: CommandHandle
       if (await openRun(state.db)) return (await run('retentionStep', now)) !== null
       if (now < lookAt) return false
       lookAt = now + DAY_MS
+      if ('recordRopa' in commands) {
+        const { fresh } = (await run('recordRopa', now)) as { fresh: readonly Drift[] }
+        if (fresh.length > 0) onDrift(fresh)
+      }
       const { started } = (await run('retentionRun', now)) as { started: readonly unknown[] }
       // What was deleted is gone from the write-ahead file too.
       state.checkpoint()

@@ -75,7 +75,11 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
   const keeper = createKeeper({ state, keys, anchorFolder: options.ledger.anchorFolder }, (error) =>
     options.onFault(faultOf('ledger', error)),
   )
-  const retention = 'retentionStep' in options.commands ? createRetentionKeeper(state, options.commands) : undefined
+  const retention = 'retentionStep' in options.commands ? createRetentionKeeper(state, options.commands, (fresh) => {
+          // Names of fields and sources, never a value: somebody has to hear of it.
+          for (const { kind, subject } of fresh) options.onFault({ where: 'drift', name: kind, message: subject })
+        })
+      : undefined
   let position = await startPosition(state, log.logId)
   let stopped = false
   const alarm = createAlarm()

@@ -17,7 +17,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
   return {
     ...adminCommands,
     ...ledgerCommands(ledgerSettings(config), keys),
-    ...recordsCommands(config.config, keys),
+    ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
     async markRedriven(args, { state }) {

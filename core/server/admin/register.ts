@@ -20,6 +20,7 @@ import { LIVE_PATH, registerLive } from './live.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { quarantineRoutes } from './quarantine.ts'
 import { type AnyRoute, Refusal } from './route.ts'
+import { recordRoutes } from './records.ts'
 import { retentionRoutes } from './retention.ts'
 import { revealRoutes } from './reveal.ts'
 import { statusRoutes } from './status.ts'
@@ -70,6 +71,7 @@ export async function registerAdmin(
     ...ledgerRoutes,
     ...retentionRoutes,
     ...incidentRoutes,
+    ...recordRoutes,
     ...revealRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
