@@ -24,7 +24,8 @@ export interface HubAct {
   readonly source?: string
   /**
    * Settled deliveries that this act deletes, reopens or changes. Their recorded hashes stay, marked with
-   * this entry, and the entry holds the root over their ids: verify then knows why the rows differ.
+   * this entry, and the entry holds the number of them and the root over their ids: verify then knows why the rows
+   * differ, and that no others were marked.
    */
   readonly deliveries?: readonly string[]
 }
@@ -52,7 +53,8 @@ export async function hubEntry(db: Db, act: HubAct): Promise<string> {
   const facts = { ...act.facts }
   for (const name of Object.keys(facts))
     if (FIXED.has(name)) throw new TypeError(`a hub entry may not set ${name} itself`)
-  if (act.deliveries) facts['deliveries'] = idsRoot(act.deliveries)
+  const recorded = await recordedOf(db, act.deliveries ?? [])
+  if (act.deliveries) facts['deliveries'] = idsRoot(recorded)
   const entry = pendingEntry(
     {
       ...facts,
@@ -77,7 +79,7 @@ export async function hubEntry(db: Db, act: HubAct): Promise<string> {
       sealed: Buffer.concat([entry.salt, entry.payload]),
     })
     .execute()
-  for (const part of chunks(act.deliveries ?? []))
+  for (const part of chunks(recorded))
     await db
       .updateTable('ledger_deliveries')
       .set({ ended_by: id })
@@ -85,6 +87,21 @@ export async function hubEntry(db: Db, act: HubAct): Promise<string> {
       .where('ended_by', 'is', null)
       .execute()
   return id
+}
+
+/** Those that a deliveries.root holds and no other act has ended. */
+async function recordedOf(db: Db, ids: readonly string[]): Promise<string[]> {
+  const recorded = new Set<string>()
+  for (const part of chunks(ids)) {
+    const rows = await db
+      .selectFrom('ledger_deliveries')
+      .select('delivery_id')
+      .where('delivery_id', 'in', part)
+      .where('ended_by', 'is', null)
+      .execute()
+    for (const { delivery_id } of rows) recorded.add(delivery_id)
+  }
+  return [...recorded]
 }
 
 /** How an entry names many ids: their number, and the Merkle root over them in order of their text. */
