@@ -21,8 +21,9 @@ import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
 import { registerAdmin } from './server/admin/register.ts'
 import { processCommands } from './server/commands.ts'
-import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
 import { registerConsent } from './server/consent.ts'
+import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
+import { takeFeedback } from './server/feedback.ts'
 import { registerIngest } from './server/ingest.ts'
 import { createLiveFeed } from './server/live-feed.ts'
 import { createMetrics } from './server/metrics.ts'
@@ -224,7 +225,13 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     run,
   }
   const app = await startServer(config, logger, async (server) => {
-    await registerIngest(server, ingestPorts)
+    await registerIngest(server, ingestPorts, (destinationId, request) =>
+      takeFeedback(destinationId, request, {
+        destinations: config.destinationSettings,
+        state,
+        ingest: ingestPorts,
+      }),
+    )
     await registerConsent(server, {
       ingest: ingestPorts,
       context,

@@ -3,9 +3,15 @@
  * alone, an upsert only says what a new member begins with. Tags are added, merge fields without
  * a value stay out.
  */
-import { createHash } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { Type } from 'typebox'
-import { defineDestination, type HttpResponse, type Outcome } from '../../core/kit/index.ts'
+import {
+  defineDestination,
+  type FeedbackItem,
+  type HttpResponse,
+  type Outcome,
+  type RawRequest,
+} from '../../core/kit/index.ts'
 
 const email = Type.String({
   format: 'email',
@@ -39,6 +45,15 @@ export default defineDestination({
         description: 'API key with its data centre, such as …-us21.',
       }),
       listId: Type.String({ minLength: 1, description: 'Audience id (Audience > Settings).' }),
+      feedbackSecret: Type.Optional(
+        Type.String({
+          secret: true,
+          minLength: 16,
+          pattern: '^[A-Za-z0-9_-]+$',
+          description:
+            'Part of the address that Mailchimp calls for unsubscribes and cleans; without it nothing is taken.',
+        }),
+      ),
       statusIfNew: Type.Union([Type.Literal('subscribed'), Type.Literal('pending')], {
         default: 'subscribed',
         description:
@@ -219,11 +234,41 @@ export default defineDestination({
   },
   feedback: {
     webhook: {
-      pt: 'Em Audience > Settings > Webhooks, aponte descadastros e limpezas para /in/<id do destino>.',
-      en: 'Under Audience > Settings > Webhooks, point unsubscribes and cleans to /in/<destination id>.',
+      pt: 'Em Audience > Settings > Webhooks, aponte descadastros e limpezas para /in/<id do destino>?secret=<feedbackSecret>.',
+      en: 'Under Audience > Settings > Webhooks, point unsubscribes and cleans to /in/<destination id>?secret=<feedbackSecret>.',
+    },
+    // https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/: not signed, so the address holds a secret.
+    receive: {
+      verify: ({ query }, { feedbackSecret }) => {
+        const [given, expected] = [Buffer.from(query['secret'] ?? ''), Buffer.from(feedbackSecret ?? '')]
+        return expected.length > 0 && given.length === expected.length && timingSafeEqual(given, expected)
+          ? true
+          : 'BAD_SIGNATURE'
+      },
+      read: readFeedback,
     },
   },
 })
+
+/** Form fields `type`, `fired_at` and `data[email]`; a GET only proves that the address answers. */
+function readFeedback({ method, body }: RawRequest): FeedbackItem[] {
+  if (method === 'GET') return []
+  const form = new URLSearchParams(body.toString('utf8'))
+  const kind =
+    form.get('type') === 'unsubscribe' ? 'unsubscribed' : form.get('type') === 'cleaned' ? 'bounced' : undefined
+  const email = form.get('data[email]')
+  // Profile changes and campaigns are none of its business.
+  if (!kind || !email) return []
+  const fired = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})$/.exec(form.get('fired_at') ?? '')
+  return [
+    {
+      kind: kind === 'unsubscribed' && form.get('data[reason]') === 'abuse' ? 'complained' : kind,
+      channel: 'email',
+      identifiers: [{ type: 'email', value: email }],
+      ...(fired && { at: `${fired[1]}T${fired[2]}Z` }),
+    },
+  ]
+}
 
 function mergeFields(
   wanted: Readonly<Record<string, string>>,

@@ -2,17 +2,21 @@
  * Any HTTP API without code: address, headers and a JSON template from a form, signed so that the
  * receiver can tell the hub from anybody else. An SMS gateway is one of these.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { Liquid } from 'liquidjs'
 import { type Static, Type } from 'typebox'
 import {
   defineDestination,
+  type FeedbackItem,
   type Http,
+  InputError,
   type ItemContext,
   judge,
   type Outcome,
+  type RawRequest,
   RejectedError,
 } from '../../core/kit/index.ts'
+import type { ExitCode } from '../../schemas/exits.ts'
 
 const Settings = Type.Object(
   {
@@ -188,11 +192,55 @@ export default defineDestination({
   },
   feedback: {
     webhook: {
-      pt: 'O serviço pode informar o que foi feito da mensagem em /in/<id do destino>, com o id da entrega.',
-      en: 'The service may tell what became of a message at /in/<destination id>, with the delivery id.',
+      pt: 'O serviço informa em /in/<id do destino> o que foi feito da mensagem, com o id da entrega, assinado com o mesmo segredo. Um descadastro ou uma resposta SAIR é uma revogação.',
+      en: 'The service tells at /in/<destination id> what became of a message, with the delivery id, signed with the same secret. An unsubscribe or a reply SAIR is a withdrawal.',
     },
+    receive: { verify: verifyFeedback, read: readFeedback },
   },
 })
+
+// ---------------------------------------------------------------- feedback
+
+/** A signature is taken within five minutes of its time. */
+const SIGNATURE_MS = 5 * 60_000
+
+function verifyFeedback({ headers, body, receivedAt }: RawRequest, { secret }: Settings): true | ExitCode {
+  const given = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(headers['x-anuente-signature'] ?? '')
+  if (secret === undefined || !given) return 'BAD_SIGNATURE'
+  const seconds = Number(given[1])
+  if (Math.abs(Date.parse(receivedAt) - seconds * 1000) > SIGNATURE_MS) return 'BAD_SIGNATURE'
+  const expected = Buffer.from(signature(secret, seconds, body.toString('utf8')), 'hex')
+  return timingSafeEqual(expected, Buffer.from(given[2]!, 'hex')) ? true : 'BAD_SIGNATURE'
+}
+
+const FEEDBACK_KINDS = ['delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed', 'replied'] as const
+
+/** One object or a list: {kind, deliveryId?, email?, phone?, channel?, at?, text?}. */
+function readFeedback({ body }: RawRequest): FeedbackItem[] {
+  let told: unknown
+  try {
+    told = JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new InputError('MALFORMED_JSON', 'the body is not valid JSON', '')
+  }
+  return (Array.isArray(told) ? told : [told]).map((item: unknown, index) => {
+    const given = (item ?? {}) as Record<string, unknown>
+    const kind = FEEDBACK_KINDS.find((one) => one === given['kind'])
+    if (!kind) throw new InputError('INVALID', `kind must be one of ${FEEDBACK_KINDS.join(', ')}`, `/${index}/kind`)
+    const text = (name: string) => (typeof given[name] === 'string' ? (given[name] as string) : undefined)
+    const [deliveryId, channel, at, reply] = [text('deliveryId'), text('channel'), text('at'), text('text')]
+    return {
+      kind,
+      ...(deliveryId !== undefined && { deliveryId }),
+      ...(channel !== undefined && { channel }),
+      ...(at !== undefined && { at }),
+      ...(reply !== undefined && { text: reply }),
+      identifiers: (['email', 'phone'] as const).flatMap((type) =>
+        given[type] === undefined ? [] : [{ type, value: given[type] }],
+      ),
+    }
+  })
+}
 
 // ---------------------------------------------------------------- sending
 

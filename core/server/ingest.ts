@@ -17,7 +17,12 @@ interface MountedRoute {
   reply: boolean
 }
 
-export async function registerIngest(app: FastifyInstance, ports: IngestPorts): Promise<void> {
+/** @param feedback answers for /in/<destination id>; undefined when no destination of this name listens. */
+export async function registerIngest(
+  app: FastifyInstance,
+  ports: IngestPorts,
+  feedback: (destinationId: string, request: RawRequest) => Promise<HttpAnswer | undefined> = async () => undefined,
+): Promise<void> {
   let inFlight = 0
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -49,7 +54,8 @@ export async function registerIngest(app: FastifyInstance, ports: IngestPorts): 
       try {
         const raw = readRaw(request, maxBytes)
         if ('status' in raw) return send(reply, raw)
-        return send(reply, await ingest(raw, path, ports))
+        const told = 'sourceId' in path && !ports.sources.has(path.sourceId) && (await feedback(path.sourceId, raw))
+        return send(reply, told || (await ingest(raw, path, ports)))
       } finally {
         inFlight -= size
       }
