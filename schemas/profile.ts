@@ -62,8 +62,13 @@ export interface OpenProfile {
    * `adultFrom` are months (YYYY-MM), rounded up.
    */
   age?: { band: 'child' | 'teen' | 'adult'; teenFrom?: string; adultFrom?: string }
-  /** Recent times per event name, newest last, for windowed counts. Bounded. */
+  /** Recent times per event name, newest last: what ends an instance of a rule, whatever it was kept for. Bounded. */
   recent: Record<string, string[]>
+  /**
+   * The same for windowed counts, per purpose: only events kept for it, and only for rules of that purpose. Absent
+   * where no rule counts.
+   */
+  counted?: Record<string, Record<string, string[]>>
   /** Lifetime counters per purpose: orders, revenue (minor units). */
   counters: Record<string, Record<string, number>>
   timers: OpenTimer[]

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Conditions } from '../../schemas/rule.ts'
 import { compileConditions } from './compile.ts'
 import { durationWords, parseDuration } from './duration.ts'
-import { loadRules, nameMatches, neededWindows, recentWindow, triggerName } from './index.ts'
+import { countWindow, loadRules, nameMatches, neededCounts, neededWindows, recentWindow, triggerName } from './index.ts'
 import { NameIndex } from './names.ts'
 import { at, CART_RECOVERY, Person, rulesFrom, T0 } from './person.fixture.ts'
 
@@ -28,7 +28,7 @@ const event = {
     nothing: null,
   },
 }
-const view = { now: T0, profile, event, known: true }
+const view = { now: T0, profile, counted: profile.recent, event, known: true }
 const holds = (conditions: Conditions) => compileConditions(conditions, 'who').test(view)
 const one = (field: string, op: string, value?: unknown) =>
   holds({ all: [{ field, op, ...(value !== undefined && { value }) }] } as Conditions)
@@ -199,22 +199,28 @@ describe('durations', () => {
   })
 })
 
-test('recent times are needed for counts, for what ends a wait, and for goals; the longest window wins', () => {
+test('recent times are needed for what ends a wait and for goals, and per purpose for counts; the longest window wins', () => {
   const counting = `id: c
 version: 1
 when: {event: X, where: {all: [{count: {event: "Product *", window: P3D}, op: gt, value: 1}]}}
-who: {none: [{count: {event: Order Completed, window: P30D}, op: gt, value: 1}]}
+who: {none: [{count: {event: Product Bought, window: P30D}, op: gt, value: 1}]}
 unless: {purpose: p}
 then: {all: [{destination: d, action: a}], expires: P1D}
-exit_on: [Product Bought]
+exit_on: ["Product B*"]
 `
-  const needed = neededWindows(loadRules([{ file: 'a', text: `${CART_RECOVERY}---\n${counting}` }]).rules)
+  const { rules } = loadRules([{ file: 'a', text: `${CART_RECOVERY}---\n${counting}` }])
   const days = 86_400_000
-  expect(Object.fromEntries(needed)).toEqual({
-    'Order Completed': 30 * days,
-    'Product *': 3 * days,
-    'Product Bought': days,
+  expect(Object.fromEntries(neededWindows(rules))).toEqual({
+    'Order Completed': days + 35 * 60_000,
+    'Product B*': days,
   })
-  const window = recentWindow(needed)
-  expect([window('Product Bought'), window('Order Completed'), window('Cart Viewed')]).toEqual([3 * days, 30 * days, 0])
+  const window = recentWindow(neededWindows(rules))
+  expect([window('Product Bought'), window('Product Viewed'), window('Cart Viewed')]).toEqual([days, 0, 0])
+  const count = countWindow(neededCounts(rules))
+  expect([count('p', 'Product Bought'), count('p', 'Product Viewed'), count('p', 'X')]).toEqual([
+    30 * days,
+    3 * days,
+    0,
+  ])
+  expect([count('email_marketing', 'Product Viewed'), count('nobody', 'Product Viewed')]).toEqual([0, 0])
 })

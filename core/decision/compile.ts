@@ -12,6 +12,8 @@ import { nameMatches } from './names.ts'
 export interface RuleView {
   readonly now: number
   readonly profile: OpenProfile
+  /** Times of events kept for the rule's own purpose. */
+  readonly counted: OpenProfile['recent']
   readonly event?: { readonly properties: Readonly<Record<string, unknown>> }
   /** The person has a user id, an e-mail or a phone. */
   readonly known: boolean
@@ -101,7 +103,7 @@ function compileCondition(condition: Condition, id: string, negated: boolean): C
 function compileCount(condition: CountCondition): Omit<CompiledClause, 'id'> {
   const { event, window } = condition.count
   const ms = parseDuration(window)
-  const count = (view: RuleView) => countSince(view.profile.recent, event, view.now - ms)
+  const count = (view: RuleView) => countSince(view.counted, event, view.now - ms)
   const compare = COMPARE[condition.op]
   const never = condition.op === 'eq' && condition.value === 0
   return {
@@ -153,6 +155,9 @@ export const FIELDS =
 export function isField(field: string): boolean {
   return /^(cart\.(total|items|url)|person\.known|traits\..+|event\..+|counters\.[^.]+\..+)$/.test(field)
 }
+
+/** The purpose in `counters.<purpose>.<name>`. */
+export const counterPurpose = (field: string): string => field.split('.')[1] ?? ''
 
 function fieldReader(field: string): (view: RuleView) => unknown {
   if (field === 'cart.total') return (view) => view.profile.cart?.total

@@ -507,12 +507,19 @@ class Decision {
 
   // -------------------------------------------------------------- plain parts
 
-  /** A rule sees the cart only when everything in it was collected for the rule's own purpose. */
+  /** A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts only such events. */
   #view(event: CanonicalEvent | undefined, compiled: CompiledRule): RuleView {
     const known = this.#context.reachable(['userId', 'email', 'phone'])
     const { cart, ...withoutCart } = this.#state
-    const seesCart = !cart?.purposes || cart.purposes.includes(compiled.rule.unless.purpose)
-    return { now: this.#nowMs, profile: seesCart ? this.#state : withoutCart, known, ...(event && { event }) }
+    const { purpose } = compiled.rule.unless
+    const seesCart = !cart?.purposes || cart.purposes.includes(purpose)
+    return {
+      now: this.#nowMs,
+      profile: seesCart ? this.#state : withoutCart,
+      counted: this.#state.counted?.[purpose] ?? {},
+      known,
+      ...(event && { event }),
+    }
   }
 
   #cartIsEmpty(): boolean {

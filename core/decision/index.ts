@@ -10,6 +10,8 @@ export {
   type CompiledRule,
   capMemoryMs,
   compileRule,
+  countWindow,
+  neededCounts,
   neededWindows,
   type RuleSet,
   recentWindow,

@@ -1,7 +1,7 @@
 /** What the schema cannot say about a rule: fields that exist, operators that fit, names the configuration knows. */
 import type { Condition, Rule } from '../../schemas/rule.ts'
 import { ConfigError } from '../kit/errors.ts'
-import { FIELDS, isField } from './compile.ts'
+import { counterPurpose, FIELDS, isField } from './compile.ts'
 import { durationProblem } from './duration.ts'
 import type { CompiledRule, Position } from './ruleset.ts'
 
@@ -127,6 +127,7 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
           ]),
       ...actionProblems(rule, surroundings),
       ...sealedTraitProblems(rule, openTraits),
+      ...counterProblems(rule),
       ...correlationProblems(rule),
     ]
     problems.push(
@@ -178,6 +179,21 @@ function sealedTraitProblems(rule: Rule, openTraits: ReadonlySet<string>): Found
       {
         path: [...path, 'field'],
         message: `trait "${trait}" is text and sealed, so no rule can read it: if it is not personal on its own (a plan, a state), add it to openTraits; otherwise use a number, true/false or a count`,
+      },
+    ]
+  })
+}
+
+/** A counter belongs to the purpose whose events fed it; rules of another purpose may not look at it. */
+function counterProblems(rule: Rule): Found[] {
+  return listedConditions(rule).flatMap(({ condition, path }) => {
+    if ('count' in condition || !condition.field.startsWith('counters.')) return []
+    const purpose = counterPurpose(condition.field)
+    if (purpose === rule.unless.purpose) return []
+    return [
+      {
+        path: [...path, 'field'],
+        message: `${condition.field} was fed by events kept for "${purpose}", and this rule acts for "${rule.unless.purpose}": read counters.${rule.unless.purpose}.… instead`,
       },
     ]
   })

@@ -147,7 +147,7 @@ describe('lint against the configuration', () => {
   test('accepts what fits', () => {
     const text = rule(
       'a',
-      'who: {all: [{field: traits.plan, op: eq, value: gold}, {field: traits.age, op: gt, value: 18}, {field: traits.bio, op: exists}]}\n',
+      'who: {all: [{field: traits.plan, op: eq, value: gold}, {field: traits.age, op: gt, value: 18}, {field: traits.bio, op: exists}, {field: counters.orders.orders, op: gt, value: 0}]}\n',
     )
     expect(lint(text)).not.toThrow()
   })
@@ -177,6 +177,11 @@ describe('lint against the configuration', () => {
       'sealed trait in a list',
       rule('a', 'who: {all: [{field: traits.city, op: in, value: [x, y]}]}\n'),
       'rules/a.yaml:4:14: rule a: trait "city" is text and sealed',
+    ],
+    [
+      'counter of another purpose',
+      rule('a', 'who: {all: [{field: counters.analytics.orders, op: gt, value: 1}]}\n'),
+      'rules/a.yaml:4:14: rule a: counters.analytics.orders was fed by events kept for "analytics", and this rule acts for "orders"',
     ],
     [
       'cap without a channel',

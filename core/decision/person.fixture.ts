@@ -5,6 +5,7 @@ import {
   buildRuleSet,
   type CapUse,
   type ConsentAnswer,
+  countWindow,
   type DecisionContext,
   type DecisionInput,
   type DecisionResult,
@@ -13,6 +14,7 @@ import {
   dueTimers,
   type Explanation,
   loadRules,
+  neededCounts,
   neededWindows,
   type RuleSet,
   recentWindow,
@@ -107,8 +109,11 @@ export class Person {
   take(taken: CanonicalEvent, received = (Date.parse(taken.occurredAt) - T0) / MINUTE): DecisionResult {
     const name = triggerName(taken)
     const windowMs = recentWindow(neededWindows(this.rules.current))(name)
+    const counts = countWindow(neededCounts(this.rules.current))
     const now = T0 + received * MINUTE
-    const { recent } = this.profile
+    const { recent, counted = {} } = this.profile
+    const kept = (times: readonly string[] | undefined, ms: number) =>
+      [...(times ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - ms)
     this.events.set(taken.id, taken)
     this.profile = {
       ...this.profile,
@@ -118,8 +123,16 @@ export class Person {
           ? recent
           : {
               ...recent,
-              [name]: [...(recent[name] ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - windowMs),
+              [name]: kept(recent[name], windowMs),
             },
+      // Taken as kept for every purpose.
+      counted: Object.fromEntries(
+        [...new Set(this.rules.current.map(({ rule }) => rule.unless.purpose))].map((purpose) => {
+          const ms = counts(purpose, name)
+          const times = counted[purpose] ?? {}
+          return [purpose, ms === 0 ? times : { ...times, [name]: kept(times[name], ms) }]
+        }),
+      ),
     }
     return this.#decide({ kind: 'event', event: taken, seq: this.profile.seq }, received)
   }

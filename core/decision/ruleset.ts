@@ -157,21 +157,43 @@ export function memoryMs(compiled: CompiledRule): number {
 }
 
 /**
- * How long `profile.recent` has to keep the times of which events: name or glob → milliseconds.
- * Names are those of `triggerName`.
+ * How long `profile.recent` has to keep the times of which events that may end something: name or glob →
+ * milliseconds. Names are those of `triggerName`.
  */
 export function neededWindows(rules: readonly CompiledRule[]): Map<string, number> {
   const needed = new Map<string, number>()
   const need = (pattern: string, ms: number) => needed.set(pattern, Math.max(ms, needed.get(pattern) ?? 0))
   for (const compiled of rules) {
     const { rule } = compiled
-    const where = 'event' in rule.when ? rule.when.where : undefined
-    for (const condition of [...conditionsOf(rule.who), ...conditionsOf(where)])
-      if ('count' in condition) need(condition.count.event, parseDuration(condition.count.window))
     if (compiled.absence) for (const name of enders(rule)) need(name, memoryMs(compiled))
     for (const goal of rule.exit_on ?? []) need(goal, memoryMs(compiled) + (compiled.expiresMs ?? GOAL_MEMORY_MS))
   }
   return needed
+}
+
+/** How long `profile.counted` has to keep times: purpose → name or glob → milliseconds. Only what rules of that purpose count. */
+export function neededCounts(rules: readonly CompiledRule[]): Map<string, Map<string, number>> {
+  const needed = new Map<string, Map<string, number>>()
+  for (const { rule } of rules) {
+    const where = 'event' in rule.when ? rule.when.where : undefined
+    for (const condition of [...conditionsOf(rule.who), ...conditionsOf(where)]) {
+      if (!('count' in condition)) continue
+      const { event, window } = condition.count
+      const { purpose } = rule.unless
+      const windows = needed.get(purpose) ?? new Map<string, number>()
+      windows.set(event, Math.max(parseDuration(window), windows.get(event) ?? 0))
+      needed.set(purpose, windows)
+    }
+  }
+  return needed
+}
+
+/** `neededCounts` as a question about a purpose and an event name; 0 when no rule counts it. */
+export function countWindow(
+  needed: ReadonlyMap<string, ReadonlyMap<string, number>>,
+): (purpose: string, name: string) => number {
+  const byPurpose = new Map([...needed].map(([purpose, windows]) => [purpose, recentWindow(windows)]))
+  return (purpose, name) => byPurpose.get(purpose)?.(name) ?? 0
 }
 
 /** `neededWindows` as a question about one event name; 0 when no rule wants its times. */

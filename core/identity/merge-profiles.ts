@@ -8,13 +8,21 @@ const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T
 /** ISO 8601 UTC compares as text. */
 const earlier = (a: string, b: string) => [a, b].sort()[0]!
 
+function mergeTimes(a: OpenProfile['recent'] = {}, b: OpenProfile['recent'] = {}): OpenProfile['recent'] {
+  const times: OpenProfile['recent'] = {}
+  for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
+    times[name] = [...(a[name] ?? []), ...(b[name] ?? [])].sort()
+  return times
+}
+
 export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   const traits: OpenProfile['traits'] = {}
   for (const key of new Set([...Object.keys(a.traits), ...Object.keys(b.traits)]))
     traits[key] = newest(a.traits[key], b.traits[key])!
-  const recent: OpenProfile['recent'] = {}
-  for (const name of new Set([...Object.keys(a.recent), ...Object.keys(b.recent)]))
-    recent[name] = [...(a.recent[name] ?? []), ...(b.recent[name] ?? [])].sort()
+  const recent = mergeTimes(a.recent, b.recent)
+  const counted: NonNullable<OpenProfile['counted']> = {}
+  for (const purpose of new Set([...Object.keys(a.counted ?? {}), ...Object.keys(b.counted ?? {})]))
+    counted[purpose] = mergeTimes(a.counted?.[purpose], b.counted?.[purpose])
   const counters: OpenProfile['counters'] = {}
   for (const purpose of new Set([...Object.keys(a.counters), ...Object.keys(b.counters)])) {
     const sums: Record<string, number> = {}
@@ -57,6 +65,7 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     ...(cart && { cart }),
     ...(cartAsOf && { cartAsOf }),
     recent,
+    ...(Object.keys(counted).length > 0 && { counted }),
     counters,
     timers: [...timers.values()].sort((x, y) => (x.dueAt < y.dueAt ? -1 : x.dueAt > y.dueAt ? 1 : 0)),
     entries,

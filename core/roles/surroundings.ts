@@ -7,8 +7,10 @@ import {
   buildRuleSet,
   type CompiledRule,
   compileRule,
+  countWindow,
   lintRules,
   loadRules,
+  neededCounts,
   neededWindows,
   type RuleSet,
   recentWindow,
@@ -101,6 +103,7 @@ export function processSettings(
     currency: config.currency,
     believed: authoritative ?? BELIEVED,
     recentWindow: recentWindow(neededWindows(all)),
+    countWindow: countWindow(neededCounts(all)),
     holdout: { globalHoldout: experiments?.globalHoldout ?? 0, globalSeed: experiments?.seed ?? 'anuente-global' },
   }
 }

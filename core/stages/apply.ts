@@ -4,6 +4,7 @@ import type { KeptEvent } from '../../consent/collects.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { isContactKey } from '../../consent/spec-properties.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import { triggerName } from '../decision/names.ts'
 import { readPath } from '../delivery/payload.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
@@ -19,8 +20,10 @@ export interface ApplySettings {
   readonly currency: string
   /** Connectors, most believed first, when several report one fact. */
   readonly believed: readonly string[]
-  /** How long times of an event name are kept for windowed counts, in milliseconds; 0: no rule counts it. */
+  /** How long times of an event that may end something are kept, in milliseconds; 0: it ends nothing. */
   readonly recentWindow: (eventName: string) => number
+  /** How long times of an event are kept for windowed counts of that purpose's rules; 0: none counts it. */
+  readonly countWindow: (purpose: string, eventName: string) => number
 }
 
 export interface Applied {
@@ -92,7 +95,7 @@ export function apply(
     if (cart) profile.cart = cart
     else delete profile.cart
     if (cartAsOf !== undefined) profile.cartAsOf = cartAsOf
-    remember(profile.recent, event, settings)
+    remember(profile, event, allowed, settings)
   }
   applyCounters(fact.changes)
 
@@ -171,13 +174,29 @@ function storeTraits(
   }
 }
 
-function remember(recent: PersonState['profile']['recent'], event: CanonicalEvent, settings: ApplySettings): void {
-  const name = event.type === 'track' ? event.name : event.type
-  const window = settings.recentWindow(name)
-  if (!window) return
-  const times = [...(recent[name] ?? []), event.occurredAt].sort()
-  const oldest = new Date(Date.parse(times.at(-1)!) - window).toISOString()
-  recent[name] = times.filter((time) => time >= oldest).slice(-RECENT_KEPT)
+/** When it happened: for what it may end, whatever it was kept for, and for counts of the purposes it was kept for. */
+function remember(
+  profile: PersonState['profile'],
+  event: CanonicalEvent,
+  allowed: readonly string[],
+  settings: ApplySettings,
+): void {
+  const name = triggerName(event)
+  keepTime(profile.recent, name, event.occurredAt, settings.recentWindow(name))
+  for (const purpose of allowed) {
+    const window = settings.countWindow(purpose, name)
+    if (window === 0) continue
+    profile.counted ??= {}
+    profile.counted[purpose] ??= {}
+    keepTime(profile.counted[purpose], name, event.occurredAt, window)
+  }
+}
+
+function keepTime(times: Record<string, string[]>, name: string, at: string, window: number): void {
+  if (window === 0) return
+  const sorted = [...(Object.hasOwn(times, name) ? times[name]! : []), at].sort()
+  const oldest = new Date(Date.parse(sorted.at(-1)!) - window).toISOString()
+  times[name] = sorted.filter((time) => time >= oldest).slice(-RECENT_KEPT)
 }
 
 /** Deterministic id of a delivery that follows an event by itself: a replayed transaction makes the same one. */

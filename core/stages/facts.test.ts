@@ -156,6 +156,31 @@ onBothDatabases('facts', (open: OpenRig) => {
     })
   })
 
+  test('a rule counts only what was kept for its own purpose', async () => {
+    const rig = await open({
+      rules: [
+        'id: olhou\nversion: 1\nwhen: {event: Product Viewed}\nwho: {all: [{count: {event: Product Viewed, window: P1D}, op: gte, value: 2}]}\nunless: {purpose: email_marketing}\nthen: {all: [{destination: mail, action: send}]}',
+      ],
+    })
+    const views = async () => {
+      rig.advance(MINUTE)
+      await rig.take(reported(rig, 'segment', 'Product Viewed', { product_id: 'p1' }, { anonymousId: 'd1' }))
+      const [row] = await rig.state.db.selectFrom('explanations_latest').select('body').execute()
+      return row && (JSON.parse(row.body) as { clauses: { value: unknown }[] }).clauses.at(-1)?.value
+    }
+    await rig.take(allows(rig, 'analytics'))
+    await views()
+    await views()
+    expect((await rig.person('userId', 'ana'))!.profile.counted).toBeUndefined()
+    await rig.take(allows(rig, 'email_marketing'))
+    // The third view is the first that e-mails may know of.
+    expect(await views()).toBe(1)
+    await views()
+    // The fourth is the second: the conditions hold, and all that is missing is an address.
+    const results = await rig.state.db.selectFrom('explanations').select(['rule', 'result']).execute()
+    expect(results).toEqual([{ rule: 'olhou', result: 'NOT_REACHABLE' }])
+  })
+
   describe('cart acts', () => {
     const product = (id: string) => ({ product_id: id, price: 10, quantity: 1 })
 

@@ -11,7 +11,7 @@ import { STARTER_PURPOSES } from '../../consent/starter.ts'
 import type { DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { DestinationSettings } from '../config.ts'
-import { loadRules, neededWindows, type RuleSet, recentWindow } from '../decision/index.ts'
+import { countWindow, loadRules, neededCounts, neededWindows, type RuleSet, recentWindow } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
@@ -152,6 +152,7 @@ export class Rig {
         currency: 'BRL',
         believed: ['segment', 'rudderstack', 'gtm', 'rdstation'],
         recentWindow: recentWindow(neededWindows(compiled)),
+        countWindow: countWindow(neededCounts(compiled)),
         holdout: { globalHoldout, globalSeed: 'seed' },
       },
     }
