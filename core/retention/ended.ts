@@ -348,6 +348,11 @@ export function narrowProfile(profile: OpenProfile, ended: ReadonlySet<string>):
   }
   for (const [purpose, counters] of Object.entries(profile.counters))
     if (!ended.has(purpose)) next.counters[purpose] = counters
+  if (profile.counted) {
+    next.counted = {}
+    for (const [purpose, times] of Object.entries(profile.counted))
+      if (!ended.has(purpose)) next.counted[purpose] = times
+  }
   for (const [type, purposes] of Object.entries(profile.reachable)) {
     const left = without(purposes)
     if (left.length > 0) next.reachable[type as keyof OpenProfile['reachable']] = left
