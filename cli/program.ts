@@ -7,14 +7,31 @@ import { ConfigError } from '../core/kit/errors.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
+import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
+import { addKeys } from './keys.ts'
 import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
+import { addRetention } from './retention.ts'
+import { addRopa } from './ropa.ts'
 import { addServe } from './serve.ts'
 
-const COMMANDS = [addDemo, addInit, addServe, addDoctor, addNormalize, addPreview, addExplain, addRedrive]
+const COMMANDS = [
+  addDemo,
+  addInit,
+  addServe,
+  addDoctor,
+  addNormalize,
+  addPreview,
+  addExplain,
+  addRedrive,
+  addRetention,
+  addRopa,
+  addIncident,
+  addKeys,
+]
 
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(

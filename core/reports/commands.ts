@@ -4,6 +4,7 @@ import type { Keys } from '../keys.ts'
 import { retentionCommands } from '../retention/commands.ts'
 import type { CommandHandlers } from '../server/context.ts'
 import { incidentCommands } from './incidents.ts'
+import { readCommands } from './reads.ts'
 import { revealCommands } from './reveal.ts'
 import { ropaCommands } from './ropa.ts'
 import { shredCommands } from './shred-command.ts'
@@ -15,6 +16,7 @@ export function recordsCommands(config: Config, keys: Keys, vendor: (destination
     ...incidentCommands(config),
     ...revealCommands(keys),
     ...shredCommands(keys),
+    ...readCommands(config),
     ...ropaCommands({ config, keys, vendor }),
   }
 }
