@@ -337,7 +337,7 @@ export async function committedState(state: StateStore) {
   const open = await state.db
     .selectFrom('quarantine')
     .select('fences')
-    .where('status', '=', 'open')
+    .where('status', 'in', ['open', 'expired'])
     .where('fences', '<>', '[]')
     .execute()
   return {

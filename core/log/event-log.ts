@@ -55,7 +55,7 @@ export interface LogWriter {
   append(records: readonly LogRecord[], fences: readonly Fence[]): Promise<void>
   /** The state has committed everything below `position`; these fences have done their work. */
   committed(position: number, fences: readonly string[]): void
-  /** Removes fences of records that were re-driven or dismissed. */
+  /** Removes fences of records that were re-driven or dismissed; expiry alone removes none. */
   releaseFences(fences: readonly string[]): void
   /** Bytes not yet purged. */
   size(): number

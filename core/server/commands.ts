@@ -40,7 +40,8 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
         .where('id', '=', id)
         .executeTakeFirst()
       if (!row) throw new CommandError('NOT_FOUND', 'No quarantined input has this id.')
-      if (row.status !== 'open') throw new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
+      if (row.status !== 'open' && row.status !== 'expired')
+        throw new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
       await state.db
         .updateTable('quarantine')
         .set({ status: 'dismissed', sealed: Buffer.alloc(0) })

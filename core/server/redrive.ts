@@ -47,6 +47,11 @@ export async function redriveQuarantine(
       .select('status')
       .where('id', '=', String(args['id']))
       .executeTakeFirst()
+    if (known?.status === 'expired')
+      throw new CommandError(
+        'CONFLICT',
+        'Its body was destroyed after 30 days. Only the withdrawal on it stands: ask the person, then dismiss it.',
+      )
     throw known
       ? new CommandError('CONFLICT', 'It was already re-driven or dismissed.')
       : new CommandError('NOT_FOUND', 'No quarantined input has this id.')

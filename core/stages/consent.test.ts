@@ -265,6 +265,35 @@ onBothDatabases('consent on the way in', (open: OpenRig) => {
         (await rig.state.db.selectFrom('seal_keys').select('id').where('id', 'like', 'quarantine-%').execute()).length,
       ]).toEqual([0, 0])
     })
+
+    test('a withdrawal that could not be read stays in force after its body is gone, also after a restart', async () => {
+      const rig = await open()
+      const raised = 'f'.repeat(26)
+      const ana = [rig.keys.identifier('email', 'ana@loja.example')]
+      const record = {
+        kind: 'quarantine',
+        id: '01K0000000000000000000000Q',
+        sourceId: 'site',
+        connector: 'segment',
+        code: 'POISON',
+        path: '',
+        message: '',
+        receivedAt: rig.at(),
+        raw: '{"email":"ana@loja.example"}',
+        fences: [raised],
+      } as const
+      await rig.writer.append([record], [{ id: raised, purposes: ['*'], identifiers: ana, at: rig.now }])
+      await rig.process()
+      await expireSealed(rig.state, rig.now + 31 * DAY)
+      await expireSealed(rig.state, rig.now + 32 * DAY)
+      const [row] = await rig.state.db.selectFrom('quarantine').selectAll().execute()
+      expect([row!.status, row!.sealed.length]).toEqual(['expired', 0])
+      expect(
+        await rig.state.db.selectFrom('seal_keys').select('id').where('id', 'like', 'quarantine-%').execute(),
+      ).toEqual([])
+      await rig.restart()
+      expect(rig.log.fencesFor(ana)).toMatchObject([{ id: raised }])
+    })
   })
 
   describe('status', () => {

@@ -91,7 +91,11 @@ export async function loadHeld(
   )
 }
 
-/** Deletes what waited too long, in held and in quarantine, and destroys the keys nothing needs any more. */
+/**
+ * Deletes what waited too long, in held and in quarantine, and destroys the keys nothing needs any more. A withdrawal
+ * among what expires stays in force: its body goes, the row and its fence stay, `expired`, until somebody dismisses
+ * them (our choice; DESIGN names re-drive and dismissal alone as the end of a fence).
+ */
 export async function expireSealed(state: StateStore, now: number): Promise<{ held: number; quarantined: number }> {
   const counts = await state.transaction(async (trx) => {
     const held = await trx.deleteFrom('held').where('expires_at', '<=', now).executeTakeFirst()
@@ -99,14 +103,28 @@ export async function expireSealed(state: StateStore, now: number): Promise<{ he
       .deleteFrom('held_identifiers')
       .where('held_id', 'not in', (eb) => eb.selectFrom('held').select('id'))
       .execute()
-    const quarantined = await trx.deleteFrom('quarantine').where('expires_at', '<=', now).executeTakeFirst()
+    const withdrawals = await trx
+      .updateTable('quarantine')
+      .set({ status: 'expired', sealed: Buffer.alloc(0), key_id: '' })
+      .where('expires_at', '<=', now)
+      .where('status', '=', 'open')
+      .where('fences', '<>', '[]')
+      .executeTakeFirst()
+    const quarantined = await trx
+      .deleteFrom('quarantine')
+      .where('expires_at', '<=', now)
+      .where('status', '<>', 'expired')
+      .executeTakeFirst()
     await trx
       .deleteFrom('seal_keys')
       .where('expires_at', '<=', now)
       .where('id', 'not in', (eb) => eb.selectFrom('held').select('key_id'))
       .where('id', 'not in', (eb) => eb.selectFrom('quarantine').select('key_id'))
       .execute()
-    return { held: Number(held.numDeletedRows), quarantined: Number(quarantined.numDeletedRows) }
+    return {
+      held: Number(held.numDeletedRows),
+      quarantined: Number(quarantined.numDeletedRows) + Number(withdrawals.numUpdatedRows),
+    }
   })
   state.checkpoint()
   return counts

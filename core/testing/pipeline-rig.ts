@@ -114,7 +114,11 @@ export class Rig {
     this.keys = createKeys(this.#master)
     this.state = await openState({ file: this.stateFile, postgres })
     const row = await this.state.db.selectFrom('positions').selectAll().where('partition', '=', 0).executeTakeFirst()
-    const kept = await this.state.db.selectFrom('quarantine').select('fences').where('status', '=', 'open').execute()
+    const kept = await this.state.db
+      .selectFrom('quarantine')
+      .select('fences')
+      .where('status', 'in', ['open', 'expired'])
+      .execute()
     const keptFences = new Set(kept.flatMap(({ fences }) => JSON.parse(fences) as string[]))
     this.writer = openLogWriter(
       this.logFile,

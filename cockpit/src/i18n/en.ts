@@ -467,7 +467,12 @@ export const en: Dictionary = {
     emptyFilterText: 'Choose another source or code to see the rest.',
     redriven: 'Re-driven: the event is back in the queue under the configuration of now.',
     dismissed: 'Dismissed.',
-    status: { waiting: 'waiting', redriven: 're-driven', dismissed: 'dismissed' },
+    status: {
+      waiting: 'waiting',
+      redriven: 're-driven',
+      dismissed: 'dismissed',
+      expired: 'body destroyed, withdrawal stands',
+    },
   },
   connectors: {
     title: 'Connectors',

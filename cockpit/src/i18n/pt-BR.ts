@@ -468,7 +468,12 @@ export const ptBR = {
     emptyFilterText: 'Escolha outra fonte ou outro código para ver o restante.',
     redriven: 'Reenviado: o evento volta à fila com a configuração de agora.',
     dismissed: 'Descartado.',
-    status: { waiting: 'à espera', redriven: 'reenviado', dismissed: 'descartado' },
+    status: {
+      waiting: 'à espera',
+      redriven: 'reenviado',
+      dismissed: 'descartado',
+      expired: 'conteúdo destruído, revogação vale',
+    },
   },
   connectors: {
     title: 'Conectores',

@@ -96,22 +96,26 @@ function List() {
       place: 'act',
       right: true,
       cell: (item) =>
-        item.status !== 'open' ? (
+        item.status !== 'open' && item.status !== 'expired' ? (
           <span className="quiet">
             {t(item.status === 'dismissed' ? 'quarantine.status.dismissed' : 'quarantine.status.redriven')}
           </span>
         ) : (
           may('quarantine.write') && (
             <span className="acts">
-              <Button
-                size="compact-sm"
-                variant="default"
-                aria-label={t('quarantine.redriveOf', { id: item.id })}
-                loading={act.isPending && act.variables.id === item.id}
-                onClick={() => act.mutate({ id: item.id, what: 'redrive' })}
-              >
-                {t('quarantine.redrive')}
-              </Button>
+              {item.status === 'expired' ? (
+                <span className="quiet">{t('quarantine.status.expired')}</span>
+              ) : (
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  aria-label={t('quarantine.redriveOf', { id: item.id })}
+                  loading={act.isPending && act.variables.id === item.id}
+                  onClick={() => act.mutate({ id: item.id, what: 'redrive' })}
+                >
+                  {t('quarantine.redrive')}
+                </Button>
+              )}
               <Button
                 size="compact-sm"
                 variant="default"
