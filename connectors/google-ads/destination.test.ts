@@ -141,6 +141,21 @@ destinationContract(googleAds, {
         },
       },
     },
+    {
+      title: 'a withdrawal, which names no list, takes the person off those of the settings',
+      action: 'removeFromAudience',
+      given: identify({ traits: { email: 'maria@example.com' } }),
+      sends: {
+        method: 'POST',
+        path: '/audienceMembers:remove',
+        body: expect.objectContaining({
+          destinations: ['7000000001', '7000000002'].map((id) => ({
+            operatingAccount: account,
+            productDestinationId: id,
+          })),
+        }),
+      },
+    },
   ],
 })
 

@@ -39,7 +39,7 @@ const Settings = Type.Object(
     conversionActionId: Type.Optional(digits('Conversion action of orders; ctId in its address.')),
     audiences: Type.Array(digits('Customer list'), {
       default: [],
-      description: 'Lists from which a deletion request takes a person.',
+      description: 'Lists from which a withdrawal or a deletion request takes a person.',
     }),
     defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
     validateOnly: Type.Boolean({ default: false, description: 'Google checks the requests and keeps nothing.' }),
@@ -54,6 +54,11 @@ const who = {
   ...personFields,
 }
 const Member = Type.Object({ ...who, audience: digits('Id of the customer list.') }, someOf('email', 'phone'))
+/** Whoever leaves: one list, or all that the settings name. */
+const Leaver = Type.Object(
+  { ...who, audience: Type.Optional(digits('Id of the customer list; all of the settings when absent.')) },
+  someOf('email', 'phone'),
+)
 const Conversion = Type.Object({
   ...who,
   ...commerceFields,
@@ -151,13 +156,13 @@ export default defineDestination({
         pt: 'Tira a pessoa da lista de clientes, por exemplo depois de uma revogação.',
         en: 'Takes the person off the customer list, after a withdrawal for example.',
       },
-      // A withdrawal of ads_personalization must be able to reach Google.
+      withdraws: ['ads_personalization'],
       purpose: 'customer_care',
       channel: 'ads',
       kind: 'event',
       identifier: ['email', 'phone'],
       idempotency: 'natural',
-      payload: Member,
+      payload: Leaver,
       batch: { max: 10_000 },
       performBatch: ({ http, settings, items }) => members(http, settings, items, 'remove'),
     },
@@ -239,21 +244,25 @@ const divisible = (error: RejectedError) => error.message.includes('INVALID_ARGU
 function members(
   http: Http,
   settings: Settings,
-  items: readonly Item<Static<typeof Member>>[],
+  items: readonly Item<Static<typeof Leaver>>[],
   act: 'ingest' | 'remove',
 ): Promise<readonly Outcome[]> {
-  const flaw = ({ payload }: Item<Static<typeof Member>>) =>
-    userIdentifiers(payload).length === 0 ? 'nothing Google could match the person by' : undefined
+  const flaw = ({ payload }: Item<Static<typeof Leaver>>) =>
+    userIdentifiers(payload).length === 0
+      ? 'nothing Google could match the person by'
+      : payload.audience === undefined && settings.audiences.length === 0
+        ? 'no audience in the rule or the settings'
+        : undefined
   return each(items, flaw, (good) =>
     inGroups(
       good,
-      ({ payload }) => payload.audience,
-      (group, audience) =>
+      ({ payload }) => payload.audience ?? settings.audiences.join(),
+      (group, audiences) =>
         bisect(
           group,
           (some) =>
             ingest(http, `/audienceMembers:${act}`, some, {
-              destinations: [destinationOf(settings, audience)],
+              destinations: audiences.split(',').map((audience) => destinationOf(settings, audience)),
               audienceMembers: some.map(({ payload, signals }) => ({
                 userData: { userIdentifiers: userIdentifiers(payload) },
                 ...(act === 'ingest' && consentOf(signals)),

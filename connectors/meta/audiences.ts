@@ -28,6 +28,13 @@ export const Member = Type.Object(
 )
 type Member = Static<typeof Member>
 
+/** Whoever leaves: one audience, or all that the settings name. */
+export const Leaver = Type.Object(
+  { ...Member.properties, audience: Type.Optional(Member.properties.audience) },
+  someOf('email', 'phone'),
+)
+type Leaver = Static<typeof Leaver>
+
 export const SCHEMA = ['EMAIL', 'PHONE', 'FN', 'LN', 'CT', 'ST', 'ZIP', 'COUNTRY'] as const
 
 /** One row of the data, in the order of the schema; an empty text is "not known". */
@@ -45,6 +52,28 @@ export function rowOf(payload: Omit<Member, 'audience'>): string[] {
     hashedOnce(payload.zip, (value) => value.toLowerCase().replace(/[\s-]/g, '')),
     hashedOnce(payload.country, countryCode),
   ].map((hash) => hash ?? '')
+}
+
+/** Out of the audience of the item, or of all those of the settings: each is a request of its own, and repeatable. */
+export async function leave(
+  http: Http,
+  settings: { readonly accessToken: string; readonly audiences: readonly string[] },
+  items: readonly ItemContext<Leaver>[],
+): Promise<readonly Outcome[]> {
+  const memberships = items.flatMap((item) =>
+    (item.payload.audience === undefined ? settings.audiences : [item.payload.audience]).map((audience) => ({
+      ...item,
+      payload: { ...item.payload, audience },
+    })),
+  )
+  const answers = memberships.length > 0 ? await changeMembers(http, settings.accessToken, memberships, 'DELETE') : []
+  return items.map(({ delivery }) => {
+    const mine = answers.filter((_, index) => memberships[index]!.delivery.id === delivery.id)
+    return (
+      mine.find(({ status }) => status !== 'delivered') ??
+      mine[0] ?? { status: 'delivered', answer: 'no audiences in the settings' }
+    )
+  })
 }
 
 /** Adds or removes the members of each audience in one request. */

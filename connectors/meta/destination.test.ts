@@ -240,6 +240,17 @@ destinationContract(meta, {
       },
     },
     {
+      title: 'a withdrawal, which names no audience, takes the person out of those of the settings',
+      action: 'removeFromAudience',
+      given: identify({ traits: { email: 'maria.souza@example.com' } }),
+      settings: { audiences: [audience] },
+      sends: {
+        method: 'DELETE',
+        path: `/${audience}/users`,
+        body: expect.objectContaining({ access_token: token }),
+      },
+    },
+    {
       title: 'a member that Meta finds invalid is not delivered',
       action: 'removeFromAudience',
       given: identify({ traits: { phone: '+5511987654321' } }),

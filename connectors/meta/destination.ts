@@ -15,7 +15,7 @@ import {
   type Outcome,
   personal,
 } from '../../core/kit/index.ts'
-import { changeMembers, Member, rowOf, SCHEMA } from './audiences.ts'
+import { changeMembers, Leaver, leave, Member, rowOf, SCHEMA } from './audiences.ts'
 import { nameOf } from './normalize.ts'
 
 const API_VERSION = 'v25.0'
@@ -124,7 +124,7 @@ export default defineDestination({
       defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
       audiences: Type.Array(Type.String({ pattern: '^\\d+$' }), {
         default: [],
-        description: 'Custom audiences from which a deletion request takes a person.',
+        description: 'Custom audiences from which a withdrawal or a deletion request takes a person.',
       }),
     },
     { additionalProperties: false },
@@ -182,15 +182,15 @@ export default defineDestination({
         pt: 'Tira a pessoa de um público personalizado, por exemplo depois de uma revogação.',
         en: 'Takes the person out of a custom audience, after a withdrawal for example.',
       },
-      // A withdrawal of ads_personalization must be able to reach Meta.
+      withdraws: ['ads_personalization'],
       purpose: 'customer_care',
       channel: 'ads',
       kind: 'event',
       identifier: ['email', 'phone'],
       idempotency: 'natural',
-      payload: Member,
+      payload: Leaver,
       batch: { max: 10_000 },
-      performBatch: ({ http, settings, items }) => changeMembers(http, settings.accessToken, items, 'DELETE'),
+      performBatch: ({ http, settings, items }) => leave(http, settings, items),
     },
   },
 

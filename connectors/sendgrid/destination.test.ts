@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   destinationContract,
@@ -203,5 +204,58 @@ describe('sendgrid: against the sandbox', () => {
     })
     expect(answer).toMatchObject({ status: 'retry', reason: 'HTTP 429 rate limit of SendGrid' })
     expect((answer as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(3_000_000)
+  })
+})
+
+describe('sendgrid: what the Event Webhook tells', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const eventVerification = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  const feedback = 'receive' in sendgrid.feedback ? sendgrid.feedback.receive! : expect.unreachable('it listens')
+  const request = (events: unknown, change = (body: Buffer) => body) => {
+    const body = Buffer.from(JSON.stringify(events))
+    const timestamp = '1795521600'
+    const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey).toString('base64')
+    return {
+      method: 'POST',
+      path: '/in/sendgrid',
+      query: {},
+      headers: {
+        'x-twilio-email-event-webhook-signature': signature,
+        'x-twilio-email-event-webhook-timestamp': timestamp,
+      },
+      body: change(body),
+      receivedAt: GIVEN.now,
+    }
+  }
+  const own = { ...settings, eventVerification } as never
+
+  it('is believed with the signature alone', () => {
+    const events = [{ event: 'open', email }]
+    expect(feedback.verify(request(events), own)).toBe(true)
+    expect(
+      feedback.verify(
+        request(events, (body) => Buffer.from(body.toString().replace('open', 'opem'))),
+        own,
+      ),
+    ).toBe('BAD_SIGNATURE')
+    expect(feedback.verify(request(events), settings as never)).toBe('BAD_SIGNATURE')
+    expect(feedback.verify({ ...request(events), headers: {} }, own)).toBe('BAD_SIGNATURE')
+  })
+
+  it('names the delivery and the person; what does not last is left out', () => {
+    const events = [
+      { event: 'processed', email },
+      { event: 'delivered', email, timestamp: 1795521600, anuente_delivery_id: 'delivery-1' },
+      { event: 'group_unsubscribe', email, timestamp: 1795521600 },
+      { event: 'constructor', email },
+      'noise',
+    ]
+    const at = '2026-11-24T12:00:00.000Z'
+    const identifiers = [{ type: 'email', value: email }]
+    expect(feedback.read(request(events), own)).toEqual([
+      { kind: 'delivered', channel: 'email', deliveryId: 'delivery-1', identifiers, at },
+      { kind: 'unsubscribed', channel: 'email', identifiers, at },
+    ])
+    expect(() => feedback.read(request({ event: 'open' }), own)).toThrow('list of events')
   })
 })

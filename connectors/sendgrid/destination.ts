@@ -21,6 +21,7 @@ import {
   readResetTime,
   traitsField,
 } from '../../core/kit/index.ts'
+import { readEvents, verifyEvents } from './feedback.ts'
 
 const audience = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'Id of the SendGrid list.' })
 
@@ -67,6 +68,9 @@ const Settings = Type.Object(
       default: {},
       description: 'Id of a custom field to the trait it is filled from.',
     }),
+    eventVerification: Type.Optional(
+      Type.String({ minLength: 64, description: 'Verification key of the signed Event Webhook, base64.' }),
+    ),
     sandboxMode: Type.Boolean({ default: false, description: 'SendGrid checks mails and sends none.' }),
   },
   { additionalProperties: false },
@@ -185,6 +189,7 @@ export default defineDestination({
         pt: 'Leva uma revogação ao SendGrid: nenhum e-mail do grupo, ou nenhum e-mail, sai mais para o endereço.',
         en: 'Takes a withdrawal to SendGrid: no more mail of the group, or none at all, leaves for the address.',
       },
+      withdraws: ['email_marketing'],
       purpose: 'customer_care',
       kind: 'state',
       identifier: ['email'],
@@ -236,10 +241,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'O Event Webhook do SendGrid ainda não é lido: descadastros feitos lá chegam ao hub pela fonte que os conhecer.',
-      en: "SendGrid's Event Webhook is not read yet: opt-outs made there reach the hub through whatever source knows them.",
+    webhook: {
+      pt: 'Em Settings > Mail Settings > Event Webhook, aponte os eventos para /in/<id do destino>, ative a assinatura e copie a chave pública para eventVerification.',
+      en: 'Under Settings > Mail Settings > Event Webhook, point the events to /in/<destination id>, switch on signing and copy the public key to eventVerification.',
     },
+    receive: { verify: verifyEvents, read: readEvents },
   },
 })
 

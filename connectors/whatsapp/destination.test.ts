@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   destinationContract,
@@ -164,5 +165,49 @@ describe('whatsapp: templates and codes', () => {
         'Template pedido_recebido (pt_BR) does not exist in this account.',
       ],
     })
+  })
+})
+
+describe('whatsapp: what Meta tells', () => {
+  const appSecret = 'whatsapp-app-secret-0123456789'
+  const feedback = 'receive' in whatsapp.feedback ? whatsapp.feedback.receive! : expect.unreachable('it listens')
+  const own = { ...settings, appSecret } as never
+  const request = (notice: unknown) => {
+    const body = Buffer.from(JSON.stringify(notice))
+    const signature = `sha256=${createHmac('sha256', appSecret).update(body).digest('hex')}`
+    const headers: Record<string, string> = { 'x-hub-signature-256': signature }
+    return { method: 'POST', path: '/in/whatsapp', query: {}, headers, body, receivedAt: GIVEN.now }
+  }
+  const notice = (value: object) => ({ object: 'whatsapp_business_account', entry: [{ changes: [{ value }] }] })
+
+  it('is believed with the signature alone', () => {
+    const good = request(notice({}))
+    expect(feedback.verify(good, own)).toBe(true)
+    expect(feedback.verify({ ...good, body: Buffer.from('{"entry":[]}') }, own)).toBe('BAD_SIGNATURE')
+    expect(feedback.verify({ ...good, headers: {} }, own)).toBe('BAD_SIGNATURE')
+    expect(feedback.verify(good, settings as never)).toBe('BAD_SIGNATURE')
+  })
+
+  it('statuses settle their delivery, answers and stops are told of the person', () => {
+    const at = '2026-11-24T12:00:00.000Z'
+    const timestamp = '1795521600'
+    const phone = '5511987654321'
+    const person = { channel: 'whatsapp', identifiers: [{ type: 'phone', value: `+${phone}` }], at }
+    const value = {
+      statuses: [
+        { status: 'sent', recipient_id: phone, timestamp },
+        { status: 'read', recipient_id: phone, timestamp, biz_opaque_callback_data: 'delivery-1' },
+        { status: 'failed', recipient_id: phone, timestamp, errors: [{ code: 131050 }] },
+      ],
+      messages: [{ from: phone, timestamp, type: 'text', text: { body: 'SAIR' } }],
+      user_preferences: [{ wa_id: phone, timestamp, category: 'marketing_messages', value: 'stop' }],
+    }
+    expect(feedback.read(request(notice(value)), own)).toEqual([
+      { kind: 'opened', ...person, deliveryId: 'delivery-1' },
+      { kind: 'unsubscribed', ...person },
+      { kind: 'replied', ...person, text: 'SAIR' },
+      { kind: 'unsubscribed', ...person },
+    ])
+    expect(() => feedback.read(request([]), own)).toThrow('must be an object')
   })
 })

@@ -13,6 +13,7 @@ import {
   phoneField,
   propertiesField,
 } from '../../core/kit/index.ts'
+import { readNotice, verifyNotice } from './feedback.ts'
 
 const API_VERSION = 'v25.0'
 
@@ -46,6 +47,9 @@ const Settings = Type.Object(
         pattern: '^\\d+$',
         description: 'WhatsApp Business Account; lets the test look at the templates.',
       }),
+    ),
+    appSecret: Type.Optional(
+      Type.String({ secret: true, minLength: 16, description: 'App secret; signs what Meta tells the hub.' }),
     ),
     apiVersion: Type.String({ pattern: '^v\\d+\\.\\d+$', default: API_VERSION }),
     templates: Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,512}$' }), Template, {
@@ -180,10 +184,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'Os avisos de status e as respostas (como SAIR) ainda não são lidos; trate-os no seu provedor de atendimento.',
-      en: 'Status notices and answers (such as SAIR) are not read yet; handle them in your customer care tool.',
+    webhook: {
+      pt: 'No app da Meta, em WhatsApp > Configuração > Webhook, aponte o campo messages para /in/<id do destino> e copie o App Secret para appSecret.',
+      en: 'In the Meta app, under WhatsApp > Configuration > Webhook, point the field messages to /in/<destination id> and copy the app secret to appSecret.',
     },
+    receive: { verify: verifyNotice, read: readNotice },
   },
 })
 
