@@ -82,6 +82,9 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['ledger', '/privacy/ledger', 'Última assinatura'],
     ['purposes', '/privacy/purposes', 'Ofertas por e-mail'],
     ['flows', '/privacy/flows', 'Finalidades × destinos'],
+    ['retention', '/privacy/retention', 'Histórico de eventos'],
+    ['incidents', '/privacy/incidents', 'Nenhum incidente registrado'],
+    ['audit', '/privacy/audit', 'Quem olhou dados de quem'],
     ['missing', '/nowhere', 'Página não encontrada'],
   ]
   test.each(SCREENS)(

@@ -46,6 +46,10 @@ export type Place =
   | '/privacy/ledger'
   | '/privacy/purposes'
   | '/privacy/flows'
+  | '/privacy/retention'
+  | '/privacy/records'
+  | '/privacy/incidents'
+  | '/privacy/audit'
 
 const TEXTS = [
   'delivery',

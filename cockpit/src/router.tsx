@@ -49,6 +49,10 @@ const tree = root.addChildren([
     page('/privacy/ledger', () => import('./pages/ledger.tsx'), 'LedgerPage'),
     page('/privacy/purposes', () => import('./pages/purposes.tsx'), 'PurposesPage'),
     page('/privacy/flows', () => import('./pages/flows.tsx'), 'FlowsPage'),
+    page('/privacy/retention', () => import('./pages/retention.tsx'), 'RetentionPage'),
+    page('/privacy/records', () => import('./pages/records.tsx'), 'RecordsPage'),
+    page('/privacy/incidents', () => import('./pages/incidents.tsx'), 'IncidentsPage'),
+    page('/privacy/audit', () => import('./pages/audit.tsx'), 'AuditPage'),
     page('/settings', () => import('./pages/settings.tsx'), 'SettingsPage'),
   ]),
   createRoute({
