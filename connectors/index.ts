@@ -1,10 +1,14 @@
 /** Every connector, by id. Written by build/registry.ts from the folders here; edits are lost. */
 import type { AnyDestination, AnySource, Registry } from '../core/kit/define.ts'
+import brevoDestination from './brevo/destination.ts'
+import brevoSandbox from './brevo/sandbox.ts'
 import ga4Destination from './ga4/destination.ts'
 import ga4Sandbox from './ga4/sandbox.ts'
 import googleAdsDestination from './google-ads/destination.ts'
 import googleAdsSandbox from './google-ads/sandbox.ts'
 import gtmSource from './gtm/source.ts'
+import klaviyoDestination from './klaviyo/destination.ts'
+import klaviyoSandbox from './klaviyo/sandbox.ts'
 import mailchimpDestination from './mailchimp/destination.ts'
 import mailchimpSandbox from './mailchimp/sandbox.ts'
 import metaDestination from './meta/destination.ts'
@@ -39,8 +43,10 @@ const sources: readonly AnySource[] = [
 ]
 
 const destinations: readonly AnyDestination[] = [
+  brevoDestination,
   ga4Destination,
   googleAdsDestination,
+  klaviyoDestination,
   mailchimpDestination,
   metaDestination,
   rdstationDestination,
@@ -61,8 +67,10 @@ export const registry: Registry = {
 
 /** Stand-ins for the vendors, for the demo and the contract tests, by connector id. */
 export const sandboxes = {
+  brevo: brevoSandbox,
   ga4: ga4Sandbox,
   'google-ads': googleAdsSandbox,
+  klaviyo: klaviyoSandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   rdstation: rdstationSandbox,
