@@ -96,6 +96,7 @@ for (const path of [
   'schemas/json',
   'demo/anuente.yaml',
   'demo/rules',
+  'consent/ledger/offline',
   'LICENSE',
   'README.md',
   'README.pt-BR.md',

@@ -32,8 +32,12 @@ function prove(heads: readonly SubjectHead[], subject: string): { head: SubjectH
 
 test('these heads have this root', () => {
   expect(rootOf([]).equals(EMPTY_ROOT)).toBe(true)
-  expect(rootOf(people(1)).toString('hex')).toMatchInlineSnapshot(`"f88d9ce8a189f98d7ee1b7e2aa32d249b7dfb5abaef08b3b661387b4e5cbf3bd"`)
-  expect(rootOf(people(5)).toString('hex')).toMatchInlineSnapshot(`"36ce86adb9a164354497d563ee6046dc5bf5057441232c236cff3a6ebb8a672f"`)
+  expect(rootOf(people(1)).toString('hex')).toMatchInlineSnapshot(
+    `"f88d9ce8a189f98d7ee1b7e2aa32d249b7dfb5abaef08b3b661387b4e5cbf3bd"`,
+  )
+  expect(rootOf(people(5)).toString('hex')).toMatchInlineSnapshot(
+    `"36ce86adb9a164354497d563ee6046dc5bf5057441232c236cff3a6ebb8a672f"`,
+  )
 })
 
 test('everybody present is provably there with their last word, everybody else provably not', () => {
