@@ -31,6 +31,7 @@ import { leaseDue, whileLeased } from './stages/lease.ts'
 import { type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
+import { noteUnanswered } from './stages/note-unanswered.ts'
 import { permitLeased } from './stages/permit.ts'
 import type { ProcessPorts } from './stages/ports.ts'
 import { moveQuarantined } from './stages/quarantine.ts'
@@ -76,7 +77,11 @@ export async function process(inputs: readonly Positioned[], from: number, ports
   return batch
 }
 
-/** Timers whose time, grace included, has passed and before which nothing waits unprocessed. */
+/**
+ * Timers whose time, grace included, has passed and before which nothing waits unprocessed. Another process may fire
+ * the same ones, or take an event of their person: then nothing is written.
+ * @throws PersonTaken
+ */
 export async function fireTimers(watermark: number, ports: ProcessPorts): Promise<Batch | undefined> {
   const batch = new Batch(ports.clock(), ports.keys)
   const due = await loadTimers(watermark, batch, ports)
@@ -130,6 +135,7 @@ function processEvent(
     now,
     factsOfEvent(identified, settings.purposes, now),
   )
+  if (item) noteUnanswered(identified, collected.unanswered, batch)
   if (collected.effect === 'hold') {
     // Already held and still without an answer: it stays where it is, with its own deadline.
     if (item) {

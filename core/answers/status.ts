@@ -42,29 +42,35 @@ export interface FoundSubject {
 export async function findSubject(
   identifiers: readonly Identifier[],
   now: number,
-  { state, keys, fencesFor }: StatusPorts,
+  ports: Pick<StatusPorts, 'state' | 'keys' | 'fencesFor'>,
 ): Promise<FoundSubject> {
+  return (await findSubjects([identifiers], now, ports))[0]!
+}
+
+/** Many at once, with the queries of one. */
+export async function findSubjects(
+  named: readonly (readonly Identifier[])[],
+  now: number,
+  { state, keys, fencesFor }: Pick<StatusPorts, 'state' | 'keys' | 'fencesFor'>,
+): Promise<FoundSubject[]> {
   const batch = new Batch(now, keys)
-  const hmacs = identifiers.map(({ type, value }) => keys.identifier(type, value))
-  await loadPeople(batch, state, hmacs)
-  const named = hmacs.map((hmac, index) => ({
-    type: identifiers[index]!.type,
-    node: batch.nodes.get(hmac.toString('hex')),
-  }))
-  const people = [...new Set(named.flatMap(({ node }) => (node ? [batch.person(node.personId)] : [])))]
-  const device = (named.find(({ type }) => DEVICE_IDENTIFIER_TYPES.includes(type)) ?? named[0])?.node
-  const all = new Set([
-    ...hmacs.map((hmac) => hmac.toString('hex')),
-    ...people.flatMap(({ nodes }) => nodes.map((node) => node.hmac)),
-  ])
-  return {
-    people,
-    device,
-    batch,
-    fences: (fencesFor?.([...all].map((hmac) => Buffer.from(hmac, 'hex'))) ?? []).map(({ purposes }) => ({
-      purposes: purposes.includes('*') ? (['*'] as readonly string[]) : purposes,
-    })),
-  }
+  const hmacs = named.map((identifiers) => identifiers.map(({ type, value }) => keys.identifier(type, value)))
+  await loadPeople(batch, state, hmacs.flat())
+  return named.map((identifiers, index) => {
+    const nodes = hmacs[index]!.map((hmac) => batch.nodes.get(hmac.toString('hex')))
+    const people = [...new Set(nodes.flatMap((node) => (node ? [batch.person(node.personId)] : [])))]
+    const deviceAt = identifiers.findIndex(({ type }) => DEVICE_IDENTIFIER_TYPES.includes(type))
+    const all = new Set([
+      ...hmacs[index]!.map((hmac) => hmac.toString('hex')),
+      ...people.flatMap((person) => person.nodes.map((node) => node.hmac)),
+    ])
+    return {
+      people,
+      device: nodes[Math.max(0, deviceAt)],
+      batch,
+      fences: fencesFor?.([...all].map((hmac) => Buffer.from(hmac, 'hex'))) ?? [],
+    }
+  })
 }
 
 export function statusOf({ people, device, batch }: FoundSubject, { id, scope }: Purpose): PurposeStatus | undefined {

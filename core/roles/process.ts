@@ -18,6 +18,7 @@ import { commitBatch, PositionTaken } from '../stages/commit.ts'
 import { dayOf, dropOldDedupeTables, ensureDedupeTable } from '../stages/deduplicate.ts'
 import { type Fault, faultOf, isStorageFault } from '../stages/fault.ts'
 import { createSealKeys, expireSealed } from '../stages/hold.ts'
+import { PersonTaken } from '../stages/lock.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import { propagate } from '../stages/propagate.ts'
 import { moveQuarantined } from '../stages/quarantine.ts'
@@ -75,7 +76,9 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
   const keeper = createKeeper({ state, keys, anchorFolder: options.ledger.anchorFolder }, (error) =>
     options.onFault(faultOf('ledger', error)),
   )
-  const retention = 'retentionStep' in options.commands ? createRetentionKeeper(state, options.commands, (fresh) => {
+  const retention =
+    'retentionStep' in options.commands
+      ? createRetentionKeeper(state, options.commands, (fresh) => {
           // Names of fields and sources, never a value: somebody has to hear of it.
           for (const { kind, subject } of fresh) options.onFault({ where: 'drift', name: kind, message: subject })
         })
@@ -103,6 +106,11 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         publish(batch)
         return
       } catch (error) {
+        // Another process wrote these people in between: again, with what it wrote.
+        if (error instanceof PersonTaken) {
+          tries = 0
+          continue
+        }
         if (error instanceof PositionTaken) {
           position = await startPosition(state, log.logId)
           return
@@ -122,6 +130,17 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
           return
         }
         if (tries >= TRIES) return setAside(inputs[0]!)
+      }
+    }
+  }
+
+  /** Who lost to another process looks again: what is still due then is due. */
+  const fire = async (watermark: number): Promise<Batch | undefined> => {
+    for (;;) {
+      try {
+        return await fireTimers(watermark, ports)
+      } catch (error) {
+        if (!(error instanceof PersonTaken)) throw error
       }
     }
   }
@@ -166,6 +185,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       .where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES)
       .execute()
     await state.db
+      .deleteFrom('consent_gaps')
+      .where('day', '<', Math.floor(now / 86_400_000) - ROLLUP_KEPT_MINUTES / (24 * 60))
+      .execute()
+    await state.db
       .deleteFrom('caps')
       .where('at', '<', now - options.capMemoryMs)
       .execute()
@@ -199,7 +222,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
           worked = true
           options.onDeliveries()
         }
-        const fired = await fireTimers(watermark, ports)
+        const fired = await fire(watermark)
         if (fired) {
           worked = true
           publish(fired)

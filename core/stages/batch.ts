@@ -10,6 +10,7 @@ import type { Keys } from '../keys.ts'
 import { unsealJson } from '../seal.ts'
 import type { LiveEvent } from '../server/context.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
+import type { GapCount } from './note-unanswered.ts'
 import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statuses, type TraitsRow } from './people.ts'
 
 export interface Fact {
@@ -52,6 +53,8 @@ export class Batch {
   readonly nodes = new Map<string, NodeState>()
   readonly #nodesById = new Map<string, NodeState>()
   readonly persons = new Map<string, PersonState>()
+  /** Their `seq` as it was loaded: what it must still be when the batch is written. */
+  readonly loadedSeqs = new Map<string, number>()
   /** from -> into, of merges made in this batch. */
   readonly merged = new Map<string, string>()
   readonly statuses: Statuses = new Map()
@@ -76,6 +79,8 @@ export class Batch {
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
   readonly releasedHeld = new Set<string>()
+  /** source, reason, purpose and day, with \0 between -> what nobody answered for. */
+  readonly gaps = new Map<string, GapCount>()
   /** Erased people, by hex of the identifier's HMAC -> since when; nothing of theirs is kept. */
   readonly suppressed = new Map<string, number>()
   /** Suppressions that a new verified grant ends -> the event that carries it. */
@@ -152,7 +157,10 @@ export async function loadPeople(
   const missing = [...wanted].filter((id) => !batch.persons.has(id))
   const people = await runIn<{ id: string; seq: number; profile: string }>(db, dialect, PERSONS, missing)
   const loaded = people.map(({ id }) => id)
-  for (const row of people) batch.persons.set(row.id, storedPerson(row))
+  for (const row of people) {
+    batch.loadedSeqs.set(row.id, row.seq)
+    batch.persons.set(row.id, storedPerson(row))
+  }
   const nodes = await runIn<NodeRow>(db, dialect, NODES, loaded)
   for (const row of nodes) {
     const node: NodeState = {

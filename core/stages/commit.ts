@@ -2,10 +2,12 @@
 import type { Transaction } from 'kysely'
 import { liftSuppressions } from '../requests/suppression.ts'
 import { seal, sealJson } from '../seal.ts'
-import { chunks, insertMany, type StateStore } from '../stores/open.ts'
+import { chunks, insertMany, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import type { Batch } from './batch.ts'
 import { dedupeTable, ensureDedupeTable, recode } from './deduplicate.ts'
+import { lockPeople } from './lock.ts'
+import { writeGaps } from './note-unanswered.ts'
 
 /** The state moved on without us: another process holds this partition. Nothing was written. */
 export class PositionTaken extends Error {
@@ -22,6 +24,8 @@ export interface PositionMove {
 export async function commitBatch(batch: Batch, state: StateStore, move: PositionMove | undefined): Promise<void> {
   await state.transaction(async (trx) => {
     if (move && move.to !== move.from) await movePosition(trx, move)
+    // One embedded process takes its batches one after the other; timers are checked everywhere all the same.
+    if (state.dialect === 'postgres' || !move) await lockPeople(batch, state.dialect, trx)
     await writePeople(batch, state, trx)
     await writeConsent(batch, state, trx)
     await writeSuppressions(batch, trx)
@@ -117,7 +121,7 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
     wakeups,
     'on conflict (person_id) do update set due_at = excluded.due_at',
   )
-  for (const part of chunks(asleep)) await trx.deleteFrom('wakeups').where('person_id', 'in', part).execute()
+  await runIn(trx, dialect, 'delete from wakeups where person_id in ({list})', asleep)
   await insertMany(
     trx,
     dialect,
@@ -201,6 +205,8 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
   }
   for (const [day, list] of days) {
     await ensureDedupeTable(trx, dialect, day)
+    // In the order of the tree they go into: neighbours share pages.
+    list.sort(([a], [b]) => Buffer.compare(a as Buffer, b as Buffer))
     await insertMany(trx, dialect, dedupeTable(day), ['hash', 'body', 'event_id', 'code'], list)
   }
   await recode(rows.recoded, trx, dialect)
@@ -377,8 +383,9 @@ function nameWhoRemains(batch: Batch): void {
 const DELIVERY_PERSON = 4
 const EXPLANATION_PERSON = 1
 
-async function writeCounts(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
-  await writeRollups(trx, dialect, batch.counts)
+async function writeCounts(batch: Batch, state: StateStore, trx: Transaction<Tables>): Promise<void> {
+  await writeRollups(trx, state.dialect, batch.counts)
+  await writeGaps(trx, state, batch)
 }
 
 /** @param counts `minute\0origin\0code` -> how many more. */

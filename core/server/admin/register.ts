@@ -10,6 +10,7 @@ import { openApiDocument } from '../openapi.ts'
 import { accountRoutes } from './accounts.ts'
 import { registerCockpit } from './cockpit.ts'
 import { connectorRoutes } from './connectors.ts'
+import { consentRoutes } from './consent.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
@@ -19,10 +20,11 @@ import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { quarantineRoutes } from './quarantine.ts'
-import { type AnyRoute, Refusal } from './route.ts'
 import { recordRoutes } from './records.ts'
+import { requestRoutes } from './requests.ts'
 import { retentionRoutes } from './retention.ts'
 import { revealRoutes } from './reveal.ts'
+import { type AnyRoute, Refusal } from './route.ts'
 import { statusRoutes } from './status.ts'
 
 export interface AdminOptions {
@@ -63,12 +65,14 @@ export async function registerAdmin(
     ...accountRoutes({ secureCookies: options.secureCookies, publicUrl }),
     ...statusRoutes({ version: VERSION, startedAt: Date.now(), logBacklog: options.logBacklog }),
     ...pipelineRoutes,
+    ...consentRoutes,
     ...eventRoutes,
     ...explainRoutes,
     ...quarantineRoutes,
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
     ...ledgerRoutes,
+    ...requestRoutes,
     ...retentionRoutes,
     ...incidentRoutes,
     ...recordRoutes,
@@ -134,7 +138,7 @@ function register(scope: FastifyInstance, route: AnyRoute, context: ServerContex
   scope.route({
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    bodyLimit: 64 * 1024,
+    bodyLimit: route.bodyLimit ?? 64 * 1024,
     schema: {
       ...(route.query ? { querystring: route.query } : {}),
       ...(route.params ? { params: route.params } : {}),
