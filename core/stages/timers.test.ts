@@ -1,9 +1,11 @@
 /** Timers: what starts, moves, ends and fires them, and what they wait for. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { fireTimers } from '../pipeline.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { PersonTaken } from './lock.ts'
 
 const CART = `
 id: carrinho
@@ -240,5 +242,61 @@ onBothDatabases('timers', (open: OpenRig) => {
     )
     await rig.deliver('mail')
     expect((await rig.deliveries('mail')).map(({ status }) => status)).toEqual(['delivered'])
+  })
+
+  describe('under two processes', () => {
+    /** Ports of a process that is overtaken between loading and writing. */
+    const overtaken = (rig: Rig, by: () => Promise<unknown>) => {
+      let once = true
+      return {
+        ...rig.processPorts,
+        state: {
+          ...rig.state,
+          transaction: async <T>(work: Parameters<typeof rig.state.transaction<T>>[0]) => {
+            if (once) {
+              once = false
+              await by()
+            }
+            return rig.state.transaction(work)
+          },
+        },
+      }
+    }
+    const waiting = async (rig: Rig) => {
+      await ana(rig)
+      await rig.take(happens(rig, 'Product Added'))
+      rig.advance(36 * MINUTE)
+    }
+
+    test('a timer fires once, whoever is first', async () => {
+      const rig = await open({ rules: [CART] })
+      await waiting(rig)
+      const ports = overtaken(rig, () => rig.fire())
+      await expect(fireTimers(rig.now, ports)).rejects.toThrow(PersonTaken)
+      expect(await fireTimers(rig.now, ports)).toBeUndefined()
+      expect(await rig.deliveries('mail')).toHaveLength(1)
+      expect(await results(rig)).toEqual(['ARMED', 'ENQUEUED'])
+      expect((await rig.person('userId', 'ana'))!.profile.timers).toEqual([])
+    })
+
+    test('side by side they neither lose nor repeat anything', async () => {
+      const rig = await open({ rules: [CART] })
+      await waiting(rig)
+      const outcomes = await Promise.allSettled([rig.fire(), rig.fire(), rig.fire()])
+      expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true)
+      expect(await rig.deliveries('mail')).toHaveLength(1)
+      expect(await results(rig)).toEqual(['ARMED', 'ENQUEUED'])
+    })
+
+    test('an order that another process takes meanwhile is not overwritten', async () => {
+      const rig = await open({ rules: [CART] })
+      await waiting(rig)
+      const order = happens(rig, 'Order Completed', { properties: { order_id: 'o1', total: 10 } })
+      const ports = overtaken(rig, () => rig.take(order))
+      await expect(fireTimers(rig.now, ports)).rejects.toThrow(PersonTaken)
+      expect(await fireTimers(rig.now, ports)).toBeUndefined()
+      expect(await rig.deliveries('mail')).toEqual([])
+      expect((await rig.person('userId', 'ana'))!.profile.counters['orders']).toEqual({ orders: 1, revenue: 1000 })
+    })
   })
 })
