@@ -6,11 +6,14 @@ import type { LoadedConfig } from '../core/config.ts'
 import type { ExplainedJourney } from '../core/explain.ts'
 import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
+import type { Counterfactual } from '../schemas/records.ts'
+import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
 
 interface ExplainOptions extends StandardOptions {
   readonly lang?: string
+  readonly counterfactual?: boolean
 }
 
 export function addExplain(program: Command, cli: Cli): void {
@@ -22,6 +25,7 @@ export function addExplain(program: Command, cli: Cli): void {
       'Tells which stages an event passed and which exit it took, which rule clauses held with the values found, the group the person is in, the consent it rests on and what the vendor answered. Shows no contact data.',
     )
     .option('--lang <language>', 'pt or en (default: the language of the terminal)')
+    .option('--counterfactual', 'also the nearest change that would have turned each decision (LGPD art. 20)')
     .action(async (id: string, options: ExplainOptions) => {
       const loaded = await openConfig(options, cli)
       const journey = await lookUp(id, loaded, cli)
@@ -30,17 +34,29 @@ export function addExplain(program: Command, cli: Cli): void {
           'NOT_FOUND',
           `nothing that was kept has the id ${id}. Message ids are known for 72 hours; an event that arrived a moment ago may still be in the log.`,
         )
-      if (options.json) return writeJson(cli.stdout, journey)
-      await writeLine(
-        cli.stdout,
-        renderJourney(journey, { language: languageOf(options.lang, cli), timezone: loaded.timezone }, cli),
-      )
+      const turned = options.counterfactual ? await whatTurns(id, journey, loaded, cli) : undefined
+      if (options.json) return writeJson(cli.stdout, turned ? { ...journey, counterfactuals: turned } : journey)
+      const language = languageOf(options.lang, cli)
+      await writeLine(cli.stdout, renderJourney(journey, { language, timezone: loaded.timezone }, cli))
+      for (const { rule, version, sentence } of turned ?? [])
+        await writeLine(cli.stdout, `\n${rule} v${version}: ${sentence[language]}`)
     })
   standard(command, [
     'anuente explain 6b0f2c1e-6a3c-4f0e-9f5e-0c3a9d1b7a52',
     'anuente explain 01K8V3M4ZQ8Q6T1XJ2N5RZ0W7B --lang pt --config ./loja.yaml',
+    'anuente explain <messageId> --counterfactual --lang pt',
     "anuente explain <messageId> --json | jq '.journey[] | select(.exit)'",
   ])
+}
+
+async function whatTurns(
+  id: string,
+  journey: ExplainedJourney,
+  loaded: LoadedConfig,
+  cli: Cli,
+): Promise<Counterfactual[]> {
+  const of = journey.found === 'delivery' ? id : journey.event?.id
+  return of === undefined ? [] : ((await runHubCommand(loaded, 'counterfactuals', { id: of }, cli)) as Counterfactual[])
 }
 
 /** Reads beside a running hub; changes nothing. */
@@ -74,7 +90,7 @@ async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<Expla
   }
 }
 
-function languageOf(given: string | undefined, { env }: Cli): 'pt' | 'en' {
+export function languageOf(given: string | undefined, { env }: Cli): 'pt' | 'en' {
   if (given !== undefined && given !== 'pt' && given !== 'en') throw new CliError('INVALID', '--lang is pt or en')
   return given ?? ((env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '').startsWith('pt') ? 'pt' : 'en')
 }

@@ -306,6 +306,12 @@ export const Config = Type.Object(
       ),
     ),
     retention: Type.Optional(RetentionConfig),
+    tradeSecrets: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description:
+          'Fields of rules, such as traits.score, that explanations to people leave out as a commercial secret (LGPD art. 20 §1). They are counted.',
+      }),
+    ),
     requests: Type.Optional(RequestsConfig),
     systems: Type.Optional(Type.Array(SystemConfig)),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),

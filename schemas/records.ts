@@ -321,6 +321,10 @@ export const Counterfactual = Type.Object(
   closed,
 )
 export type Counterfactual = Static<typeof Counterfactual>
+export const CounterfactualQuery = Type.Object(
+  { id: Type.String({ minLength: 1, maxLength: 128, description: 'Event, delivery, or explanation.' }) },
+  closed,
+)
 export const Counterfactuals = Type.Object({ items: Type.Array(Counterfactual) }, closed)
 
 // ---------------------------------------------------------------- looking at people

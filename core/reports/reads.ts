@@ -9,6 +9,7 @@ import { PLACES } from '../retention/places.ts'
 import { latestPlan, policyViews } from '../retention/plan.ts'
 import { asRun } from '../retention/run.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
+import { counterfactualsOf } from './decisions.ts'
 import { listDrift } from './drift.ts'
 import { affectedBy, lettersOf, listIncidents } from './incidents.ts'
 import { ropaAt } from './ropa.ts'
@@ -41,6 +42,12 @@ export function readCommands(config: Config): CommandHandlers {
     },
     /** {} -> Drift[] */
     listDrift: (_args, { state }) => listDrift(state.db),
+    /** {id} -> Counterfactual[] */
+    async counterfactuals(args, { state }) {
+      const found = await counterfactualsOf(String(args['id'] ?? ''), state.db, { secret: config.tradeSecrets ?? [] })
+      if (!found) throw new CommandError('NOT_FOUND', 'Nothing that was kept has this id.')
+      return found
+    },
     /** {} -> Incident[] */
     listIncidents: (_args, { state, now }) => listIncidents(config, state.db, now),
     /** {id} -> Letters */

@@ -353,6 +353,8 @@ export function narrowProfile(profile: OpenProfile, ended: ReadonlySet<string>):
     for (const [purpose, times] of Object.entries(profile.counted))
       if (!ended.has(purpose)) next.counted[purpose] = times
   }
+  if (profile.counted)
+    next.counted = Object.fromEntries(Object.entries(profile.counted).filter(([purpose]) => !ended.has(purpose)))
   for (const [type, purposes] of Object.entries(profile.reachable)) {
     const left = without(purposes)
     if (left.length > 0) next.reachable[type as keyof OpenProfile['reachable']] = left

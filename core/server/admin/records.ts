@@ -3,6 +3,8 @@ import { draftRipd } from '../../../consent/reports/ripd.ts'
 import { diffRopa } from '../../../consent/reports/ropa.ts'
 import { exportRopa } from '../../../consent/reports/ropa-export.ts'
 import {
+  CounterfactualQuery,
+  Counterfactuals,
   Document,
   DriftList,
   RipdQuery,
@@ -13,6 +15,7 @@ import {
   RopaQuery,
   RopaSnapshots,
 } from '../../../schemas/records.ts'
+import { counterfactualsOf } from '../../reports/decisions.ts'
 import { listDrift } from '../../reports/drift.ts'
 import { ropaAt } from '../../reports/ropa.ts'
 import { CommandError, type ServerContext } from '../context.ts'
@@ -32,6 +35,23 @@ async function ropaOf(context: ServerContext, at: string | undefined, actor: str
 }
 
 export const recordRoutes: readonly AnyRoute[] = [
+  defineRoute({
+    method: 'GET',
+    path: '/api/explain/counterfactual',
+    operationId: 'getCounterfactual',
+    tag: 'Events',
+    summary:
+      'The nearest change that would have turned each decision behind an event or a delivery (LGPD art. 20), found by search over the rule that decided.',
+    permission: 'events.read',
+    query: CounterfactualQuery,
+    answer: Counterfactuals,
+    errors: [{ status: 404, code: 'NOT_FOUND', when: 'Nothing that was kept has this id.' }],
+    handle: async ({ context, query }) => {
+      const items = await counterfactualsOf(query.id, context.state.db, { secret: context.config.tradeSecrets ?? [] })
+      if (items) return { items }
+      throw new Refusal(404, 'NOT_FOUND', 'Nothing that was kept has this id.')
+    },
+  }),
   defineRoute({
     method: 'GET',
     path: '/api/ropa',

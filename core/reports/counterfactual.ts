@@ -1,0 +1,363 @@
+/**
+ * The nearest change that would have turned a decision (LGPD art. 20 §1): found by search over the conditions of
+ * the very rule version that decided, tried with the code that decides. What is told here really flips the result.
+ */
+
+import type { Counterfactual, CounterfactualChange } from '../../schemas/records.ts'
+import type { Condition, Conditions, Rule } from '../../schemas/rule.ts'
+import { compileConditions, type RuleView } from '../decision/compile.ts'
+import { parseDuration } from '../decision/duration.ts'
+import type { Clause, Explanation } from '../decision/index.ts'
+import { emptyProfile } from '../stages/people.ts'
+
+type Value = string | number | boolean | null | readonly (string | number | boolean)[]
+/** What a rule looks at, by `field` or by `count:<event>:<window>`. */
+export type Situation = ReadonlyMap<string, Value>
+
+const MAX_TRIES = 50_000
+
+interface Named {
+  readonly id: string
+  readonly key: string
+  readonly condition: Condition
+}
+
+/** Every condition of a rule with the id its clause has. */
+function conditionsOf(rule: Rule): Named[] {
+  const of = (conditions: Conditions | undefined, path: string) =>
+    (['all', 'any', 'none'] as const).flatMap((group) =>
+      (conditions?.[group] ?? []).map((condition, index) => ({
+        id: `${path}.${group}.${index}`,
+        key: keyOf(condition),
+        condition,
+      })),
+    )
+  return [...of('event' in rule.when ? rule.when.where : undefined, 'when.where'), ...of(rule.who, 'who')]
+}
+
+const keyOf = (condition: Condition): string =>
+  'count' in condition ? `count:${condition.count.event}:${condition.count.window}` : condition.field
+
+/** Whether the conditions of the rule hold in a situation; undefined when no profile could be like that. */
+export function matches(rule: Rule, situation: Situation, now: number): boolean | undefined {
+  const view = viewOf(situation, now)
+  if (!view) return undefined
+  return (
+    compileConditions('event' in rule.when ? rule.when.where : undefined, 'when.where').test(view) &&
+    compileConditions(rule.who, 'who').test(view)
+  )
+}
+
+/** A profile and event that are like this. */
+export function viewOf(situation: Situation, now: number): RuleView | undefined {
+  const profile = emptyProfile(new Date(now).toISOString())
+  const properties: Record<string, unknown> = {}
+  let known = false
+  const counted: Record<string, string[]> = {}
+  const counts = new Map<string, { ms: number; count: number }[]>()
+  for (const [key, value] of situation) {
+    if (key.startsWith('count:')) {
+      const [, event, window] = /^count:(.*):([^:]+)$/s.exec(key)!
+      counts.set(event!, [...(counts.get(event!) ?? []), { ms: parseDuration(window!), count: Number(value) }])
+      continue
+    }
+    if (value === null) continue
+    const [root, ...steps] = key.split('.')
+    if (key === 'person.known') known = value === true
+    else if (root === 'cart') {
+      profile.cart ??= { lines: [], total: 0, currency: 'BRL', updatedAt: new Date(now).toISOString() }
+      if (key === 'cart.total') profile.cart.total = Number(value)
+      else if (key === 'cart.url') profile.cart.url = String(value)
+      else profile.cart.lines = [{ productId: 'x', price: 0, quantity: Number(value) }]
+    } else if (root === 'traits')
+      profile.traits[steps.join('.')] = { value: value as string, at: new Date(now).toISOString(), purposes: [] }
+    else if (root === 'counters') {
+      const [purpose, ...name] = steps
+      profile.counters[purpose!] = { ...profile.counters[purpose!], [name.join('.')]: Number(value) }
+    } else if (root === 'event') setDeep(properties, steps, value)
+    else return undefined
+  }
+  for (const [event, wanted] of counts) {
+    const times: string[] = []
+    let inner = 0
+    let from = 0
+    for (const { ms, count } of [...wanted].sort((a, b) => a.ms - b.ms)) {
+      // A longer window cannot hold fewer of them.
+      if (!Number.isInteger(count) || count < inner || count > 10_000) return undefined
+      const at = new Date(now - (from + ms) / 2).toISOString()
+      for (; inner < count; inner++) times.push(at)
+      from = ms
+    }
+    counted[event] = times.sort()
+  }
+  return { now, profile, counted, known, event: { properties } }
+}
+
+function setDeep(into: Record<string, unknown>, steps: readonly string[], value: unknown): void {
+  let at = into
+  for (const step of steps.slice(0, -1)) {
+    at[step] ??= {}
+    at = at[step] as Record<string, unknown>
+  }
+  at[steps.at(-1)!] = value
+}
+
+/** Values just on either side of what a condition asks. */
+function candidatesOf({ condition }: Named): Value[] {
+  const { op, value } = condition
+  const isCount = 'count' in condition
+  if (op === 'exists' || op === 'absent') return [null, 'x']
+  if (typeof value === 'number') {
+    const step = Number.isInteger(value) ? 1 : 0.01
+    const near = [value, value - step, value + step]
+    return isCount ? near.filter((n) => n >= 0) : near
+  }
+  if (typeof value === 'boolean') return [value, !value]
+  if (op === 'contains' && typeof value === 'string') return [value, `\u2026`]
+  if (op === 'contains') return [[value as string], []]
+  return [...[value ?? []].flat(), '\u2026', null]
+}
+
+/** What the explanation says was found. Text that was not kept is taken as any text with the same answers. */
+function situationOf(conditions: readonly Named[], clauses: readonly Clause[]): Situation {
+  const found = new Map<string, Value>()
+  for (const named of conditions) {
+    const clause = clauses.find(({ id }) => id === named.id)
+    if (!clause || found.get(named.key) !== undefined) continue
+    const { value } = clause
+    const hidden = typeof value === 'string' && /^\((text|number|object|list of \d+)\)$/.test(value)
+    if (!hidden) {
+      found.set(named.key, value)
+      continue
+    }
+    const holds = clause.ok !== named.id.includes('.none.')
+    const same = conditions.filter(({ key }) => key === named.key).flatMap(candidatesOf)
+    const fitting = same.find((candidate) => candidate !== null && satisfies(named, candidate) === holds)
+    found.set(named.key, fitting ?? '\u2026')
+  }
+  return found
+}
+
+function satisfies({ condition, key }: Named, value: Value): boolean | undefined {
+  const view = viewOf(new Map([[key, value]]), 0)
+  return view && compileConditions({ all: [condition] }, 'x').test(view)
+}
+
+function distance(from: Value, to: Value): number {
+  if (from === to) return 0
+  if (typeof from === 'number' && typeof to === 'number')
+    return Math.abs(from - to) / Math.max(1, Math.abs(from), Math.abs(to))
+  return 1
+}
+
+/** The fewest fields changed, and among those the smallest change. */
+function nearest(
+  rule: Rule,
+  conditions: readonly Named[],
+  before: Situation,
+  wanted: boolean,
+  now: number,
+): Situation | undefined {
+  const keys = [...new Set(conditions.map(({ key }) => key))]
+  const options = keys.map((key) => {
+    const from = before.get(key) ?? null
+    const values = new Map<string, Value>()
+    for (const named of conditions)
+      if (named.key === key) for (const value of candidatesOf(named)) values.set(JSON.stringify(value), value)
+    return [...values.values()]
+      .filter((value) => JSON.stringify(value) !== JSON.stringify(from))
+      .sort((a, b) => distance(from, a) - distance(from, b))
+  })
+  let tries = 0
+  for (let size = 1; size <= keys.length; size++) {
+    let best: { situation: Situation; cost: number } | undefined
+    const search = (start: number, chosen: Map<string, Value>, cost: number): void => {
+      if (tries > MAX_TRIES || (best && cost >= best.cost)) return
+      if (chosen.size === size) {
+        tries += 1
+        const situation = new Map([...before, ...chosen])
+        if (matches(rule, situation, now) === wanted) best = { situation, cost }
+        return
+      }
+      for (let index = start; index < keys.length; index++) {
+        const key = keys[index]!
+        for (const value of options[index]!) {
+          chosen.set(key, value)
+          search(index + 1, chosen, cost + distance(before.get(key) ?? null, value))
+          chosen.delete(key)
+        }
+      }
+    }
+    search(0, new Map(), 0)
+    if (best) return best.situation
+    if (tries > MAX_TRIES) return undefined
+  }
+  return undefined
+}
+
+export interface CounterfactualOptions {
+  /** Fields that are a commercial secret (LGPD art. 20 §1): counted, not shown. */
+  readonly secret?: readonly string[]
+}
+
+/** @param rule the version that decided. */
+export function counterfactual(
+  explanation: Explanation,
+  rule: Rule,
+  options: CounterfactualOptions = {},
+): Counterfactual & { readonly before?: Situation; readonly after?: Situation } {
+  const { result } = explanation
+  const base = {
+    decision: explanation.id ?? `${explanation.rule}:${explanation.eventId}`,
+    rule: explanation.rule,
+    version: explanation.version,
+    hash: explanation.hash,
+    result,
+  }
+  const none = (pt: string, en: string): Counterfactual => ({
+    ...base,
+    flipsTo: null,
+    changes: [],
+    hidden: 0,
+    why: { pt, en },
+    sentence: { pt, en },
+  })
+  const gate = gateChange(explanation, rule)
+  if (gate)
+    return {
+      ...base,
+      flipsTo: 'matched',
+      changes: [gate],
+      hidden: 0,
+      why: null,
+      sentence: sentenceOf([gate], 'matched', 0),
+    }
+  const now = Date.parse(explanation.at)
+  const conditions = conditionsOf(rule)
+  if (conditions.length === 0)
+    return none(
+      'A regra não tem condições sobre a pessoa: só o acontecimento a dispara.',
+      'The rule has no conditions about the person: the event alone triggers it.',
+    )
+  const before = situationOf(conditions, explanation.clauses)
+  const matched = result !== 'NOT_MATCHED'
+  if (matches(rule, before, now) !== matched)
+    return none(
+      'O que foi guardado desta decisão não basta para refazê-la; nada é afirmado.',
+      'What was kept of this decision is not enough to make it again; nothing is claimed.',
+    )
+  const after = nearest(rule, conditions, before, !matched, now)
+  if (!after)
+    return none(
+      'Nenhuma mudança do que a regra observa altera o resultado.',
+      'No change of what the rule looks at turns the result.',
+    )
+  const secret = new Set(options.secret ?? [])
+  const all: CounterfactualChange[] = []
+  let hidden = 0
+  for (const [key, needed] of after) {
+    const found = before.get(key) ?? null
+    if (JSON.stringify(found) === JSON.stringify(needed)) continue
+    const named = conditions.find((condition) => condition.key === key)!
+    if (secret.has(key)) hidden += 1
+    else all.push(changeOf(named, found, needed, explanation.clauses))
+  }
+  const flipsTo = matched ? 'not_matched' : 'matched'
+  return {
+    ...base,
+    flipsTo,
+    changes: all,
+    hidden,
+    why: null,
+    sentence: sentenceOf(all, flipsTo, hidden),
+    before,
+    after,
+  }
+}
+
+/** A decision that a gate stopped after the person matched: what would have opened it. */
+function gateChange({ result, clauses }: Explanation, rule: Rule): CounterfactualChange | undefined {
+  const failed = clauses.find(({ ok }) => !ok)
+  const change = (clause: string, field: string, found: unknown, needed: unknown, pt: string, en: string) => ({
+    clause,
+    field,
+    found,
+    needed,
+    text: { pt, en },
+  })
+  switch (result) {
+    case 'NO_CONSENT':
+    case 'CONSENT_DENIED':
+    case 'BLOCKED_BY_CONSENT':
+      return change(
+        'unless.purpose',
+        rule.unless.purpose,
+        'not granted',
+        'granted',
+        `a finalidade "${rule.unless.purpose}" estar autorizada`,
+        `the purpose "${rule.unless.purpose}" being permitted`,
+      )
+    case 'NOT_REACHABLE':
+      return change(
+        'then',
+        'identifiers',
+        null,
+        'known',
+        'um contato do canal ser conhecido',
+        'a contact for the channel being known',
+      )
+    case 'REENTRY':
+    case 'CAPPED':
+    case 'EXPIRED':
+    case 'CANCELLED':
+    case 'GOAL_REACHED':
+      return failed && change(failed.id, failed.id, failed.value, null, failed.pt, failed.clause)
+    default:
+      return undefined
+  }
+}
+
+function changeOf(named: Named, found: Value, needed: Value, clauses: readonly Clause[]): CounterfactualChange {
+  const clause = clauses.find(({ id }) => id === named.id)
+  const label = named.key.startsWith('count:') ? `"${/^count:(.*):/s.exec(named.key)![1]}"` : named.key
+  const words = (value: Value, language: 'pt' | 'en'): string => {
+    if (value === null) return language === 'pt' ? 'nenhum' : 'none'
+    if (value === '\u2026') return language === 'pt' ? 'outro valor' : 'another value'
+    if (value === true) return language === 'pt' ? 'sim' : 'yes'
+    if (value === false) return language === 'pt' ? 'não' : 'no'
+    if (named.key === 'cart.total' && typeof value === 'number')
+      return language === 'pt' ? (value / 100).toFixed(2).replace('.', ',') : (value / 100).toFixed(2)
+    return Array.isArray(value) ? value.join(', ') : String(value)
+  }
+  return {
+    clause: named.id,
+    field: named.key,
+    found: clause?.value ?? found,
+    needed,
+    text: {
+      pt: `${label} ser ${words(needed, 'pt')} em vez de ${words(found, 'pt')}`,
+      en: `${label} being ${words(needed, 'en')} instead of ${words(found, 'en')}`,
+    },
+  }
+}
+
+function sentenceOf(
+  changes: readonly CounterfactualChange[],
+  flipsTo: 'matched' | 'not_matched',
+  hidden: number,
+): { pt: string; en: string } {
+  const join = (language: 'pt' | 'en') => {
+    const texts = changes.map(({ text }) => text[language])
+    if (hidden > 0)
+      texts.push(
+        language === 'pt'
+          ? `${hidden} ocultado: segredo comercial, art. 20, § 1º`
+          : `${hidden} withheld: commercial secret, art. 20 §1`,
+      )
+    return texts.join(language === 'pt' ? '; e ' : '; and ')
+  }
+  return {
+    pt: `O resultado seria outro (${flipsTo === 'matched' ? 'a regra agiria' : 'a regra não agiria'}) com: ${join('pt')}.`,
+    en: `The result would have been another (${flipsTo === 'matched' ? 'the rule would have acted' : 'the rule would not have acted'}) with: ${join('en')}.`,
+  }
+}

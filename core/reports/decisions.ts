@@ -1,0 +1,58 @@
+/** The decisions behind an event, a delivery or an explanation, each with what would have turned it. */
+import type { Counterfactual } from '../../schemas/records.ts'
+import type { Rule } from '../../schemas/rule.ts'
+import type { Explanation } from '../decision/index.ts'
+import type { Db } from '../stores/open.ts'
+import { type CounterfactualOptions, counterfactual } from './counterfactual.ts'
+
+/** @param id an event, a delivery, or an explanation. @returns undefined when nothing that was kept has this id. */
+export async function counterfactualsOf(
+  id: string,
+  db: Db,
+  options: CounterfactualOptions = {},
+): Promise<Counterfactual[] | undefined> {
+  const found = await explanationsOf(id, db)
+  if (!found) return undefined
+  const answers: Counterfactual[] = []
+  for (const explanation of found) {
+    const row = await db
+      .selectFrom('rule_versions')
+      .select('body')
+      .where('rule', '=', explanation.rule)
+      .where('version', '=', explanation.version)
+      .executeTakeFirst()
+    if (!row) continue
+    const { before: _, after: __, ...answer } = counterfactual(explanation, JSON.parse(row.body) as Rule, options)
+    answers.push(answer)
+  }
+  return answers
+}
+
+async function explanationsOf(id: string, db: Db): Promise<Explanation[] | undefined> {
+  const delivery = await db
+    .selectFrom('deliveries')
+    .select(['event_id', 'rule'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  const event = delivery?.event_id ?? id
+  const rows = await db
+    .selectFrom('explanations')
+    .select('body')
+    .where((eb) => eb.or([eb('event_id', '=', event), eb('id', '=', id)]))
+    .orderBy('at')
+    .execute()
+  const stored = rows.map(({ body }) => JSON.parse(body) as Explanation)
+  if (delivery) return stored.filter(({ deliveryIds }) => deliveryIds.includes(id))
+  // Of a trigger that did not match only the newest per person and rule is kept, and by person.
+  const kept = await db
+    .selectFrom('history')
+    .innerJoin('nodes', 'nodes.id', 'history.node_id')
+    .select('nodes.person_id')
+    .where('history.id', '=', id)
+    .executeTakeFirst()
+  const latest = kept
+    ? await db.selectFrom('explanations_latest').select('body').where('person_id', '=', kept.person_id).execute()
+    : []
+  const unmatched = latest.map(({ body }) => JSON.parse(body) as Explanation).filter(({ eventId }) => eventId === id)
+  return kept || stored.length > 0 ? [...stored, ...unmatched] : undefined
+}
