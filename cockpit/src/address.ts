@@ -43,6 +43,7 @@ export type Place =
   | '/connectors'
   | '/settings'
   | '/login'
+  | '/privacy'
   | '/privacy/ledger'
   | '/privacy/purposes'
   | '/privacy/flows'

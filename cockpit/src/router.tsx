@@ -46,6 +46,7 @@ const tree = root.addChildren([
     page('/deliveries', () => import('./pages/deliveries.tsx'), 'DeliveriesPage'),
     page('/quarantine', () => import('./pages/quarantine.tsx'), 'QuarantinePage'),
     page('/connectors', () => import('./pages/connectors.tsx'), 'ConnectorsPage'),
+    page('/privacy', () => import('./pages/overview.tsx'), 'OverviewPage'),
     page('/privacy/ledger', () => import('./pages/ledger.tsx'), 'LedgerPage'),
     page('/privacy/purposes', () => import('./pages/purposes.tsx'), 'PurposesPage'),
     page('/privacy/flows', () => import('./pages/flows.tsx'), 'FlowsPage'),

@@ -26,6 +26,7 @@ import {
   IconSend,
   IconServer,
   IconSettings,
+  IconShieldHalf,
   IconSun,
   IconTargetArrow,
   IconUrgent,
@@ -69,6 +70,7 @@ const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly are
   {
     name: 'privacy',
     areas: [
+      { to: '/privacy', name: 'overview', icon: IconShieldHalf, permission: 'ledger.read' },
       { to: '/privacy/ledger', name: 'ledger', icon: IconBook2, permission: 'ledger.read' },
       { to: '/privacy/purposes', name: 'purposes', icon: IconTargetArrow, permission: 'connectors.read' },
       { to: '/privacy/flows', name: 'flows', icon: IconArrowsSplit2, permission: 'connectors.read' },
@@ -115,7 +117,9 @@ function Frame({ me }: { me: Me }) {
     name,
     areas: areas.filter(({ permission }) => !permission || me.permissions.includes(permission)),
   })).filter(({ areas }) => areas.length > 0)
-  const current = groups.flatMap(({ areas }) => areas).find(({ to }) => path.startsWith(to))
+  const current = groups
+    .flatMap(({ areas }) => areas)
+    .find(({ to }) => (to === '/privacy' ? path === to : path.startsWith(to)))
   useEffect(() => {
     document.title = `${current ? `${t(`nav.area.${current.name}`)} · ` : ''}${me.simulated ? `${t('app.environment.simulated')} · ` : ''}Anuente`
   }, [current, me.simulated, t])
@@ -126,6 +130,7 @@ function Frame({ me }: { me: Me }) {
     'g e': go('/deliveries'),
     'g q': go('/quarantine'),
     'g s': go('/settings'),
+    'g p': go('/privacy'),
     'g l': go('/privacy/ledger'),
     '?': keysModal.open,
   })
@@ -310,6 +315,7 @@ function KeyList({ opened, onClose }: { opened: boolean; onClose: () => void }) 
     [<Pair key="e" second="e" />, t('keys.deliveries')],
     [<Pair key="q" second="q" />, t('keys.quarantine')],
     [<Pair key="c" second="c" />, t('keys.connectors')],
+    [<Pair key="p" second="p" />, t('keys.overview')],
     [<Pair key="l" second="l" />, t('keys.ledger')],
     [<Pair key="s" second="s" />, t('keys.settings')],
     [<kbd key="space">{t('keys.space')}</kbd>, t('keys.pause')],

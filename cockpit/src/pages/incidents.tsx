@@ -3,10 +3,11 @@ import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Incident, IncidentClock, Letters } from '../../../schemas/records.ts'
+import type { Incident, Letters } from '../../../schemas/records.ts'
 import { get, patch, post } from '../api.ts'
 import { saveFile } from '../csv.ts'
 import { date, dateTime, number } from '../format.ts'
+import { ClockLine } from '../parts/clock-line.tsx'
 import { Badge } from '../parts/exit-badge.tsx'
 import { Page } from '../parts/page.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
@@ -52,26 +53,6 @@ function List() {
       )}
       {opening && <Open onClose={openModal.close} />}
     </Page>
-  )
-}
-
-function ClockLine({ clock }: { clock: IncidentClock }) {
-  const { t } = useTranslation()
-  const state = clock.done !== null ? 'done' : clock.overdue ? 'overdue' : clock.daysLeft <= 1 ? 'soon' : 'running'
-  return (
-    <li>
-      <Badge tone={{ done: 'delivered', overdue: 'failed', soon: 'quarantined', running: 'rule' }[state] as 'rule'}>
-        {clock.done !== null
-          ? t('clock.done', { time: date(clock.done) })
-          : clock.overdue
-            ? t('clock.overdue')
-            : t('clock.businessDays', { count: clock.daysLeft })}
-      </Badge>{' '}
-      <strong>{t(`incidents.clock.${clock.what}`)}</strong>{' '}
-      <span className="quiet">
-        {t('clock.until', { time: dateTime(Date.parse(clock.due)) })} · {clock.ground}
-      </span>
-    </li>
   )
 }
 
