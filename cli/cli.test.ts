@@ -367,6 +367,7 @@ describe('doctor', () => {
 describe('a hub of its own', () => {
   let here: string
   let url: string
+  let started: { url: string; publicUrl: string; invitation: string }
   let serving: ReturnType<typeof spawn>
   const ended = () => new Promise<number | null>((resolve) => serving.once('close', resolve))
   beforeAll(async () => {
@@ -380,7 +381,8 @@ describe('a hub of its own', () => {
       serving.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()))
       serving.once('close', () => reject(new Error('the hub did not start')))
     })
-    url = (JSON.parse(first) as { url: string }).url
+    started = JSON.parse(first) as typeof started
+    url = started.url
   })
   afterAll(() => void serving.kill('SIGKILL'))
 
@@ -393,6 +395,13 @@ describe('a hub of its own', () => {
     expect(response.status).toBe(200)
   }
   const journey = async (id: string) => lines((await call(['explain', id, '--json'], here)).out)[0]
+
+  test('port 0 takes any free port, and the links it prints lead there', () => {
+    const { port } = new URL(url)
+    expect(port).toMatch(/^[1-9]\d+$/)
+    expect(started.publicUrl).toBe(`http://localhost:${port}`)
+    expect(started.invitation).toMatch(new RegExp(`^http://localhost:${port}/setup#`))
+  })
 
   test('serves, explains, re-drives, and ends in order', async () => {
     await send({
@@ -432,6 +441,13 @@ describe('a hub of its own', () => {
     expect(await call(['redrive', 'deliveries', '--dry-run'], here)).toMatchObject({
       code: 0,
       out: expect.stringContaining('deliveries  0'),
+    })
+
+    // Files that do not belong together are named, with what to do and without a stack trace.
+    for (const name of ['log.db', 'log.db-wal', 'log.db-shm']) rmSync(join(here, 'data', name), { force: true })
+    expect(await call(['serve'], here)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^The state belongs to another log [^\n]*Restore both from one backup[^\n]*\n$/),
     })
   }, 120_000)
 })

@@ -195,6 +195,11 @@ export function loadConfig(
   }
 }
 
+/** The same on the port it really gets: an address that nobody wrote down follows it. */
+export function onPort(loaded: LoadedConfig, port: number): LoadedConfig {
+  return { ...loaded, port, ...(!loaded.config.server?.publicUrl && { publicUrl: `http://localhost:${port}` }) }
+}
+
 /** Settings of one connector without a configuration file: checked, defaults filled. @throws ConfigError */
 export function checkSettings(schema: TSchema, settings: unknown, of: string): Settings {
   const problems: string[] = []

@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
-import { type LoadedConfig, loadConfig } from './config.ts'
+import { importConsent } from './answers/import.ts'
+import { type LoadedConfig, loadConfig, onPort } from './config.ts'
 import { capMemoryMs } from './decision/index.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
@@ -29,6 +30,8 @@ import { createLiveFeed } from './server/live-feed.ts'
 import { createMetrics } from './server/metrics.ts'
 import { registerPrivacy } from './server/privacy.ts'
 import { redriveQuarantine } from './server/redrive.ts'
+import { reservePort } from './server/reserved-port.ts'
+import { faultOf } from './stages/fault.ts'
 import type { IngestPorts } from './stages/ingest.ts'
 import { openState, type StateStore } from './stores/open.ts'
 import { writeTurn } from './stores/turn.ts'
@@ -70,6 +73,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     registry: options.registry,
     ...(options.environment && { env: options.environment }),
   })
+  const reserved = await reservePort(options.port ?? written.port, written.host)
+  const config = onPort(written, reserved.port)
   const surroundings = readSurroundings(config)
   const logger = pino({ level: options.log === 'silent' ? 'silent' : 'info', base: null }, pino.destination(2))
   const { dataDir } = config
@@ -113,7 +118,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       else if (message.kind === 'fault') onFault(message.fault)
     }
     const turn = writeTurn().shared
-    const data = { configFile: resolve(options.configFile), logFile, stateFile, postgres, master, turn }
+    const data = {
+      configFile: resolve(options.configFile),
+      port: config.port,
+      logFile,
+      stateFile,
+      postgres,
+      master,
+      turn,
+    }
     const [processRole, deliverRole] = await Promise.all([
       startThread(options.worker, { ...data, role: 'process' }, onMessage, onDeath),
       startThread(options.worker, { ...data, role: 'deliver' }, onMessage, onDeath),
@@ -262,7 +275,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       logBacklog: () => writer.backlog(),
     })
   })
-  await app.listen({ host: config.host, port: options.port ?? config.port })
+  await reserved.release()
+  await app.listen({ host: config.host, port: config.port })
   const address = app.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
 

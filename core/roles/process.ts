@@ -1,5 +1,6 @@
 /** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
 import type { Keys } from '../keys.ts'
+import { ConfigError } from '../kit/errors.ts'
 import { createKeeper } from '../ledger/keeper.ts'
 import { ensureLedger } from '../ledger/keyring.ts'
 import type { LedgerSettings } from '../ledger/settings.ts'
@@ -281,6 +282,9 @@ async function startPosition(state: StateStore, logId: string): Promise<number> 
     await state.db.insertInto('positions').values({ partition: 0, log_id: logId, position: 0 }).execute()
     return 0
   }
-  if (row.log_id !== logId) throw new Error('the state belongs to another log; restore both from one backup')
+  if (row.log_id !== logId)
+    throw new ConfigError(
+      'The state belongs to another log: state.db and log.db are not of one hub. Restore both from one backup.',
+    )
   return row.position
 }

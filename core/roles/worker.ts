@@ -1,6 +1,6 @@
 /** One role in a worker thread: the same role as in one thread, over a message port. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadConfig } from '../config.ts'
+import { loadConfig, onPort } from '../config.ts'
 import { capMemoryMs } from '../decision/index.ts'
 import { createKeys } from '../keys.ts'
 import type { Registry } from '../kit/define.ts'
@@ -17,6 +17,8 @@ import { loadRuleSet, processSettings, readSurroundings } from './surroundings.t
 export interface WorkerData {
   readonly role: 'process' | 'deliver'
   readonly configFile: string
+  /** The one the hub listens on. */
+  readonly port: number
   readonly logFile: string
   readonly stateFile: string
   readonly postgres: string | undefined
@@ -41,9 +43,9 @@ export type FromWorker =
 
 /** Runs the role named in workerData until told to stop. Called by the thread's entry, which brings the connectors. */
 export async function runWorker(registry: Registry): Promise<void> {
-  const { role, configFile, logFile, stateFile, postgres, master, turn } = workerData as WorkerData
+  const { role, configFile, port, logFile, stateFile, postgres, master, turn } = workerData as WorkerData
   const post = (message: FromWorker) => parentPort!.postMessage(message)
-  const config = loadConfig(configFile, { registry })
+  const config = onPort(loadConfig(configFile, { registry }), port)
   const keys = createKeys(Buffer.from(master))
   const state = await openState({ file: stateFile, postgres }, { migrate: false, turn: writeTurn(turn) })
   const log = openLogReader(logFile, keys)

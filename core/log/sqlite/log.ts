@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
 import Database from 'better-sqlite3'
 import type { Keys } from '../../keys.ts'
+import { ConfigError } from '../../kit/errors.ts'
 import { seal, unseal } from '../../seal.ts'
 import type { Fence, LogReader, LogRecord, LogWriter, Positioned } from '../event-log.ts'
 
@@ -65,9 +66,13 @@ export function openLogWriter(
     | undefined
   if (lastRow) next = Math.max(next, lastRow.first + lastRow.count)
   if (state && state.logId !== logId)
-    throw new Error(`the state belongs to another log (${state.logId}); restore both files from one backup`)
+    throw new ConfigError(
+      `The state belongs to another log (${state.logId}): state.db and log.db are not of one hub. Restore both from one backup; nothing was changed.`,
+    )
   if (state && state.position > next)
-    throw new Error(`the state is ahead of the log (${state.position} > ${next}); restore both files from one backup`)
+    throw new ConfigError(
+      `The state is ahead of the log (${state.position} > ${next}): log.db is older than state.db. Restore both from one backup; nothing was changed.`,
+    )
 
   const insertRow = database.prepare('insert into records (first, count, segment, sealed) values (?, ?, ?, ?)')
   const insertFence = database.prepare('insert into fences (id, position, purposes, at) values (?, ?, ?, ?)')
