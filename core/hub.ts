@@ -69,7 +69,7 @@ export interface Hub {
 
 /** @throws ConfigError, or an error naming what of the data directory does not fit. */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const config = loadConfig(options.configFile, {
+  const written = loadConfig(options.configFile, {
     registry: options.registry,
     ...(options.environment && { env: options.environment }),
   })
