@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
+import { addLedger } from './ledger.ts'
 import { addKeys } from './keys.ts'
 import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
@@ -27,6 +28,7 @@ const COMMANDS = [
   addPreview,
   addExplain,
   addRedrive,
+  addLedger,
   addRetention,
   addRopa,
   addIncident,

@@ -31,10 +31,15 @@ export interface TestLedger {
 }
 
 export async function openTestLedger(
-  options: { readonly postgres?: string; readonly privacy?: LedgerPrivacy; readonly file?: string } = {},
+  options: {
+    readonly postgres?: string
+    readonly privacy?: LedgerPrivacy
+    readonly file?: string
+    readonly keys?: Keys
+  } = {},
 ): Promise<TestLedger> {
   const folder = mkdtempSync(join(tmpdir(), 'anuente-ledger-'))
-  const keys = createKeys(randomBytes(32))
+  const keys = options.keys ?? createKeys(randomBytes(32))
   const state = await openState({ file: options.file ?? join(folder, 'state.db'), postgres: options.postgres })
   await ensureLedger(state, keys, 'https://hub.loja.example/', START)
   const anchors = join(folder, 'anchors')
