@@ -167,6 +167,18 @@ describe('a good file', () => {
     expect(load(`${good}server: {port: \${PORT}}\n`, { MAIL_TOKEN: 'x', PORT: '9000' }).port).toBe(9000)
   })
 
+  test('the purpose of sharing with any destination can be written out, whatever the destination is called', () => {
+    const share = (id: string) =>
+      good.replace(
+        'purposes:\n',
+        `purposes:\n  share.${id}: {basis: consent, scope: device, title: {pt: x, en: x}, collects: [], stages: [share]}\n`,
+      )
+    for (const id of ['meta-ads', 'meta_br-2', 'a'.repeat(63)])
+      expect(Object.keys(load(share(id)).config.purposes)).toContain(`share.${id}`)
+    expect(() => load(share('-x'))).toThrow(/is not a valid name/)
+    expect(() => load(good.replace('  news:', '  news-letter:'))).toThrow(/is not a valid name/)
+  })
+
   test('purposes may be a list, actions may be named', () => {
     const text = good.replace('purposes: {email_marketing: news}', 'purposes: [news], actions: [message]')
     const mail = load(text).destinationSettings.get('mail')

@@ -261,9 +261,14 @@ export const Config = Type.Object(
     sources: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), SourceConfig, {
       additionalProperties: false,
     }),
-    purposes: Type.Record(Type.String({ pattern: '^[a-z0-9_.]{1,64}$' }), PurposeConfig, {
-      additionalProperties: false,
-    }),
+    // `share.<destination id>` is as long and has the same characters as the id of a destination.
+    purposes: Type.Record(
+      Type.String({ pattern: '^([a-z0-9_.]{1,64}|share\\.[a-z0-9][a-z0-9_-]{0,62})$' }),
+      PurposeConfig,
+      {
+        additionalProperties: false,
+      },
+    ),
     destinations: Type.Optional(
       Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), DestinationConfig, {
         additionalProperties: false,

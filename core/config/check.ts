@@ -108,7 +108,7 @@ function explain(errors: readonly ErrorObject[]): { path: Path; message: string 
           found.push({
             path: [...path, key],
             message:
-              'is not a valid name: lower-case letters, digits, _ and - (purposes: also a dot), at most 63 characters.',
+              'is not a valid name: lower-case letters, digits, _ and - (purposes: letters, digits, _ and dots, or share.<destination>), at most 63 characters.',
           })
         else found.push({ path: [...path, key], message: unknownName('key', key, named) })
         break
