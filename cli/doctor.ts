@@ -1,15 +1,19 @@
 /** `anuente doctor`: one line per check, and what to do about it. */
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../core/config.ts'
 import type { Finding } from '../core/doctor.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { languageOf } from './explain.ts'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
 import { type Cli, colors, writeJson, writeLine } from './output.ts'
 
 interface DoctorOptions extends StandardOptions {
   readonly online?: boolean
   readonly send?: boolean
+  readonly privacy?: boolean
+  readonly lang?: string
 }
 
 export function addDoctor(program: Command, cli: Cli): void {
@@ -21,6 +25,8 @@ export function addDoctor(program: Command, cli: Cli): void {
     )
     .option('--online', "also ask each destination's vendor whether the credentials work")
     .option('--send', 'also send a test event per source to the public address, through the real SDKs')
+    .option('--privacy', 'only: what unknown consent costs per source, and how withdrawals reach the tools')
+    .option('--lang <language>', 'with --privacy: pt or en (default: the language of the terminal)')
     .action(async (options: DoctorOptions) => {
       const counts = { ok: 0, warn: 0, fail: 0 }
       const c = colors(cli)
@@ -44,8 +50,33 @@ export function addDoctor(program: Command, cli: Cli): void {
   standard(command, [
     'anuente doctor',
     'anuente doctor --online --send',
+    'anuente doctor --privacy --lang pt',
     'anuente doctor --json | jq \'select(.status != "ok")\'',
   ])
+}
+
+/** Reads the state beside a running hub. */
+async function* privacy(
+  loaded: ReturnType<typeof loadConfig>,
+  options: DoctorOptions,
+  cli: Cli,
+): AsyncGenerator<Finding> {
+  const file = join(loaded.dataDir, 'state.db')
+  const postgres = loaded.config.storage?.state
+  if (!postgres && !existsSync(file)) {
+    yield { check: 'unlock', status: 'ok', text: `No hub has run on ${loaded.dataDir} yet.` }
+    return
+  }
+  const [{ examinePrivacy }, { openState }] = await Promise.all([
+    import('../core/answers/examine.ts'),
+    import('../core/stores/open.ts'),
+  ])
+  const state = await openState({ file, postgres }, { migrate: false })
+  try {
+    yield* examinePrivacy(loaded, state, { language: languageOf(options.lang, cli), now: Date.now() })
+  } finally {
+    await state.close()
+  }
 }
 
 async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Finding> {
@@ -58,6 +89,10 @@ async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Findi
     if (!(error instanceof ConfigError)) throw error
     for (const text of error.message.split('\n'))
       yield { check: 'config', status: 'fail', text, todo: 'Correct it; everything else can be checked only then.' }
+    return
+  }
+  if (options.privacy) {
+    yield* privacy(loaded, options, cli)
     return
   }
   yield* examine(loaded, { online: options.online ?? false })

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { addConsent } from './consent.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
@@ -28,6 +29,7 @@ const COMMANDS = [
   addPreview,
   addExplain,
   addRedrive,
+  addConsent,
   addLedger,
   addRetention,
   addRopa,

@@ -206,6 +206,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   const run = async (command: Command): Promise<CommandResult> => {
     try {
+      if (command.name === 'importConsent')
+        return { ok: true, value: await importConsent(command, { ...ingestPorts, state }) }
       if (command.name === 'redriveQuarantine')
         return { ok: true, value: await redriveQuarantine(command, ingestPorts, state, roles.process.run) }
       const result = await roles.process.run(command)

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { importConsent } from './answers/import.ts'
 import type { LoadedConfig } from './config.ts'
 import { committedState } from './hub.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
@@ -64,7 +65,7 @@ async function carryOut(
       }),
     )
   }
-  if (command.name !== 'redriveQuarantine') return change(command)
+  if (command.name !== 'redriveQuarantine' && command.name !== 'importConsent') return change(command)
 
   const writer = openLogWriter(join(config.dataDir, 'log.db'), keys, await committedState(state))
   try {
@@ -76,6 +77,7 @@ async function carryOut(
       log: writer,
       maxLogBytes: Number.POSITIVE_INFINITY,
     }
+    if (command.name === 'importConsent') return await importConsent(command, { ...ports, state })
     return await redriveQuarantine(command, ports, state, async (inner) => ({ ok: true, value: await change(inner) }))
   } finally {
     writer.close()

@@ -4,7 +4,13 @@
  */
 import type { Purposes } from '../../consent/purposes.ts'
 import { applySignal, isRestrictive, type PurposeStatus } from '../../consent/status.ts'
-import { EVIDENCE_FLAGS, EVIDENCE_METHODS, type EvidenceFlag, type EvidenceMethod, type Notice } from '../../schemas/consent.ts'
+import {
+  EVIDENCE_FLAGS,
+  EVIDENCE_METHODS,
+  type EvidenceFlag,
+  type EvidenceMethod,
+  type Notice,
+} from '../../schemas/consent.ts'
 import type { CanonicalEvent, Identifier } from '../../schemas/event.ts'
 import type { Keys } from '../keys.ts'
 import type { LogWriter } from '../log/event-log.ts'
@@ -62,7 +68,16 @@ const SUBJECT: Readonly<Record<string, string>> = {
   anonymousid: 'anonymousId',
 }
 const ACTIONS: Readonly<Record<string, 'grant' | 'deny' | 'revoke' | 'object'>> = {
-  ...{ grant: 'grant', granted: 'grant', yes: 'grant', true: 'grant', '1': 'grant', sim: 'grant', aceito: 'grant', s: 'grant' },
+  ...{
+    grant: 'grant',
+    granted: 'grant',
+    yes: 'grant',
+    true: 'grant',
+    '1': 'grant',
+    sim: 'grant',
+    aceito: 'grant',
+    s: 'grant',
+  },
   ...{ deny: 'deny', denied: 'deny', no: 'deny', false: 'deny', '0': 'deny', não: 'deny', nao: 'deny', n: 'deny' },
   ...{ revoke: 'revoke', revoked: 'revoke', revogado: 'revoke', unsubscribed: 'revoke', descadastrado: 'revoke' },
   ...{ object: 'object', objected: 'object', oposição: 'object', oposicao: 'object' },

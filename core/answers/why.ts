@@ -18,7 +18,11 @@ export interface Why {
   readonly since: string | null
   readonly notice: { readonly id: string; readonly version: number } | null
   readonly destination: string | null
-  readonly stages: readonly { readonly stage: Stage; readonly effect: Decision['effect']; readonly reasons: readonly Reason[] }[]
+  readonly stages: readonly {
+    readonly stage: Stage
+    readonly effect: Decision['effect']
+    readonly reasons: readonly Reason[]
+  }[]
   readonly policyHash: string
 }
 
