@@ -98,7 +98,7 @@ describe('the first day', () => {
       await page.getByText('O livro ainda está vazio').waitFor()
       await page.getByRole('button', { name: 'Numerar e assinar agora' }).click()
       await page.getByText(/^Assinado até a linha \d+\.$/).waitFor()
-      await page.getByLabel('Ato').selectOption('consent.grant')
+      await page.getByLabel('Ato', { exact: true }).selectOption('consent.grant')
       await page.getByRole('link', { name: 'Prova da linha entry-1' }).click()
       const drawer = page.getByRole('dialog')
       await drawer.getByText('Provado').waitFor()

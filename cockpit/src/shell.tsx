@@ -137,7 +137,7 @@ function Frame({ me }: { me: Me }) {
   return (
     <AppShell
       header={{ height: 56 }}
-      navbar={{ width: 216, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      navbar={{ width: 244, breakpoint: 'sm', collapsed: { mobile: !opened } }}
       padding="md"
     >
       <a className="skip" href="#content">
@@ -175,6 +175,7 @@ function Frame({ me }: { me: Me }) {
                     <Link
                       className="rail-link"
                       {...linkTo(to)}
+                      activeOptions={{ exact: true, includeSearch: false }}
                       onClick={close}
                       {...(current?.to === to ? { 'aria-current': 'page' as const } : {})}
                     >

@@ -78,15 +78,10 @@ function Ledger() {
       id: 'type',
       title: t('ledger.column.type'),
       place: 'main',
-      cell: (entry) => <strong>{words.act(entry.type)}</strong>,
+      // An answer by what it made of the status; acts of the hub, which have none, by their name.
+      cell: (entry) =>
+        entry.status === null ? words.act(entry.type) : <ConsentStatus status={entry.status} title={entry.type} />,
       csv: (entry) => entry.type,
-    },
-    {
-      id: 'status',
-      title: t('ledger.column.status'),
-      place: 'state',
-      cell: ({ status: word }) => (word === null ? null : <ConsentStatus status={word} />),
-      csv: ({ status: word }) => word,
     },
     {
       id: 'purpose',
@@ -102,7 +97,7 @@ function Ledger() {
           <span className="quiet">{t('ledger.hub')}</span>
         ) : (
           <Link className="link mono" {...linkChanging({ subject: entry.subject })} title={entry.subject}>
-            {entry.subject.slice(0, 12)}…
+            {entry.subject.slice(0, 10)}…
           </Link>
         ),
       csv: (entry) => entry.subject,

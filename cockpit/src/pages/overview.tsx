@@ -3,7 +3,7 @@ import { Alert, Button, CopyButton } from '@mantine/core'
 import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Propagation, Unlock } from '../../../schemas/consent-reports.ts'
 import type { Drift, Incident } from '../../../schemas/records.ts'
@@ -41,8 +41,8 @@ function Overview() {
         {may('records.read') && <DriftTile />}
         {may('retention.read') && <RetentionTile />}
       </div>
-      <Unknown />
       <Withdrawals />
+      <Unknown />
     </Page>
   )
 }
@@ -215,42 +215,78 @@ function Unknown() {
       ) : unlock.data.items.length === 0 ? (
         <Alert variant="outline">{t('overview.unknown.none')}</Alert>
       ) : (
-        <ul className="plain stack">
-          {unlock.data.items.map((item) => (
-            <li key={`${item.source} ${item.reason} ${item.purpose}`} className="card unlock">
-              <div className="unlock-cost">
-                <div className="tile-value">{number(item.people)}</div>
-                <div className="tile-note">{t('overview.unknown.people', { count: item.people })}</div>
-                <div className="tile-note">
-                  {t('overview.unknown.events', { events: number(item.events), share: share(item.share) })}
-                </div>
-              </div>
-              <div style={{ minWidth: 0 }}>
-                <h3>
-                  {item.source} → {told(item.title)}
-                </h3>
-                <p style={{ margin: '0 0 0.5rem' }}>
-                  {told(item.sentence)} {item.sample !== null && <span className="mono quiet">{item.sample}</span>}
-                </p>
-                <blockquote className="remedy">{told(item.remedy)}</blockquote>
-                <CopyButton value={told(item.remedy)}>
-                  {({ copied, copy }) => (
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      leftSection={copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
-                      onClick={copy}
-                    >
-                      {t(copied ? 'app.copied' : 'overview.unknown.copy')}
-                    </Button>
-                  )}
-                </CopyButton>
-              </div>
-            </li>
-          ))}
-        </ul>
+        <Gaps items={unlock.data.items} />
       )}
     </section>
+  )
+}
+
+type Gap = Unlock['items'][number]
+const GAPS_SHOWN = 3
+
+/** One card per source and reason: one cause, whatever number of purposes it stops. */
+function Gaps({ items }: { items: readonly Gap[] }) {
+  const { t } = useTranslation()
+  const [all, setAll] = useState(false)
+  const causes = [...Map.groupBy(items, ({ source, reason }) => `${source} ${reason}`).values()]
+  const hidden = all ? 0 : Math.max(0, causes.length - GAPS_SHOWN)
+  return (
+    <>
+      <ul className="plain stack">
+        {causes.slice(0, causes.length - hidden).map((gaps) => (
+          <Cause key={`${gaps[0]!.source} ${gaps[0]!.reason}`} gaps={gaps} />
+        ))}
+      </ul>
+      {hidden > 0 && (
+        <div>
+          <Button variant="default" size="xs" onClick={() => setAll(true)}>
+            {t('overview.unknown.more', { count: hidden })}
+          </Button>
+        </div>
+      )}
+    </>
+  )
+}
+
+function Cause({ gaps }: { gaps: readonly Gap[] }) {
+  const { t } = useTranslation()
+  const most = gaps[0]!
+  return (
+    <li className="card unlock">
+      <div>
+        <div className="tile-value">{number(most.people)}</div>
+        <div className="tile-note">{t('overview.unknown.people', { count: most.people })}</div>
+        <div className="tile-note">
+          {t('overview.unknown.events', { share: share(Math.max(...gaps.map((gap) => gap.share))) })}
+        </div>
+      </div>
+      <div style={{ minWidth: 0 }}>
+        <h3>{most.source}</h3>
+        <p style={{ margin: '0 0 0.5rem' }}>
+          {told(most.sentence)} {most.sample !== null && <span className="mono quiet">{most.sample}</span>}
+        </p>
+        {gaps.map((gap, index) => (
+          <details key={gap.purpose} open={index === 0}>
+            <summary>
+              {told(gap.title)} <span className="quiet">{t('overview.unknown.each', { count: gap.people })}</span>
+            </summary>
+            <blockquote className="remedy">{told(gap.remedy)}</blockquote>
+            <CopyButton value={told(gap.remedy)}>
+              {({ copied, copy }) => (
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  leftSection={copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
+                  onClick={copy}
+                >
+                  {t(copied ? 'app.copied' : 'overview.unknown.copy')}
+                </Button>
+              )}
+            </CopyButton>
+          </details>
+        ))}
+      </div>
+    </li>
   )
 }
 

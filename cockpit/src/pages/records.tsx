@@ -100,6 +100,8 @@ function Files() {
 
 function DriftTable({ drift }: { drift: readonly Drift[] }) {
   const { t } = useTranslation()
+  const differing = drift.filter(({ kind }) => kind !== 'declared_never_observed')
+  const unseen = drift.filter(({ kind }) => kind === 'declared_never_observed')
   const columns: readonly Column<Drift>[] = [
     {
       id: 'kind',
@@ -150,13 +152,20 @@ function DriftTable({ drift }: { drift: readonly Drift[] }) {
         {t('records.drift.title')} <small className="quiet section-note">{t('records.drift.about')}</small>
       </h2>
       <DataTable
-        listing={{ rows: drift, error: undefined, at: undefined, retry: () => undefined }}
+        listing={{ rows: differing, error: undefined, at: undefined, retry: () => undefined }}
         columns={columns}
         rowKey={({ kind, subject }) => `${kind} ${subject}`}
         label={t('records.drift.title')}
         file={t('records.drift.file')}
         empty={{ title: t('records.drift.none'), text: t('records.drift.noneText') }}
       />
+      {/* What was declared and not seen harms nobody: one line for all of it. */}
+      {unseen.length > 0 && (
+        <details>
+          <summary>{t('records.drift.unseen', { count: unseen.length })}</summary>
+          <p className="mono">{unseen.map(({ subject }) => subject).join(', ')}</p>
+        </details>
+      )}
     </section>
   )
 }

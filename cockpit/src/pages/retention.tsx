@@ -121,8 +121,7 @@ function Policies({ overview, refetch }: { overview: RetentionOverview; refetch:
         <span>
           <strong>{t(`retention.classes.${policy.class}`)}</strong>{' '}
           <span className="quiet">
-            {policy.purpose ?? t('retention.allPurposes')}
-            {origin === 'default' && ` · ${t('retention.default')}`}
+            {[policy.purpose, origin === 'config' && t('retention.own')].filter(Boolean).join(' · ')}
           </span>
         </span>
       ),

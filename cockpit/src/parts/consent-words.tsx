@@ -30,9 +30,13 @@ const TONE: Readonly<Record<string, Tone>> = {
   unknown: 'duplicate',
 }
 
-export function ConsentStatus({ status }: { status: string }) {
+export function ConsentStatus({ status, title }: { status: string; title?: string }) {
   const { value } = useConsentWords()
-  return <Badge tone={TONE[status] ?? 'unknown'}>{value(status)}</Badge>
+  return (
+    <Badge tone={TONE[status] ?? 'unknown'} {...(title === undefined ? {} : { title })}>
+      {value(status)}
+    </Badge>
+  )
 }
 
 const SHOWN = ['status', 'basis', 'notice', 'actor_kind', 'source', 'evidence_class', 'expires_at'] as const
