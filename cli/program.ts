@@ -54,6 +54,17 @@ export async function run(
       if (code > status) status = code
     },
   }
+  const program = buildProgram(cli)
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    return await report(error, argv.includes('--json'), cli)
+  }
+  return status
+}
+
+/** Every command with its options. */
+export function buildProgram(cli: Cli): Command {
   const program = new Command('anuente')
     .description(
       'Connector hub: Segment, RudderStack, GTM and RD Station in, consent asked at every step, rules, audiences and triggers out.',
@@ -68,12 +79,7 @@ export async function run(
       writeErr: (text) => void cli.stderr.write(text),
     })
   for (const add of COMMANDS) add(program, cli)
-  try {
-    await program.parseAsync([...argv])
-  } catch (error) {
-    return await report(error, argv.includes('--json'), cli)
-  }
-  return status
+  return program
 }
 
 async function report(error: unknown, json: boolean, cli: Cli): Promise<ExitStatus> {
