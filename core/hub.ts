@@ -14,6 +14,7 @@ import type { Transport } from './kit/http.ts'
 import { ledgerSettings } from './ledger/settings.ts'
 import { type LocalServer, serveLocal, socketPath } from './local-socket.ts'
 import { openLogReader, openLogWriter } from './log/sqlite/log.ts'
+import { createDesk } from './requests/desk.ts'
 import { startDeliver } from './roles/deliver.ts'
 import { startProcess } from './roles/process.ts'
 import { publishPolicy } from './roles/published-policy.ts'
@@ -204,8 +205,21 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     maxLogBytes: config.config.storage?.maxLogBytes ?? DEFAULT_MAX_LOG_BYTES,
   }
 
+  const desk = createDesk({
+    config,
+    state,
+    keys,
+    log: ingestPorts.log,
+    clock: options.clock ?? Date.now,
+    run: roles.process.run,
+    processed: roles.process.drained,
+    fault: (error) => onFault(faultOf('requests', error)),
+    transportFor: options.transportFor,
+  })
+
   const run = async (command: Command): Promise<CommandResult> => {
     try {
+      if (desk.handles(command.name)) return await desk.run(command)
       if (command.name === 'importConsent')
         return { ok: true, value: await importConsent(command, { ...ingestPorts, state }) }
       if (command.name === 'redriveQuarantine')
@@ -259,6 +273,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       purposes: surroundings.purposes,
       log: ingestPorts.log,
       simulated: config.config.simulated === true,
+      desk,
+      run,
     })
     // The caller's own address, as the hub sees it: doctor finds out whether the proxy passes it on.
     server.get('/healthz', async ({ ip }) => ({ name: 'anuente', id: writer.logId, client: ip }))
@@ -286,6 +302,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const close = async () => {
     // No new requests first; then what was answered is on disk already, and the roles stop between batches.
     await app.close()
+    await desk.stop()
     await roles.process.stop()
     await roles.deliver.stop()
     fences.close()
@@ -303,6 +320,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     async drained() {
       await roles.process.drained()
       await roles.deliver.drained()
+      await desk.drained()
     },
     async invitation() {
       const result = await run({ name: 'createFirstInvitation', args: {}, actor: 'cli' })

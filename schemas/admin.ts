@@ -44,6 +44,8 @@ export const PERMISSIONS = [
   'keys.shred',
   'consent.read',
   'consent.write',
+  'requests.read',
+  'requests.write',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
 

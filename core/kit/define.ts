@@ -203,6 +203,10 @@ export interface OutgoingSignals {
   /** Segment category -> allowed, for every category the configuration maps. */
   readonly segment: Readonly<Record<string, boolean>>
   readonly rudder: { readonly allowedConsentIds: readonly string[]; readonly deniedConsentIds: readonly string[] }
+  /** Configured purpose -> the ledger entry its signal rests on. */
+  readonly entries?: Readonly<Record<string, string>>
+  /** What RD Station has no word for: never mapped to the nearest. */
+  readonly omitted?: readonly { readonly purpose: string; readonly basis: string; readonly reason: string }[]
 }
 
 /** What became of one item. */
@@ -284,7 +288,11 @@ export interface SubjectIdentifiers {
 export type SubjectRight<S> =
   | {
       readonly implemented: (
-        context: VendorContext<S> & { readonly subject: SubjectIdentifiers },
+        context: VendorContext<S> & {
+          readonly subject: SubjectIdentifiers
+          /** correctSubject only: trait or contact -> right value. The identifiers are those from before. */
+          readonly corrections?: Readonly<Record<string, unknown>>
+        },
       ) => Promise<HttpResponse | Outcome>
     }
   | { readonly manual: Localized }

@@ -14,7 +14,8 @@ export async function loadSuppressed(
   identifiers: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   // Almost every hub has none: one question instead of one HMAC per identifier.
-  if (identifiers.length === 0 || !(await db.selectFrom('suppressions').select('at').limit(1).executeTakeFirst())) return NOBODY
+  if (identifiers.length === 0 || !(await db.selectFrom('suppressions').select('at').limit(1).executeTakeFirst()))
+    return NOBODY
   const byName = new Map<string, string>()
   for (const hmac of identifiers) byName.set(keys.suppression(Buffer.from(hmac, 'hex')).toString('hex'), hmac)
   const found = new Map<string, number>()
@@ -64,7 +65,9 @@ export async function suppress(
       .insertInto('suppressions')
       .values({ hmac: keys.suppression(hmac), request_id: act.requestId, at: act.at, lifted_at: null, lifted_by: null })
       .onConflict((conflict) =>
-        conflict.column('hmac').doUpdateSet({ request_id: act.requestId, at: act.at, lifted_at: null, lifted_by: null }),
+        conflict
+          .column('hmac')
+          .doUpdateSet({ request_id: act.requestId, at: act.at, lifted_at: null, lifted_by: null }),
       )
       .execute()
 }

@@ -7,6 +7,7 @@ import { ledgerCommands } from '../ledger/commands.ts'
 import { hubEntry } from '../ledger/hub-entry.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
 import { recordsCommands } from '../reports/commands.ts'
+import { requestCommands } from '../requests/commands.ts'
 import { chunks } from '../stores/open.ts'
 import { adminCommands } from './accounts/commands.ts'
 import { CommandError, type CommandHandlers } from './context.ts'
@@ -17,6 +18,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
   return {
     ...adminCommands,
     ...ledgerCommands(ledgerSettings(config), keys),
+    ...requestCommands(config, keys),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */

@@ -1,5 +1,6 @@
 /** The pages a data subject reads: pt-BR first, plain HTML, no script, no tracker. */
 import type { ExplainedJourney } from '../explain.ts'
+import { escapeHtml } from '../requests/package-html.ts'
 
 export type PageLanguage = 'pt' | 'en'
 
@@ -22,18 +23,41 @@ export interface PageLook {
   readonly timezone: string
 }
 
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
-
 export function page(content: PageContent, language: PageLanguage, look: PageLook): string {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const { title, body } = render(content, language, look, say)
+  const other = language === 'pt' ? 'en' : 'pt'
+  const token = 'token' in content ? content.token : 'stopToken' in content ? content.stopToken : ''
+  return shell({
+    title,
+    body: `<article>${body}</article>`,
+    language,
+    look,
+    ...(token && { otherLanguage: `?t=${encodeURIComponent(token)}&lang=${other}` }),
+  })
+}
+
+export interface Shell {
+  readonly title: string
+  /** HTML. */
+  readonly body: string
+  readonly language: PageLanguage
+  readonly look: PageLook
+  /** Address of the same page in the other language. */
+  readonly otherLanguage?: string
+  /** HTML on the right of the header, such as a way out. */
+  readonly corner?: string
+}
+
+/** The frame of every page that a data subject reads. */
+export function shell({ title, body, language, look, otherLanguage, corner }: Shell): string {
+  const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const contact = look.dpo
     ? `<p>${say('Encarregado pelos dados (LGPD, art. 41)', 'Data protection officer (LGPD art. 41)')}: ${escapeHtml(look.dpo.name)}, <a href="mailto:${escapeHtml(look.dpo.email)}">${escapeHtml(look.dpo.email)}</a></p>`
     : ''
   const other = language === 'pt' ? 'en' : 'pt'
-  const token = 'token' in content ? content.token : 'stopToken' in content ? content.stopToken : ''
-  const switchLink = token
-    ? `<a lang="${other === 'en' ? 'en' : 'pt-BR'}" href="?t=${encodeURIComponent(token)}&amp;lang=${other}">${other === 'en' ? 'English' : 'Português'}</a>`
+  const switchLink = otherLanguage
+    ? `<a lang="${other === 'en' ? 'en' : 'pt-BR'}" href="${escapeHtml(otherLanguage)}">${other === 'en' ? 'English' : 'Português'}</a>`
     : ''
   return `<!doctype html>
 <html lang="${language === 'pt' ? 'pt-BR' : 'en'}">
@@ -41,20 +65,24 @@ export function page(content: PageContent, language: PageLanguage, look: PageLoo
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
 <title>${escapeHtml(title)} · ${escapeHtml(look.organization)}</title>
 <style>
-:root{color-scheme:light dark;--text:#1c2430;--soft:#4a5565;--page:#f5f6f8;--card:#fff;--line:#c9d0da;--act:#0b5c8a;--on-act:#fff;--mark:#fff3cd;--on-mark:#5c4300}
-@media(prefers-color-scheme:dark){:root{--text:#e8ecf2;--soft:#b3bdcb;--page:#12161c;--card:#1b212a;--line:#3a4452;--act:#7cc4ef;--on-act:#06202f;--mark:#4a3b08;--on-mark:#ffe9a8}}
+:root{color-scheme:light dark;--text:#1c2430;--soft:#4a5565;--page:#f5f6f8;--card:#fff;--line:#c9d0da;--act:#0b5c8a;--on-act:#fff;--mark:#fff3cd;--on-mark:#5c4300;--bad:#a4141d}
+@media(prefers-color-scheme:dark){:root{--text:#e8ecf2;--soft:#b3bdcb;--page:#12161c;--card:#1b212a;--line:#3a4452;--act:#7cc4ef;--on-act:#06202f;--mark:#4a3b08;--on-mark:#ffe9a8;--bad:#ff9c9c}}
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--text);font:1.0625rem/1.6 system-ui,sans-serif}
-main{max-width:40rem;margin:0 auto;padding:1.5rem 1rem 3rem}article{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.5rem}
+main{max-width:40rem;margin:0 auto;padding:1.5rem 1rem 3rem}article{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.5rem;overflow-wrap:anywhere}article+article{margin-top:1rem}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}h2{font-size:1.0625rem;margin:1.5rem 0 .25rem}p{margin:.5rem 0}ul{margin:.25rem 0;padding-left:1.25rem}
 header,footer{display:flex;gap:1rem;justify-content:space-between;align-items:baseline;flex-wrap:wrap;color:var(--soft);padding:0 .25rem .75rem}footer{padding:1rem .25rem 0;display:block;font-size:.9375rem}
 a{color:var(--act)}button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1.25rem;border-radius:.5rem;border:2px solid var(--act);background:var(--act);color:var(--on-act);cursor:pointer}
-button.quiet{background:transparent;color:var(--act)}button:focus-visible,a:focus-visible{outline:3px solid var(--text);outline-offset:2px}
-form{display:inline-block;margin:.75rem .5rem 0 0}.mark{background:var(--mark);color:var(--on-mark);border-radius:.5rem;padding:.25rem .75rem;font-weight:600}
+button.quiet{background:transparent;color:var(--act)}button:focus-visible,a:focus-visible,input:focus-visible,textarea:focus-visible,select:focus-visible,summary:focus-visible{outline:3px solid var(--text);outline-offset:2px}
+form{display:inline-block;margin:.75rem .5rem 0 0}form.wide{display:block}.mark{background:var(--mark);color:var(--on-mark);border-radius:.5rem;padding:.25rem .75rem;font-weight:600}
+label{display:block;margin:.75rem 0 .25rem;font-weight:600}label.line{display:flex;gap:.6rem;align-items:flex-start;font-weight:400;min-height:2rem}
+input[type=text],input[type=email],input[type=tel],textarea,select{font:inherit;color:inherit;background:var(--card);width:100%;padding:.6rem .75rem;border:1px solid var(--soft);border-radius:.5rem;min-height:2.75rem}
+input[type=radio],input[type=checkbox]{width:1.25rem;height:1.25rem;margin:.2rem 0 0;flex:none}fieldset{border:1px solid var(--line);border-radius:.5rem;padding:.25rem 1rem 1rem;margin:1rem 0 0}legend{font-weight:600;padding:0 .35rem}
+.soft{color:var(--soft)}.bad{color:var(--bad);font-weight:600}dl{margin:.5rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}.text{white-space:pre-wrap;border-left:3px solid var(--line);padding-left:.75rem}
 </style>
 </head>
 <body><main>
-<header><strong>${escapeHtml(look.organization)}</strong>${look.simulated ? `<span class="mark">${say('SIMULADO: dados de demonstração', 'SIMULATED: demonstration data')}</span>` : ''}${switchLink}</header>
-<article>${body}</article>
+<header><strong>${escapeHtml(look.organization)}</strong>${look.simulated ? `<span class="mark">${say('SIMULADO: dados de demonstração', 'SIMULATED: demonstration data')}</span>` : ''}${switchLink}${corner ?? ''}</header>
+${body}
 <footer>${contact}</footer>
 </main></body></html>`
 }

@@ -1,21 +1,21 @@
 /**
  * What a data subject reaches from a message, at /privacidade: *Parar* (GET shows, POST acts, RFC 8058)
- * and *Por que recebi isto?*. No login and no personal data in the link; the page names nobody.
+ * and *Por que recebi isto?*. No login and no personal data in the link; the page names nobody. The portal is beside it.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { readLink } from '../../consent/links.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { withdrawalSignals } from '../../consent/signals.ts'
-import { type CanonicalEvent, EVENT_SCHEMA_VERSION, type IdentifierType } from '../../schemas/event.ts'
+import { answerEvent, identifiersOfPerson, recordAnswers } from '../answers/record.ts'
 import type { LoadedConfig } from '../config.ts'
 import { explain } from '../explain.ts'
-import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import type { LogWriter } from '../log/event-log.ts'
-import { unseal } from '../seal.ts'
-import { fenceFor } from '../stages/ingest.ts'
+import type { Desk } from '../requests/desk.ts'
 import type { StateStore } from '../stores/open.ts'
+import type { Command, CommandResult } from './context.ts'
 import { type PageLanguage, page } from './privacy-page.ts'
+import { registerPortal } from './privacy-portal.ts'
 
 export interface PrivacyPorts {
   readonly config: LoadedConfig
@@ -24,9 +24,11 @@ export interface PrivacyPorts {
   readonly purposes: Purposes
   readonly log: LogWriter
   readonly simulated: boolean
+  readonly desk: Desk
+  run(command: Command): Promise<CommandResult>
 }
 
-const MAX_FORM_BYTES = 4096
+const MAX_FORM_BYTES = 32 * 1024
 
 export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts): Promise<void> {
   await app.register(async (scope) => {
@@ -44,6 +46,8 @@ export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts)
         .header('referrer-policy', 'no-referrer')
         .header('cache-control', 'no-store')
     })
+
+    registerPortal(scope, ports)
 
     scope.get('/privacidade/parar', async (request, reply) => {
       const link = linkOf(request, ports)
@@ -125,7 +129,7 @@ function categoriesOf(purpose: string, { config }: PrivacyPorts): string[] {
   )
 }
 
-function look({ config, simulated }: PrivacyPorts) {
+export function look({ config, simulated }: PrivacyPorts) {
   const { name, dpo } = config.config.organization
   return { organization: name, dpo, simulated, timezone: config.timezone }
 }
@@ -134,68 +138,46 @@ function look({ config, simulated }: PrivacyPorts) {
  * Withdraws through the log with a fence, like any other withdrawal: effective from this request's 200.
  * @returns false when the person is no longer known.
  */
-async function withdraw(
-  deliveryId: string,
-  purpose: string,
-  { state, keys, purposes, log }: PrivacyPorts,
-): Promise<boolean> {
+async function withdraw(deliveryId: string, purpose: string, ports: PrivacyPorts): Promise<boolean> {
+  const { state, keys, purposes, log } = ports
   const delivery = await state.db
     .selectFrom('deliveries')
-    .select(['person_id', 'channel'])
+    .select('person_id')
     .where('id', '=', deliveryId)
     .executeTakeFirst()
   if (!delivery) return false
-  const person = await state.db
-    .selectFrom('persons')
-    .select(['id', 'merged_into'])
-    .where('id', '=', delivery.person_id)
-    .executeTakeFirst()
-  const nodes = await state.db
-    .selectFrom('nodes')
-    .innerJoin('identifiers', 'identifiers.node_id', 'nodes.id')
-    .select(['identifiers.type', 'identifiers.sealed', 'nodes.data_key'])
-    .where('nodes.person_id', '=', person?.merged_into ?? delivery.person_id)
-    .execute()
-  const identifiers = nodes.flatMap(({ type, sealed, data_key }) =>
-    sealed ? [{ type: type as IdentifierType, value: unseal(keys.unwrap(data_key), sealed).toString('utf8') }] : [],
-  )
+  const identifiers = await identifiersOfPerson(delivery.person_id, state, keys)
   if (identifiers.length === 0) return false
   const now = new Date().toISOString()
-  const id = newId()
-  const event: CanonicalEvent = {
-    schemaVersion: EVENT_SCHEMA_VERSION,
-    id,
-    messageId: `anuente-stop-${id}`,
-    type: 'track',
-    name: 'Consent Withdrawn',
-    occurredAt: now,
-    receivedAt: now,
-    source: { id: 'anuente', connector: 'anuente', payloadHash: '0'.repeat(64) },
-    subject: { identifiers },
-    traits: {},
-    properties: {},
-    context: {},
-    consent: withdrawalSignals({
-      purposes,
-      purpose,
-      origin: { kind: 'link', ref: deliveryId },
-      actor: 'subject',
-      method: 'link',
-      raw: { deliveryId, purpose },
+  const event = answerEvent(
+    {
+      name: 'Consent Withdrawn',
+      source: { id: 'anuente', connector: 'anuente' },
+      identifiers,
+      consent: withdrawalSignals({
+        purposes,
+        purpose,
+        origin: { kind: 'link', ref: deliveryId },
+        actor: 'subject',
+        method: 'link',
+        raw: { deliveryId, purpose },
+        occurredAt: now,
+      }),
       occurredAt: now,
-    }),
-  }
-  const fence = fenceFor(event, keys)
-  await log.append([{ kind: 'event', event, fences: fence ? [fence.id] : [] }], fence ? [fence] : [])
+      receivedAt: now,
+    },
+    '0'.repeat(64),
+  )
+  await recordAnswers([event], { keys, log })
   return true
 }
 
-function language(request: FastifyRequest): PageLanguage {
+export function language(request: FastifyRequest): PageLanguage {
   const asked = String((request.query as Record<string, unknown>)['lang'] ?? '')
   if (asked === 'en' || asked === 'pt') return asked
   return /^en\b/i.test(request.headers['accept-language'] ?? '') ? 'en' : 'pt'
 }
 
-function html(reply: FastifyReply, status: number, body: string): FastifyReply {
+export function html(reply: FastifyReply, status: number, body: string): FastifyReply {
   return reply.code(status).type('text/html; charset=utf-8').send(body)
 }

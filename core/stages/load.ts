@@ -27,7 +27,8 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
   const { state, keys, sealKeys, settings } = ports
   const named = fresh.map(({ input }) => namesOf(input.record.event, batch))
   const identifiers = new Map(named.flat().map(({ hmac }) => [hmac, Buffer.from(hmac, 'hex')]))
-  for (const [hmac, since] of await loadSuppressed(state.db, keys, [...identifiers.keys()])) batch.suppressed.set(hmac, since)
+  for (const [hmac, since] of await loadSuppressed(state.db, keys, [...identifiers.keys()]))
+    batch.suppressed.set(hmac, since)
   await loadPeople(batch, state, [...identifiers.values()])
   const facts = fresh.map(({ input }) => factKey(input.record.event)).filter((key) => key !== undefined)
   await loadFacts(batch, state, facts)

@@ -29,6 +29,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'keys.shred',
     'consent.read',
     'consent.write',
+    'requests.read',
+    'requests.write',
   ],
   // Reads everything and changes nothing; sees pseudonyms, since it may not reveal.
   auditor: [
@@ -42,6 +44,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'records.read',
     'incidents.read',
     'access.read',
+    'requests.read',
   ],
   integrator: [
     'overview.read',

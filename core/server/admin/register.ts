@@ -198,7 +198,7 @@ function answerError(error: FastifyError | Refusal, reply: FastifyReply, log: (e
     const code = status === 413 ? 'BODY_TOO_LARGE' : status === 415 ? 'UNSUPPORTED_MEDIA_TYPE' : 'INVALID'
     const message =
       status === 413
-        ? 'The body is larger than 64 KB.'
+        ? 'The body is larger than this route takes; 64 KB where nothing else is said.'
         : status === 415
           ? 'Send JSON with content-type application/json.'
           : 'The request could not be read. Send valid JSON.'

@@ -30,6 +30,8 @@ export interface RouteDefinition<
   readonly summary: string
   /** `public`: nobody needs to be logged in. `session`: anybody who is. */
   readonly permission: Permission | 'public' | 'session'
+  /** Bytes; 64 KB when absent. */
+  readonly bodyLimit?: number
   readonly query?: Q
   readonly params?: P
   readonly body?: B
