@@ -1,5 +1,7 @@
 /** Every connector, by id. Written by build/registry.ts from the folders here; edits are lost. */
 import type { AnyDestination, AnySource, Registry } from '../core/kit/define.ts'
+import activecampaignDestination from './activecampaign/destination.ts'
+import activecampaignSandbox from './activecampaign/sandbox.ts'
 import brevoDestination from './brevo/destination.ts'
 import brevoSandbox from './brevo/sandbox.ts'
 import ga4Destination from './ga4/destination.ts'
@@ -7,6 +9,8 @@ import ga4Sandbox from './ga4/sandbox.ts'
 import googleAdsDestination from './google-ads/destination.ts'
 import googleAdsSandbox from './google-ads/sandbox.ts'
 import gtmSource from './gtm/source.ts'
+import hubspotDestination from './hubspot/destination.ts'
+import hubspotSandbox from './hubspot/sandbox.ts'
 import klaviyoDestination from './klaviyo/destination.ts'
 import klaviyoSandbox from './klaviyo/sandbox.ts'
 import mailchimpDestination from './mailchimp/destination.ts'
@@ -43,9 +47,11 @@ const sources: readonly AnySource[] = [
 ]
 
 const destinations: readonly AnyDestination[] = [
+  activecampaignDestination,
   brevoDestination,
   ga4Destination,
   googleAdsDestination,
+  hubspotDestination,
   klaviyoDestination,
   mailchimpDestination,
   metaDestination,
@@ -67,9 +73,11 @@ export const registry: Registry = {
 
 /** Stand-ins for the vendors, for the demo and the contract tests, by connector id. */
 export const sandboxes = {
+  activecampaign: activecampaignSandbox,
   brevo: brevoSandbox,
   ga4: ga4Sandbox,
   'google-ads': googleAdsSandbox,
+  hubspot: hubspotSandbox,
   klaviyo: klaviyoSandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
