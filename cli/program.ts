@@ -5,6 +5,7 @@ import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
 import { addConsent } from './consent.ts'
+import { addAudit } from './audit.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
@@ -35,6 +36,7 @@ const COMMANDS = [
   addRopa,
   addIncident,
   addKeys,
+  addAudit,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */

@@ -31,7 +31,11 @@ export async function dueQuery(
         from explanations t left join persons p on p.id = t.person_id where t.at < ${before}
         union all
         select t.person_id || ' ' || t.rule as id, null as node_id, coalesce(p.merged_into, t.person_id) as person_id, t.at
-        from explanations_latest t left join persons p on p.id = t.person_id where t.at < ${before}`
+        from explanations_latest t left join persons p on p.id = t.person_id where t.at < ${before}
+        union all
+        select 'withdrawal ' || t.id as id, t.node_id, n.person_id, t.at
+        from withdrawals t left join nodes n on n.id = t.node_id
+        where t.passed_on_at is not null and t.at < ${before}`
     case 'access_log':
       return sql<DueRow>`select t.id, null as node_id, null as person_id, t.at from access_log t where t.at < ${before}`
     case 'consent_proof':
@@ -44,6 +48,9 @@ export async function dueQuery(
     case 'incidents':
       return sql<DueRow>`select t.id, null as node_id, null as person_id, t.registered_at as at from incidents t
         where t.state = 'closed' and t.registered_at < ${before}`
+    case 'requests':
+      return sql<DueRow>`select t.id, null as node_id, coalesce(p.merged_into, t.person_id) as person_id, t.closed_at as at
+        from requests t left join persons p on p.id = t.person_id where t.closed_at is not null and t.closed_at < ${before}`
     default:
       return undefined
   }

@@ -54,6 +54,11 @@ async function erasePart(
       for (const id of ids) {
         const space = id.indexOf(' ')
         if (space < 0) continue
+        if (id.startsWith(WITHDRAWAL)) {
+          await db.deleteFrom('propagations').where('withdrawal_id', '=', id.slice(WITHDRAWAL.length)).execute()
+          await db.deleteFrom('withdrawals').where('id', '=', id.slice(WITHDRAWAL.length)).execute()
+          continue
+        }
         await db
           .deleteFrom('explanations_latest')
           .where('person_id', '=', id.slice(0, space))
@@ -75,10 +80,18 @@ async function erasePart(
       await db.deleteFrom('incidents').where('id', 'in', ids).execute()
       return
     case 'requests':
+      // Suppressions outlive the request: what was erased stays out.
+      for (const table of ['request_identifiers', 'request_log', 'request_recipients', 'request_files'] as const)
+        await db.deleteFrom(table).where('request_id', 'in', ids).execute()
+      await db.deleteFrom('requests').where('id', 'in', ids).execute()
+      return
     case 'audiences':
       return
   }
 }
+
+/** How the due query names a withdrawal that was passed on. */
+const WITHDRAWAL = 'withdrawal '
 
 /** Everything of a node but its place in the ledger. @returns rows by table. */
 export async function eraseNodes(nodeIds: readonly string[], db: Db): Promise<Record<string, number>> {
