@@ -185,6 +185,13 @@ function lintDestination(
       message: 'The role before is the role now: nothing changed. Remove roleChange, or correct role.',
     })
   }
+  if (destination.role === 'controller' && !Object.hasOwn(purposes, `share.${id}`)) {
+    found.push({
+      path: `/purposes/share.${id}`,
+      severity: 'warning',
+      message: `Not written down: nobody can agree to sharing with ${id} by a banner or form, so nothing based on consent leaves to it (LGPD art. 7 §5). Write "share.${id}: {basis: consent, scope: device, title: {pt: …, en: …}, collects: [], stages: [share], signals: {…}}" under purposes.`,
+    })
+  }
   const { country, transfer } = destination
   if (!country) {
     found.push({

@@ -204,6 +204,14 @@ describe('lintPurposes', () => {
     expect(found[0]?.message).toContain('"stages: [collect, decide, activate]"')
   })
 
+  test('says what to write where another controller has no purpose of sharing', () => {
+    const destinations = { ads: { connector: 'meta', role: 'controller' as const, country: 'BR', purposes: [] } }
+    const found = lintPurposes({ purposes: {}, destinations })
+    expect(found).toMatchObject([{ path: '/purposes/share.ads', severity: 'warning' }])
+    expect(found[0]?.message).toContain('Write "share.ads: {basis: consent')
+    expect(lintPurposes({ purposes: { 'share.ads': { ...purpose({}), stages: ['share'] } }, destinations })).toEqual([])
+  })
+
   test('the starter set keeps what made somebody a lead', () => {
     const starters = loadPurposes({ purposes: STARTER_PURPOSES })
     const wanting = (name: string) => starters.wanting({ type: 'track', name }).purposes.map(({ id }) => id)

@@ -8,7 +8,7 @@ import type { Keys } from '../keys.ts'
 import type { AnySource, HttpAnswer, RawRequest } from '../kit/define.ts'
 import { InputError } from '../kit/errors.ts'
 import type { Fence, LogRecord, LogWriter } from '../log/event-log.ts'
-import { canonicalize, type SourceContext } from './normalize.ts'
+import { canonicalize, type SourceContext, type Stated } from './normalize.ts'
 
 /** Which sources a path may mean: one by its id, or whichever has the credentials on the request. */
 export type SourcePath = { readonly sourceId: string } | { readonly connectors: readonly string[] }
@@ -137,7 +137,9 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
           ...(result.echo !== undefined && { echo: result.echo }),
           ...(result.unanswered && { unanswered: true as const }),
         })
-      } else
+      } else {
+        const fence = result.stated && fenceOfStated(result.stated, ports.keys)
+        if (fence) fences.push(fence)
         records.push({
           kind: 'quarantine',
           id: newId(),
@@ -146,8 +148,9 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
           ...result.quarantine,
           receivedAt: request.receivedAt,
           raw: result.raw,
-          fences: [],
+          fences: fence ? [fence.id] : [],
         })
+      }
     }
   } catch (error) {
     if (error instanceof InputError) return { refused: error.code, message: error.message, path: error.path, source }
@@ -158,13 +161,19 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
 
 /** A withdrawal is effective from its 200: one fence per request that carries one, none skipped because another stands. */
 export function fenceFor(event: Extract<LogRecord, { kind: 'event' }>['event'], keys: Keys): Fence | undefined {
-  const withdrawn = fenceOf(event.consent)
-  if (!withdrawn) return undefined
+  const { subject, consent, receivedAt } = event
+  const before = subject.previousId === undefined ? [] : [{ type: 'anonymousId' as const, value: subject.previousId }]
+  return fenceOfStated({ consent, identifiers: [...subject.identifiers, ...before], receivedAt }, keys)
+}
+
+function fenceOfStated({ consent, identifiers, receivedAt }: Stated, keys: Keys): Fence | undefined {
+  const withdrawn = fenceOf(consent)
+  if (!withdrawn || identifiers.length === 0) return undefined
   return {
     id: newId(),
     purposes: withdrawn === '*' ? ['*'] : withdrawn,
-    identifiers: event.subject.identifiers.map(({ type, value }) => keys.identifier(type, value)),
-    at: Date.parse(event.receivedAt),
+    identifiers: identifiers.map(({ type, value }) => keys.identifier(type, value)),
+    at: Date.parse(receivedAt),
   }
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Purposes } from '../../consent/purposes.ts'
 import { readSignals } from '../../consent/signals.ts'
-import type { Notice } from '../../schemas/consent.ts'
+import type { ConsentSignal, Notice } from '../../schemas/consent.ts'
 import { type CanonicalEvent, EVENT_SCHEMA_VERSION, IDENTIFIER_TYPES, type Identifier } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { AnySource, SourceEvent, SourceItem } from '../kit/define.ts'
@@ -29,7 +29,16 @@ export type Canonicalized =
   | {
       readonly quarantine: { readonly code: ExitCode; readonly path: string; readonly message: string }
       readonly raw: string
+      /** What it says of consent, where that and whose it is could be read: a withdrawal does not wait for the rest. */
+      readonly stated?: Stated
     }
+
+export interface Stated {
+  readonly consent: readonly ConsentSignal[]
+  readonly identifiers: readonly Identifier[]
+  /** ISO 8601. */
+  readonly receivedAt: string
+}
 
 /**
  * @param newId makes the hub's own ids (ULIDs).
@@ -46,6 +55,7 @@ export function canonicalize(
   const refuse = (code: ExitCode, path: string, message: string): Canonicalized => ({
     quarantine: { code, path: placeOf(item, path), message },
     raw,
+    ...('event' in item && item.event.consent?.length && { stated: statedBy(item.event, source, receivedAt) }),
   })
   if ('rejected' in item) return refuse(item.rejected.code, item.rejected.path, item.rejected.message)
   if (Buffer.byteLength(raw) > MAX_EVENT_BYTES)
@@ -111,6 +121,18 @@ export function canonicalize(
     ...(event.echo !== undefined && { echo: event.echo }),
     ...(consent?.unanswered && { unanswered: true as const }),
   }
+}
+
+function statedBy(event: SourceEvent, source: SourceContext, receivedAt: string): Stated {
+  const identifiers = readIdentifiers(event)
+  const { signals } = readSignals(event.consent ?? [], {
+    purposes: source.purposes,
+    sourceId: source.id,
+    notice: source.notice,
+    occurredAt: receivedAt,
+    verified: identifiers.some(({ type }) => type === 'userId' || type === 'cpf'),
+  })
+  return { consent: signals, identifiers, receivedAt }
 }
 
 /** What a source refuses is named from the body already. */
