@@ -4,19 +4,21 @@ import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
-import { addConsent } from './consent.ts'
 import { addAudit } from './audit.ts'
+import { addConsent } from './consent.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
-import { addLedger } from './ledger.ts'
 import { addKeys } from './keys.ts'
+import { addLedger } from './ledger.ts'
 import { addNormalize } from './normalize.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
+import { addPolicy } from './policy.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
+import { addRequests } from './requests.ts'
 import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
 import { addServe } from './serve.ts'
@@ -31,12 +33,14 @@ const COMMANDS = [
   addExplain,
   addRedrive,
   addConsent,
+  addPolicy,
   addLedger,
   addRetention,
   addRopa,
   addIncident,
   addKeys,
   addAudit,
+  addRequests,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */
