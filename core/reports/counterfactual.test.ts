@@ -20,7 +20,6 @@ const rule = (who: Rule['who'], where?: Rule['who']): Rule => ({
   when: { event: 'Order Completed', ...(where && { where }) },
   ...(who && { who }),
   unless: { purpose: 'email_marketing' },
-  // biome-ignore lint/suspicious/noThenProperty: the word of the rule language.
   then: { all: [{ destination: 'crm', action: 'send' }] },
 })
 
