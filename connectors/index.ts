@@ -4,6 +4,8 @@ import activecampaignDestination from './activecampaign/destination.ts'
 import activecampaignSandbox from './activecampaign/sandbox.ts'
 import brevoDestination from './brevo/destination.ts'
 import brevoSandbox from './brevo/sandbox.ts'
+import fcmDestination from './fcm/destination.ts'
+import fcmSandbox from './fcm/sandbox.ts'
 import ga4Destination from './ga4/destination.ts'
 import ga4Sandbox from './ga4/sandbox.ts'
 import googleAdsDestination from './google-ads/destination.ts'
@@ -17,6 +19,10 @@ import mailchimpDestination from './mailchimp/destination.ts'
 import mailchimpSandbox from './mailchimp/sandbox.ts'
 import metaDestination from './meta/destination.ts'
 import metaSandbox from './meta/sandbox.ts'
+import onesignalDestination from './onesignal/destination.ts'
+import onesignalSandbox from './onesignal/sandbox.ts'
+import pipedriveDestination from './pipedrive/destination.ts'
+import pipedriveSandbox from './pipedrive/sandbox.ts'
 import rdstationDestination from './rdstation/destination.ts'
 import rdstationSandbox from './rdstation/sandbox.ts'
 import rdstationSource from './rdstation/source.ts'
@@ -49,12 +55,15 @@ const sources: readonly AnySource[] = [
 const destinations: readonly AnyDestination[] = [
   activecampaignDestination,
   brevoDestination,
+  fcmDestination,
   ga4Destination,
   googleAdsDestination,
   hubspotDestination,
   klaviyoDestination,
   mailchimpDestination,
   metaDestination,
+  onesignalDestination,
+  pipedriveDestination,
   rdstationDestination,
   rdstationCrmDestination,
   rudderstackDestination,
@@ -75,12 +84,15 @@ export const registry: Registry = {
 export const sandboxes = {
   activecampaign: activecampaignSandbox,
   brevo: brevoSandbox,
+  fcm: fcmSandbox,
   ga4: ga4Sandbox,
   'google-ads': googleAdsSandbox,
   hubspot: hubspotSandbox,
   klaviyo: klaviyoSandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
+  onesignal: onesignalSandbox,
+  pipedrive: pipedriveSandbox,
   rdstation: rdstationSandbox,
   'rdstation-crm': rdstationCrmSandbox,
   rudderstack: rudderstackSandbox,
