@@ -4,7 +4,6 @@
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseCheckpoint } from '../../consent/ledger/note.ts'
 import type { LedgerCheckpoint } from '../../schemas/ledger.ts'
 import type { Db } from '../stores/open.ts'
 
@@ -22,21 +21,43 @@ export async function writeAnchor(
   origin: string,
   checkpoint: LedgerCheckpoint,
 ): Promise<string | undefined> {
-  await mkdir(folder, { recursive: true })
   const file = join(folder, nameOf(origin, checkpoint))
   try {
+    await mkdir(folder, { recursive: true })
     await writeFile(file, checkpoint.note, { flag: 'wx', mode: 0o444 })
     return file
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    const there = await readFile(file, 'utf8')
-    if (parseCheckpoint(bodyOf(there)).root.toString('hex') !== checkpoint.root)
-      throw new Error(`${file} holds another checkpoint of the same size`)
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw failed(folder, error)
+    const there = await readFile(file, 'utf8').catch(() => '')
+    if (bodyOf(there) !== bodyOf(checkpoint.note))
+      throw new AnchorFailed(
+        'ANCHOR_CONFLICT',
+        `${file} is there already and is not this checkpoint: keep it as evidence, and find out who wrote it`,
+      )
     return undefined
   }
 }
 
-const bodyOf = (note: string) => `${note.split('\n\n')[0]}\n`
+/** The folder of copies could not be read or written. Without it nothing is signed: what lies there is what guards against a fork. */
+export class AnchorFailed extends Error {
+  override readonly name = 'AnchorFailed'
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+function failed(folder: string, error: unknown): AnchorFailed {
+  const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN'
+  return new AnchorFailed(
+    code,
+    `the folder of checkpoint copies ${folder} cannot be used (${code}): let the hub's user read and write it, or name another in ledger.anchors.folder`,
+  )
+}
+
+/** Origin, size and root; signatures may differ after a rotation. */
+const bodyOf = (note: string) => note.split('\n\n')[0]
 
 export interface FolderAnchor {
   readonly file: string
@@ -62,7 +83,7 @@ async function anchorNames(folder: string | undefined, origin: string): Promise<
     return (await readdir(folder)).filter((name) => name.startsWith(`${start}-`) && name.endsWith('.checkpoint')).sort()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
+    throw failed(folder, error)
   }
 }
 

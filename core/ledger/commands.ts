@@ -4,7 +4,7 @@ import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
-import { noteAnchor } from './anchors.ts'
+import { AnchorFailed, noteAnchor } from './anchors.ts'
 import { LedgerForked, type LedgerPorts, rotateKey, signCheckpoint } from './checkpoint.ts'
 import { anchorCheckpoint } from './keeper.ts'
 import { proveEntry } from './prove.ts'
@@ -24,7 +24,7 @@ export function ledgerCommands(settings: LedgerSettings, keys: Keys): CommandHan
       const checkpoint = await refused(() => signCheckpoint(ports, now))
       if (!checkpoint) throw new CommandError('EMPTY', 'The ledger has no entry yet: there is nothing to sign.')
       await noteAccess(state, now, actor, 'ledger.checkpoint', String(checkpoint.size))
-      return { checkpoint, anchored: await anchorCheckpoint(ports, checkpoint, now) }
+      return { checkpoint, anchored: await refused(() => anchorCheckpoint(ports, checkpoint, now)) }
     },
 
     async ledgerRotateKey(args, { state, now, actor }) {
@@ -32,7 +32,7 @@ export function ledgerCommands(settings: LedgerSettings, keys: Keys): CommandHan
       const rotated = await refused(() => rotateKey(portsOf(state), { now, reason }))
       if (!rotated) throw new CommandError('BUSY', 'Another process is at the ledger; try again.')
       await noteAccess(state, now, actor, 'ledger.rotate_key', rotated.to.split('+')[1] ?? '')
-      return { ...rotated, anchored: await anchorCheckpoint(portsOf(state), rotated.checkpoint, now) }
+      return { ...rotated, anchored: await refused(() => anchorCheckpoint(portsOf(state), rotated.checkpoint, now)) }
     },
 
     /** Minutes were printed of this checkpoint: a copy outside, as far as somebody keeps the paper. */
@@ -75,6 +75,7 @@ async function refused<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {
+    if (error instanceof AnchorFailed) throw new CommandError('ANCHOR_FAILED', `Not copied: ${error.message}.`)
     if (error instanceof LedgerForked)
       throw new CommandError(error.code, `Not signed: ${error.message}. Run: anuente ledger verify`)
     throw error

@@ -1,6 +1,6 @@
 /** What the process role does for the ledger between its batches: numbers entries, signs checkpoints, copies them out. */
 import type { LedgerCheckpoint } from '../../schemas/ledger.ts'
-import { noteAnchor, writeAnchor } from './anchors.ts'
+import { AnchorFailed, noteAnchor, writeAnchor } from './anchors.ts'
 import { asCheckpoint, LedgerForked, type LedgerPorts, newestCheckpoint, signCheckpoint } from './checkpoint.ts'
 import { clearProblem, noteProblem } from './problem.ts'
 import { readHead } from './rows.ts'
@@ -64,8 +64,11 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
         await anchor(now)
       } catch (error) {
         pausedUntil = now + PAUSE_MS
-        if (error instanceof LedgerForked)
-          await noteProblem(state, 'signing', { code: error.code, message: error.message, at: now })
+        const what = error instanceof LedgerForked ? 'signing' : error instanceof AnchorFailed ? 'anchoring' : undefined
+        if (what !== undefined) {
+          const { code, message } = error as LedgerForked | AnchorFailed
+          await noteProblem(state, what, { code, message, at: now })
+        }
         onFault(error)
       }
       return false
@@ -73,7 +76,7 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
   }
 }
 
-/** @returns the files written: none without a folder, or when the copy was there. */
+/** @returns the files written: none without a folder, or when the copy was there. @throws AnchorFailed */
 export async function anchorCheckpoint(
   ports: LedgerPorts,
   checkpoint: LedgerCheckpoint,
@@ -82,20 +85,8 @@ export async function anchorCheckpoint(
   const { state, anchorFolder } = ports
   if (anchorFolder === undefined) return []
   const { origin } = (await readHead(state.db))!
-  try {
-    const file = await writeAnchor(anchorFolder, origin, checkpoint)
-    await state.transaction((db) =>
-      noteAnchor(db, { size: checkpoint.size, kind: 'folder', at: now, ref: anchorFolder }),
-    )
-    await clearProblem(state, 'anchoring')
-    return file === undefined ? [] : [file]
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'ANCHOR_CONFLICT'
-    await noteProblem(state, 'anchoring', {
-      code,
-      message: `the checkpoint could not be copied to ${anchorFolder} (${code}): make the folder writable for the hub's user, or name another in ledger.anchors.folder`,
-      at: now,
-    })
-    throw error
-  }
+  const file = await writeAnchor(anchorFolder, origin, checkpoint)
+  await state.transaction((db) => noteAnchor(db, { size: checkpoint.size, kind: 'folder', at: now, ref: anchorFolder }))
+  await clearProblem(state, 'anchoring')
+  return file === undefined ? [] : [file]
 }

@@ -16,6 +16,7 @@ import {
   recentWindow,
 } from '../decision/index.ts'
 import { ConfigError } from '../kit/errors.ts'
+import { ledgerSettings } from '../ledger/settings.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 
@@ -98,6 +99,7 @@ export function processSettings(
   return {
     purposes,
     rules,
+    privacy: ledgerSettings(config).privacy,
     destinations: config.destinationSettings,
     openTraits: new Set(openTraitsOf(config)),
     currency: config.currency,

@@ -5,6 +5,7 @@
 import type { PurposeStatus } from '../../consent/status.ts'
 import type { IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
+import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import type { Keys } from '../keys.ts'
 import { unsealJson } from '../seal.ts'
@@ -49,6 +50,7 @@ export class Batch {
   /** Epoch milliseconds: the clock of everything in this batch. */
   readonly now: number
   readonly keys: Keys
+  readonly privacy: LedgerPrivacy
   /** By hex of the identifier's HMAC. */
   readonly nodes = new Map<string, NodeState>()
   readonly #nodesById = new Map<string, NodeState>()
@@ -89,9 +91,11 @@ export class Batch {
   readonly counts = new Map<string, number>()
   readonly live: LiveEvent[] = []
 
-  constructor(now: number, keys: Keys) {
+  /** @param privacy how much of its entries the ledger shows. */
+  constructor(now: number, keys: Keys, privacy: LedgerPrivacy = 'open') {
     this.now = now
     this.keys = keys
+    this.privacy = privacy
   }
 
   count(origin: string, code: ExitCode | 'RECEIVED' | (string & {}), by = 1): void {

@@ -12,7 +12,7 @@ export function writeEntry(
   identifiers: readonly Identifier[],
   batch: Batch,
 ): void {
-  const pending = consentEntry(entry, node.subject, identifiers)
+  const pending = consentEntry(entry, node.subject, identifiers, undefined, batch.privacy)
   batch.rows.ledger.push([
     entry.id,
     node.id,

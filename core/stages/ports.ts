@@ -1,4 +1,5 @@
 /** What the process role works with. */
+import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { ApplySettings } from './apply.ts'
@@ -10,7 +11,7 @@ export interface ProcessPorts {
   readonly keys: Keys
   readonly sealKeys: SealKeys
   readonly logId: string
-  readonly settings: ApplySettings & DecideSettings
+  readonly settings: ApplySettings & DecideSettings & { readonly privacy?: LedgerPrivacy }
   /** Epoch milliseconds. */
   readonly clock: () => number
 }
