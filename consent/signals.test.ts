@@ -358,8 +358,28 @@ describe('outgoing signals', () => {
       google: {},
       segment: { Analytics: false, Functional: false, Advertising: false },
       rudder: { allowedConsentIds: [], deniedConsentIds: ['analytics', 'functional', 'advertising'] },
+      entries: {},
       omitted: [],
     })
+  })
+
+  test('each signal names the ledger entry it rests on', () => {
+    expect(out({ ads_measurement: 'granted', email_marketing: 'revoked' }).entries).toEqual({
+      ads_measurement: 'e1',
+      email_marketing: 'e1',
+    })
+  })
+
+  test('nobody under 18 is advertised to, and a child answers through the guardian', () => {
+    const told = (age: 'child' | 'teen' | 'adult', actor: PurposeStatus['actor'] = 'subject') =>
+      outgoingSignals((one) => ({ ...status('granted', one.basis), actor }), load(), NOW, { age })
+    expect(told('adult').google).toEqual({ ad_user_data: 'GRANTED', ad_personalization: 'GRANTED' })
+    expect(told('teen').google).toEqual({ ad_user_data: 'DENIED', ad_personalization: 'DENIED' })
+    expect(told('teen').segment).toMatchObject({ Analytics: true, Advertising: false })
+    expect(told('teen').rudder.deniedConsentIds).toEqual(['advertising'])
+    expect(told('child').segment['Analytics']).toBe(false)
+    expect(told('child', 'guardian').segment).toMatchObject({ Analytics: true, Advertising: false })
+    expect(told('child').rd).toEqual([])
   })
 
   test('Google hears GRANTED only from the ads purposes', () => {

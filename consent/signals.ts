@@ -13,6 +13,7 @@ import type {
   Notice,
   Status,
 } from '../schemas/consent.ts'
+import { isMinor, type PersonFacts } from './policy.ts'
 import type { CmpVendor, Purpose, Purposes } from './purposes.ts'
 import { type Actor, iso, isRestrictive, type PurposeStatus, statusAt } from './status.ts'
 
@@ -330,6 +331,8 @@ export interface ComputedSignals {
   readonly google: Readonly<Partial<Record<'ad_user_data' | 'ad_personalization', 'GRANTED' | 'DENIED'>>>
   readonly segment: Readonly<Record<string, boolean>>
   readonly rudder: { readonly allowedConsentIds: readonly string[]; readonly deniedConsentIds: readonly string[] }
+  /** Ledger entry behind each purpose that was spoken of. */
+  readonly entries: Readonly<Record<string, string>>
   readonly omitted: readonly { readonly purpose: string; readonly basis: Basis; readonly reason: string }[]
 }
 
@@ -347,10 +350,29 @@ type Standing = 'yes' | 'no' | 'unknown'
 
 export type StatusOf = (purpose: Purpose) => PurposeStatus | undefined
 
-/** @param now ISO 8601. */
-export function outgoingSignals(statusOf: StatusOf, purposes: Purposes, now: string): ComputedSignals {
+/**
+ * What each vendor is told of one person. Meta and TikTok get no word: their "limited use" means US states,
+ * so for a person in Brazil the right act is not to send, which permit sees to.
+ * @param now ISO 8601.
+ * @param age nobody under 18 is advertised to (ECA Digital art. 22): their ads signals are refusals.
+ */
+export function outgoingSignals(
+  statusOf: StatusOf,
+  purposes: Purposes,
+  now: string,
+  { age }: PersonFacts = {},
+): ComputedSignals {
   const at = iso(now)
-  const standing = (purpose: Purpose) => standingOf(purpose, statusOf(purpose), at)
+  const minor = isMinor(age, purposes.childAudience)
+  const entries: Record<string, string> = {}
+  const standing = (purpose: Purpose): Standing => {
+    const current = statusOf(purpose)
+    if (current) entries[purpose.id] = current.entryId
+    if (minor && purpose.ads) return 'no'
+    const answer = standingOf(purpose, current, at)
+    const byGuardian = age !== 'child' || purpose.basis !== 'consent' || current?.actor === 'guardian'
+    return answer === 'yes' && !byGuardian ? 'unknown' : answer
+  }
   const omitted: ComputedSignals['omitted'][number][] = []
 
   const rd = new Map<string, { category: string; type: string; standing: Standing }>()
@@ -392,6 +414,7 @@ export function outgoingSignals(statusOf: StatusOf, purposes: Purposes, now: str
     google,
     segment,
     rudder: { allowedConsentIds, deniedConsentIds },
+    entries,
     omitted,
   }
 }

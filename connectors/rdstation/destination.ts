@@ -238,7 +238,12 @@ export default defineDestination({
       perform: async ({ http, payload, signals }) =>
         signals.rd.length > 0
           ? http.request('PATCH', contactPath(payload), { json: { legal_bases: signals.rd } })
-          : { status: 'rejected', reason: 'no legal basis that RD Station has a word for' },
+          : {
+              status: 'rejected',
+              reason:
+                signals.omitted?.map(({ purpose, basis, reason }) => `${purpose} (${basis}): ${reason}`).join('; ') ||
+                'no legal basis that RD Station has a word for',
+            },
     },
 
     markOpportunity: {

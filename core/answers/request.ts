@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Purpose, Purposes } from '../../consent/purposes.ts'
 import { evidenceHash } from '../../consent/signals.ts'
 import { evidenceClassOf, iso } from '../../consent/status.ts'
+import { isGpp, readTcf } from '../../consent/tcf.ts'
 import type { ConsentRequest, ConsentSignal, EvidenceFlag, Notice } from '../../schemas/consent.ts'
 import type { Identifier, IdentifierType } from '../../schemas/event.ts'
 import { normalizeIdentifier } from '../kit/identifiers.ts'
@@ -71,7 +72,7 @@ export function readAnswer(request: Omit<ConsentRequest, 'writeKey' | 'id'>, con
   const actor = request.actor ?? 'subject'
   if (origin.kind === 'browser' && actor !== 'subject')
     throw new AnswerRefused('Only a server may answer for somebody else.', '/actor')
-  const raw = request.evidence ?? { consents: request.consents }
+  const raw = request.evidence ? withStringsRead(request.evidence) : { consents: request.consents }
   if (JSON.stringify(raw).length > 16_384) throw new AnswerRefused('The evidence is larger than 16 KB.', '/evidence')
   const sha256 = evidenceHash(raw)
 
@@ -105,6 +106,16 @@ export function readAnswer(request: Omit<ConsentRequest, 'writeKey' | 'id'>, con
     }
   }
   return { signals, results }
+}
+
+/** A TCF string is kept with what it says; it decides nothing (consent/tcf.ts). */
+function withStringsRead(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { tcf, gpp } = evidence
+  const read = typeof tcf === 'string' ? readTcf(tcf) : undefined
+  if (tcf !== undefined && !read) throw new AnswerRefused('This is no TCF string.', '/evidence/tcf')
+  if (gpp !== undefined && !(typeof gpp === 'string' && isGpp(gpp)))
+    throw new AnswerRefused('This is no GPP string.', '/evidence/gpp')
+  return { ...evidence, ...(read && { tcf_read: read }) }
 }
 
 function reachedBy(

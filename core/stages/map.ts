@@ -13,6 +13,7 @@ import type { SealedEvent } from './apply.ts'
 import type { Batch } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, Halted, Permitted } from './deliver-ports.ts'
+import { factsOf } from './facts-of-person.ts'
 import { eventOf, type HistoryRow } from './load.ts'
 import type { NodeState } from './people.ts'
 import { type Asked, inputOf, type PermitAnswers } from './permit.ts'
@@ -57,6 +58,7 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
       ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
       ports.purposes,
       new Date(batch.now).toISOString(),
+      factsOf(person, ports.purposes, new Date(batch.now).toISOString()),
     )
     mapped.push({
       leased,
