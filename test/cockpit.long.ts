@@ -82,6 +82,8 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['ledger', '/privacy/ledger', 'Última assinatura'],
     ['purposes', '/privacy/purposes', 'Ofertas por e-mail'],
     ['flows', '/privacy/flows', 'Finalidades × destinos'],
+    ['overview', '/privacy', 'Revogações até cada ferramenta'],
+    ['requests', '/privacy/requests', 'Nenhum pedido aberto'],
     ['retention', '/privacy/retention', 'Histórico de eventos'],
     ['incidents', '/privacy/incidents', 'Nenhum incidente registrado'],
     ['audit', '/privacy/audit', 'Quem olhou dados de quem'],

@@ -47,6 +47,7 @@ export type Place =
   | '/privacy/ledger'
   | '/privacy/purposes'
   | '/privacy/flows'
+  | '/privacy/requests'
   | '/privacy/retention'
   | '/privacy/records'
   | '/privacy/incidents'
@@ -93,6 +94,10 @@ export function readAddress(search: Readonly<Record<string, unknown>>): Address 
 export function useAddress(): Address {
   return useSearch({ strict: false }) as Address
 }
+
+/** Where somebody begins: an encarregado at what she answers for, an integrator at the connectors. */
+export const homeOf = (role: string): Place =>
+  role === 'compliance' || role === 'auditor' ? '/privacy' : role === 'integrator' ? '/connectors' : '/now'
 
 /** Changes what is named and keeps the rest; another place keeps only the period. */
 export function useChangeAddress(): (change: Address, options?: { replace?: boolean }) => void {

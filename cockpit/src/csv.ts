@@ -19,16 +19,25 @@ export function csvOf(rows: readonly (readonly Cell[])[], language: 'pt-BR' | 'e
   return rows.map((row) => `${row.map((cell) => quoted(cell, separator)).join(separator)}\r\n`).join('')
 }
 
-/** @param name without ending; the date is added. */
+/** Bytes that came as base64. */
+export function saveBytes(name: string, type: string, base64: string): void {
+  save(name, new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], { type }))
+}
+
 export function saveFile(name: string, type: string, content: string): void {
+  save(name, new Blob([content], { type }))
+}
+
+function save(name: string, content: Blob): void {
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([content], { type }))
+  link.href = URL.createObjectURL(content)
   link.download = name
   link.click()
   // The browser reads the blob after this task.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
 }
 
+/** @param name without ending; the date is added. */
 export function saveCsv(name: string, rows: readonly (readonly Cell[])[], language: 'pt-BR' | 'en'): void {
   const day = new Date().toISOString().slice(0, 10)
   // With the mark at its start Excel reads it as UTF-8.

@@ -9,9 +9,10 @@ import {
   Outlet,
 } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { linkTo, readAddress } from './address.ts'
+import { homeOf, linkTo, readAddress } from './address.ts'
 import { Gate } from './parts/gate.tsx'
 import { Failure, Loading } from './parts/states.tsx'
+import { useMe } from './session.ts'
 import { Shell } from './shell.tsx'
 
 function NotFound() {
@@ -24,6 +25,10 @@ function NotFound() {
       </Button>
     </Gate>
   )
+}
+
+function Home() {
+  return <Navigate to={homeOf(useMe().role)} replace />
 }
 
 const root = createRootRoute({
@@ -41,7 +46,7 @@ const page = (path: string, load: () => Promise<Record<string, () => React.React
 
 const tree = root.addChildren([
   shell.addChildren([
-    createRoute({ getParentRoute: () => shell, path: '/', component: () => <Navigate to="/now" replace /> }),
+    createRoute({ getParentRoute: () => shell, path: '/', component: Home }),
     page('/now', () => import('./pages/now.tsx'), 'NowPage'),
     page('/deliveries', () => import('./pages/deliveries.tsx'), 'DeliveriesPage'),
     page('/quarantine', () => import('./pages/quarantine.tsx'), 'QuarantinePage'),
@@ -50,6 +55,7 @@ const tree = root.addChildren([
     page('/privacy/ledger', () => import('./pages/ledger.tsx'), 'LedgerPage'),
     page('/privacy/purposes', () => import('./pages/purposes.tsx'), 'PurposesPage'),
     page('/privacy/flows', () => import('./pages/flows.tsx'), 'FlowsPage'),
+    page('/privacy/requests', () => import('./pages/requests.tsx'), 'RequestsPage'),
     page('/privacy/retention', () => import('./pages/retention.tsx'), 'RetentionPage'),
     page('/privacy/records', () => import('./pages/records.tsx'), 'RecordsPage'),
     page('/privacy/incidents', () => import('./pages/incidents.tsx'), 'IncidentsPage'),

@@ -21,6 +21,7 @@ import {
   IconHourglassEmpty,
   IconInbox,
   IconLogout,
+  IconMailQuestion,
   IconMoon,
   IconPlugConnected,
   IconSend,
@@ -71,6 +72,7 @@ const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly are
     name: 'privacy',
     areas: [
       { to: '/privacy', name: 'overview', icon: IconShieldHalf, permission: 'ledger.read' },
+      { to: '/privacy/requests', name: 'requests', icon: IconMailQuestion, permission: 'requests.read' },
       { to: '/privacy/ledger', name: 'ledger', icon: IconBook2, permission: 'ledger.read' },
       { to: '/privacy/purposes', name: 'purposes', icon: IconTargetArrow, permission: 'connectors.read' },
       { to: '/privacy/flows', name: 'flows', icon: IconArrowsSplit2, permission: 'connectors.read' },

@@ -1,12 +1,19 @@
 import type { privacyPt } from './privacy-pt.ts'
+import { requestsEn } from './requests-en.ts'
 
 export const privacyEn: typeof privacyPt = {
+  requests: requestsEn,
   overview: {
     title: 'Overview',
     about: 'What a compliance officer must not lose sight of, and where to act.',
     see: 'See',
     well: 'All well',
     look: 'Needs a look',
+    openRequests_zero: 'none open',
+    openRequests_one: '{{count}} open',
+    openRequests_many: '{{count}} open',
+    openRequests_other: '{{count}} open',
+    requestClocks: '{{overdue}} overdue · {{soon}} due in 3 days',
     ledger: 'Consent ledger',
     unanchored: 'no copy outside, {{age}}',
     signed: 'signed {{age}}, up to line {{size}}',
@@ -357,6 +364,10 @@ export const privacyEn: typeof privacyPt = {
     done: 'done on {{time}}',
     overdue: 'overdue',
     until: 'until {{time}}',
+    days_zero: 'due today',
+    days_one: '{{count}} day left',
+    days_many: '{{count}} days left',
+    days_other: '{{count}} days left',
     businessDays_zero: 'due today',
     businessDays_one: '{{count}} business day left',
     businessDays_many: '{{count}} business days left',

@@ -1,11 +1,19 @@
+import { requestsPt } from './requests-pt.ts'
+
 /** What the screens of the encarregado say, in the first language. */
 export const privacyPt = {
+  requests: requestsPt,
   overview: {
     title: 'Panorama',
     about: 'O que o encarregado não pode perder de vista, e onde agir.',
     see: 'Ver',
     well: 'Em dia',
     look: 'Pede atenção',
+    openRequests_zero: 'nenhum aberto',
+    openRequests_one: '{{count}} aberto',
+    openRequests_many: '{{count}} abertos',
+    openRequests_other: '{{count}} abertos',
+    requestClocks: '{{overdue}} vencidos · {{soon}} vencem em 3 dias',
     ledger: 'Livro de consentimento',
     unanchored: 'sem cópia fora {{age}}',
     signed: 'assinado {{age}}, até a linha {{size}}',
@@ -356,6 +364,10 @@ export const privacyPt = {
     done: 'feito em {{time}}',
     overdue: 'vencido',
     until: 'até {{time}}',
+    days_zero: 'vence hoje',
+    days_one: 'falta {{count}} dia',
+    days_many: 'faltam {{count}} dias',
+    days_other: 'faltam {{count}} dias',
     businessDays_zero: 'vence hoje',
     businessDays_one: 'falta {{count}} dia útil',
     businessDays_many: 'faltam {{count}} dias úteis',

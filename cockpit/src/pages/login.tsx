@@ -4,7 +4,7 @@ import { useRouter } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Me } from '../../../schemas/admin.ts'
-import { useAddress } from '../address.ts'
+import { homeOf, useAddress } from '../address.ts'
 import { ApiFailure, keepMe, post } from '../api.ts'
 import { Gate } from '../parts/gate.tsx'
 import { useFailureText } from '../parts/states.tsx'
@@ -22,7 +22,7 @@ export function LoginPage() {
     onSuccess: (me) => {
       queries.setQueryData(['me'], keepMe(me))
       // Only an address of this cockpit: never another site's.
-      router.history.push(to?.startsWith('/') && !to.startsWith('//') ? to : '/now')
+      router.history.push(to?.startsWith('/') && !to.startsWith('//') ? to : homeOf(me.role))
     },
   })
   const { error } = login

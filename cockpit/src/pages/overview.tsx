@@ -7,9 +7,10 @@ import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Propagation, Unlock } from '../../../schemas/consent-reports.ts'
 import type { Drift, Incident } from '../../../schemas/records.ts'
+import type { RequestPage } from '../../../schemas/requests.ts'
 import type { RetentionOverview } from '../../../schemas/retention.ts'
 import { linkTo, type Place } from '../address.ts'
-import { get } from '../api.ts'
+import { get, withQuery } from '../api.ts'
 import { ago, dateTime, duration, number, share } from '../format.ts'
 import { ledgerQuery } from '../ledger.ts'
 import { listingOf } from '../listing.ts'
@@ -36,6 +37,7 @@ function Overview() {
   return (
     <Page title={t('overview.title')} about={t('overview.about')}>
       <div className="tiles four">
+        {may('requests.read') && <RequestsTile />}
         <Anchoring />
         {may('incidents.read') && <Clocks />}
         {may('records.read') && <DriftTile />}
@@ -82,6 +84,30 @@ function Tile({
         </Link>
       </div>
     </section>
+  )
+}
+
+/** Deadlines of the statute first: they never move. */
+function RequestsTile() {
+  const { t } = useTranslation()
+  const requests = useQuery({
+    queryKey: ['requests', 'counts'],
+    queryFn: () => get<RequestPage>(withQuery('/api/requests', { state: 'open', limit: '1' })),
+    refetchInterval: 30_000,
+  })
+  const counts = requests.data?.counts
+  return (
+    <Tile
+      title={t('requests.title')}
+      query={requests}
+      to="/privacy/requests"
+      state={counts && (counts.overdue + counts.dueIn3Days > 0 ? 'look' : 'well')}
+    >
+      <div className="fact-value">{t('overview.openRequests', { count: counts?.open ?? 0 })}</div>
+      <div className="tile-note">
+        {counts && t('overview.requestClocks', { overdue: number(counts.overdue), soon: number(counts.dueIn3Days) })}
+      </div>
+    </Tile>
   )
 }
 

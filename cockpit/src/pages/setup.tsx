@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Me } from '../../../schemas/admin.ts'
-import { linkTo, useGo } from '../address.ts'
+import { homeOf, linkTo, useGo } from '../address.ts'
 import { ApiFailure, keepMe, post } from '../api.ts'
 import { Gate } from '../parts/gate.tsx'
 import { useFailureText } from '../parts/states.tsx'
@@ -21,7 +21,7 @@ export function SetupPage() {
     mutationFn: () => post<Me>('/api/setup', { token, ...form }),
     onSuccess: (me) => {
       queries.setQueryData(['me'], keepMe(me))
-      go('/now', {}, { replace: true })
+      go(homeOf(me.role), {}, { replace: true })
     },
   })
   const code = setup.error instanceof ApiFailure ? setup.error.code : undefined
