@@ -13,7 +13,7 @@ import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
 import { createTransport } from './kit/transport.ts'
-import { openTraitsOf } from './roles/surroundings.ts'
+import { collectsTrait, openTraitsOf } from './roles/surroundings.ts'
 
 export interface Finding {
   /** Stable word for programs: node, data, disk, clock, port, config, secrets, public-url, https, proxies, mail, purposes, rules, destination. */
@@ -100,12 +100,14 @@ function* examinePurposes({ config }: LoadedConfig): Generator<Finding> {
 function* examineRules(loaded: LoadedConfig): Generator<Finding> {
   try {
     const { rules } = loadRules(loaded.ruleDocuments)
+    const purposes = loadPurposes(loaded.config)
     lintRules(rules, {
-      purposes: loadPurposes(loaded.config).all.map(({ id }) => id),
+      purposes: purposes.all.map(({ id }) => id),
       destinations: Object.fromEntries(
         [...loaded.destinationSettings].map(([id, { definition }]) => [id, definition.actions]),
       ),
       openTraits: openTraitsOf(loaded),
+      collectsTrait: collectsTrait(purposes),
     })
     yield ok('rules', `${count(rules.length, 'rule')} can run.`)
   } catch (error) {

@@ -28,7 +28,7 @@ const event = {
     nothing: null,
   },
 }
-const view = { now: T0, profile, counted: profile.recent, event, known: true }
+const view = { now: T0, profile, purpose: 'orders', counted: profile.recent, event, known: true }
 const holds = (conditions: Conditions) => compileConditions(conditions, 'who').test(view)
 const one = (field: string, op: string, value?: unknown) =>
   holds({ all: [{ field, op, ...(value !== undefined && { value }) }] } as Conditions)
@@ -104,6 +104,13 @@ describe('all, any, none', () => {
 
 describe('trace', () => {
   const explain = (conditions: Conditions) => compileConditions(conditions, 'who').explain(view)
+
+  test('a trait collected for another purpose is missing', () => {
+    const conditions: Conditions = { all: [{ field: 'traits.plan', op: 'eq', value: 'gold' }] }
+    const compiled = compileConditions(conditions, 'who')
+    expect(compiled.explain({ ...view, purpose: 'email_marketing' })[0]).toMatchObject({ ok: false, value: null })
+    expect(compiled.test(view)).toBe(true)
+  })
 
   test('says in both languages what was asked and what was found', () => {
     expect(

@@ -12,7 +12,9 @@ import { nameMatches } from './names.ts'
 export interface RuleView {
   readonly now: number
   readonly profile: OpenProfile
-  /** Times of events kept for the rule's own purpose. */
+  /** The rule's own: traits collected for others only count as missing. */
+  readonly purpose: string
+  /** Times of events kept for that purpose. */
   readonly counted: OpenProfile['recent']
   readonly event?: { readonly properties: Readonly<Record<string, unknown>> }
   /** The person has a user id, an e-mail or a phone. */
@@ -167,7 +169,10 @@ function fieldReader(field: string): (view: RuleView) => unknown {
   const [root, ...steps] = field.split('.')
   const rest = steps.join('.')
   if (root === 'traits')
-    return (view) => (Object.hasOwn(view.profile.traits, rest) ? view.profile.traits[rest]!.value : undefined)
+    return ({ profile, purpose }) => {
+      const trait = Object.hasOwn(profile.traits, rest) ? profile.traits[rest]! : undefined
+      return trait && (trait.purposes.length === 0 || trait.purposes.includes(purpose)) ? trait.value : undefined
+    }
   if (root === 'counters') {
     const [purpose, ...name] = steps
     return (view) => readSteps(view.profile.counters, [purpose!, name.join('.')]) ?? 0

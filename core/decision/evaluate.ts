@@ -507,7 +507,7 @@ class Decision {
 
   // -------------------------------------------------------------- plain parts
 
-  /** A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts only such events. */
+  /** A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts and traits of that purpose alone. */
   #view(event: CanonicalEvent | undefined, compiled: CompiledRule): RuleView {
     const known = this.#context.reachable(['userId', 'email', 'phone'])
     const { cart, ...withoutCart } = this.#state
@@ -516,6 +516,7 @@ class Decision {
     return {
       now: this.#nowMs,
       profile: seesCart ? this.#state : withoutCart,
+      purpose,
       counted: this.#state.counted?.[purpose] ?? {},
       known,
       ...(event && { event }),

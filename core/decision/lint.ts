@@ -102,6 +102,8 @@ export interface RuleSurroundings {
   readonly destinations: Readonly<Record<string, Readonly<Record<string, { readonly channel?: string | undefined }>>>>
   /** Text traits that rules may read (`openTraits`). Numbers and booleans are always open. */
   readonly openTraits: Iterable<string>
+  /** Whether a purpose collects a trait at all; left out: not asked. */
+  readonly collectsTrait?: (purpose: string, trait: string) => boolean
 }
 
 /** @throws ConfigError listing every problem of every rule with file, line, column. */
@@ -128,6 +130,7 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
       ...actionProblems(rule, surroundings),
       ...sealedTraitProblems(rule, openTraits),
       ...counterProblems(rule),
+      ...(surroundings.collectsTrait ? foreignTraitProblems(rule, surroundings.collectsTrait) : []),
       ...correlationProblems(rule),
     ]
     problems.push(
@@ -181,6 +184,23 @@ function sealedTraitProblems(rule: Rule, openTraits: ReadonlySet<string>): Found
         message: `trait "${trait}" is text and sealed, so no rule can read it: if it is not personal on its own (a plan, a state), add it to openTraits; otherwise use a number, true/false or a count`,
       },
     ]
+  })
+}
+
+/** A trait that the rule's purpose does not collect is missing for it, always: say so. */
+function foreignTraitProblems(rule: Rule, collects: (purpose: string, trait: string) => boolean): Found[] {
+  const { purpose } = rule.unless
+  return listedConditions(rule).flatMap(({ condition, path }) => {
+    if ('count' in condition || !condition.field.startsWith('traits.')) return []
+    const trait = condition.field.slice('traits.'.length)
+    return collects(purpose, trait)
+      ? []
+      : [
+          {
+            path: [...path, 'field'],
+            message: `"${purpose}" does not collect the trait "${trait}", so this rule would never see it: add it under purposes.${purpose}.collects, e.g. {identify: [${trait}]}`,
+          },
+        ]
   })
 }
 

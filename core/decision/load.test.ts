@@ -141,6 +141,7 @@ describe('lint against the configuration', () => {
     purposes: ['orders'],
     destinations: { crm: { tag: {}, mail: { channel: 'email' } } },
     openTraits: ['plan'],
+    collectsTrait: (purpose: string, trait: string) => purpose === 'orders' && trait !== 'score',
   }
   const lint = (text: string) => () => lintRules(load(text).rules, around)
 
@@ -177,6 +178,11 @@ describe('lint against the configuration', () => {
       'sealed trait in a list',
       rule('a', 'who: {all: [{field: traits.city, op: in, value: [x, y]}]}\n'),
       'rules/a.yaml:4:14: rule a: trait "city" is text and sealed',
+    ],
+    [
+      'trait that its purpose does not collect',
+      rule('a', 'who: {all: [{field: traits.score, op: gt, value: 1}]}\n'),
+      'rules/a.yaml:4:14: rule a: "orders" does not collect the trait "score"',
     ],
     [
       'counter of another purpose',

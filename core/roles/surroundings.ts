@@ -1,4 +1,5 @@
 /** What every role derives from the configuration in the same way: purposes, rules, believed sources. */
+import { declares } from '../../consent/collects.ts'
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
 import type { Rule } from '../../schemas/rule.ts'
@@ -43,6 +44,7 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
       ]),
     ),
     openTraits: openTraitsOf(config),
+    collectsTrait: collectsTrait(purposes),
   })
   const findings = lintPurposes(
     config.config,
@@ -52,6 +54,12 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   if (errors.length > 0)
     throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
   return { purposes, rules, warnings: findings.map(({ path, message }) => `${path}: ${message}`) }
+}
+
+/** What `lintRules` asks of traits. A purpose that does not exist is told by another finding. */
+export const collectsTrait = (purposes: Purposes) => (id: string, trait: string) => {
+  const purpose = purposes.get(id)
+  return purpose === undefined || declares(purpose, trait)
 }
 
 /** Text traits that rules may read. */

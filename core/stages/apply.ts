@@ -162,7 +162,8 @@ function storeTraits(
         person.profile.traits[path] = {
           value: value as string | number | boolean,
           at,
-          purposes: [...new Set([...(known?.purposes ?? []), ...purposes])],
+          // Another value is known to whom it was said; the same one to both.
+          purposes: known?.value === value ? [...new Set([...known.purposes, ...purposes])] : [...purposes],
         }
       continue
     }
