@@ -14,7 +14,7 @@ export interface Place {
 const NODE = { pt: 'chave de dados do nó', en: "the node's data key" }
 const OPEN = { pt: 'aberto, sem contato nem texto livre', en: 'open: no contact data, no free text' }
 const PSEUDONYMS = { pt: 'aberto, só pseudônimos', en: 'open: pseudonyms only' }
-const policy = (id: string) => ({ pt: `política ${id}`, en: `policy ${id}` })
+const policy = (id: string, pt: string, en: string) => ({ pt: `política ${id} (${pt})`, en: `policy ${id} (${en})` })
 
 export const PLACES: readonly Place[] = [
   {
@@ -145,7 +145,10 @@ export const PLACES: readonly Place[] = [
     tables: ['deliveries'],
     holds: { pt: 'o conteúdo de cada envio', en: 'the payload of each delivery' },
     key: NODE,
-    clock: policy('deliveries/*/settled (12 meses / 12 months)'),
+    clock: {
+      pt: 'entregue: na hora; recusado, para reenvio: política deliveries/*/settled (12 meses)',
+      en: 'delivered: at once; refused, to be re-driven: policy deliveries/*/settled (12 months)',
+    },
   },
   {
     place: 'attempts',
@@ -162,28 +165,59 @@ export const PLACES: readonly Place[] = [
     tables: ['explanations', 'explanations_latest', 'caps'],
     holds: { pt: 'cláusulas e valores de cada decisão', en: 'clauses and values of each decision' },
     key: OPEN,
-    clock: policy('decisions/*/decided (24 meses / 24 months)'),
+    clock: policy('decisions/*/decided', '24 meses', '24 months'),
+  },
+  {
+    place: 'withdrawals',
+    tables: ['withdrawals', 'propagations'],
+    holds: { pt: 'revogações e até onde chegaram', en: 'withdrawals and how far they got' },
+    key: PSEUDONYMS,
+    clock: policy('decisions/*/decided', '24 meses', '24 months'),
+  },
+  {
+    place: 'requests',
+    tables: ['requests', 'request_identifiers', 'request_log', 'request_recipients', 'request_files'],
+    holds: { pt: 'pedidos de titulares, respostas e arquivos', en: 'data-subject requests, answers and files' },
+    key: { pt: 'uma chave por pedido; busca por HMAC', en: 'one key per request; found by HMAC' },
+    clock: policy('requests/*/answered', '5 anos', '5 years'),
+  },
+  {
+    place: 'suppressions',
+    tables: ['suppressions'],
+    holds: {
+      pt: 'quem foi eliminado e não volta por um reenvio',
+      en: 'who was erased and must not come back by a replay',
+    },
+    key: { pt: 'HMAC com a chave de índice', en: 'HMAC under the index key' },
+    clock: { pt: 'fica, até um novo consentimento verificado', en: 'stays, until a new verified grant' },
+  },
+  {
+    place: 'portal',
+    tables: ['portal_codes', 'portal_sessions'],
+    holds: { pt: 'códigos e sessões do portal', en: 'codes and sessions of the portal' },
+    key: { pt: 'uma chave por sessão', en: 'one key per session' },
+    clock: { pt: 'minutos', en: 'minutes' },
   },
   {
     place: 'blocked',
     tables: ['blocked'],
     holds: { pt: 'eventos bloqueados (art. 5º, XIII)', en: 'blocked events (art. 5 XIII)' },
     key: NODE,
-    clock: policy('blocked/*/blocked (5 anos / 5 years)'),
+    clock: policy('blocked/*/blocked', '5 anos', '5 years'),
   },
   {
     place: 'access log',
     tables: ['access_log'],
     holds: { pt: 'quem olhou quem, e por quê', en: 'who looked at whom, and why' },
     key: PSEUDONYMS,
-    clock: policy('access_log/*/occurred (6 meses / 6 months, Marco Civil art. 15)'),
+    clock: policy('access_log/*/occurred', '6 meses, Marco Civil art. 15', '6 months, Marco Civil art. 15'),
   },
   {
     place: 'incident register',
     tables: ['incidents', 'incident_log'],
     holds: { pt: 'incidentes e prazos', en: 'incidents and deadlines' },
     key: OPEN,
-    clock: policy('incidents/*/registered (5 anos / 5 years)'),
+    clock: policy('incidents/*/registered', '5 anos', '5 years'),
   },
   {
     place: 'retention records',
@@ -197,7 +231,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'rollups',
-    tables: ['rollups', 'anonymous_counts'],
+    tables: ['rollups', 'consent_gaps', 'anonymous_counts'],
     holds: {
       pt: 'contagens por minuto, sem pessoas; contagens anonimizadas',
       en: 'counts per minute, no people; anonymised counts',
@@ -224,7 +258,16 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'configuration',
-    tables: ['meta', 'positions', 'rule_versions', 'ropa_snapshots', 'policy_versions', 'drift'],
+    tables: [
+      'meta',
+      'positions',
+      'rule_versions',
+      'notices',
+      'destination_roles',
+      'ropa_snapshots',
+      'policy_versions',
+      'drift',
+    ],
     holds: { pt: 'nenhuma pessoa', en: 'nobody' },
     key: { pt: 'não é dado pessoal', en: 'not personal data' },
     clock: { pt: 'fica', en: 'stays' },
