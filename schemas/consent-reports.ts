@@ -1,5 +1,6 @@
 /** What the admin API tells about consent: what unknown costs, and how withdrawals reach the tools. */
 import { type Static, Type } from 'typebox'
+import { EVIDENCE_METHODS, Notice } from './consent.ts'
 import { oneOf } from './one-of.ts'
 
 const closed = { additionalProperties: false } as const
@@ -45,6 +46,40 @@ export const Unlock = Type.Object(
   closed,
 )
 export type Unlock = Static<typeof Unlock>
+
+export const ImportRequest = Type.Object(
+  {
+    file: Type.String({ minLength: 1, maxLength: 200, description: 'Name of the file, kept as evidence.' }),
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the whole file: rows are known again by it.' }),
+    firstRow: Type.Integer({ minimum: 1, description: 'Place of the first of these rows in the file.' }),
+    rows: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1, maxItems: 200 }),
+    notice: Type.Optional(Notice),
+    purpose: Type.Optional(Type.String({ maxLength: 100 })),
+    method: Type.Optional(oneOf(EVIDENCE_METHODS)),
+    dryRun: Type.Boolean(),
+  },
+  closed,
+)
+
+export const ImportAnswer = Type.Object(
+  {
+    rows: Type.Array(
+      Type.Object(
+        {
+          row: Type.Integer(),
+          verdict: oneOf(['grants', 'withdraws', 'no_change', 'recorded', 'outweighed', 'error']),
+          purpose: Type.Optional(Type.String()),
+          flags: Type.Optional(Type.Array(Type.String())),
+          message: Type.Optional(Type.String()),
+          path: Type.Optional(Type.String()),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export type ImportAnswer = Static<typeof ImportAnswer>
 
 export const PropagationQuery = Type.Object(
   {
