@@ -4,6 +4,7 @@
  * of several. Ratios carry from machine to machine; absolute figures do not.
  *
  *   node bench/run.ts [--rounds 5] [--json] [--profile folder]
+ *   node bench/run.ts ledger [entries]
  *
  * Both answer 200 after an fsync. What the hub does more than the bare pipeline, per event: seals the log and the
  * history, hashes identifiers, resolves the person, notes consent in the ledger, asks at three gates, counts,
@@ -18,6 +19,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { STARTER_PURPOSES } from '../consent/purposes.ts'
+
+// `npm run bench -- ledger` measures the ledger alone.
+if (process.argv[2] === 'ledger') {
+  await import('./ledger.ts')
+  process.exit()
+}
 
 const PEOPLE = 2_000
 const BATCHES = 100
