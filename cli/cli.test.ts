@@ -76,6 +76,11 @@ describe('every command', () => {
     ['serve'],
     ['redrive', 'quarantine'],
     ['redrive', 'deliveries'],
+    ['requests', 'open'],
+    ['requests', 'import'],
+    ['requests', 'list'],
+    ['requests', 'show'],
+    ['requests', 'run'],
   ]
   test.each(COMMANDS.map((command) => [command]))('%j has help with examples, --config and --json', async (command) => {
     const { code, out } = await call([...command, '--help'])

@@ -204,7 +204,10 @@ export function createDesk(ports: DeskPorts): Desk {
 
   return {
     settings,
-    codeWays: config.config.requests?.codes ?? [],
+    codeWays: (config.config.requests?.codes ?? []).filter(
+      ({ destination, action }) =>
+        config.destinationSettings.get(destination)?.definition.actions[action] !== undefined,
+    ),
     mails: mailer !== undefined,
     handles: (name) => HANDLED.has(name),
 

@@ -153,7 +153,9 @@ export function createVendors(config: LoadedConfig, transportFor?: (id: string) 
         traits: { phone: contact },
         person: { id: 'portal' },
         delivery: { id },
-        links: { stop: '', why: '' },
+        // The code is no offer: there is nothing to stop, and the portal says why it came.
+        links: { stop: `${config.publicUrl}/privacidade`, why: `${config.publicUrl}/privacidade` },
+        rule: { id: 'portal-code', version: 1 },
         decidedAt: now.toISOString(),
       })
       const fields = Object.fromEntries(
