@@ -15,6 +15,8 @@ import hubspotDestination from './hubspot/destination.ts'
 import hubspotSandbox from './hubspot/sandbox.ts'
 import klaviyoDestination from './klaviyo/destination.ts'
 import klaviyoSandbox from './klaviyo/sandbox.ts'
+import linkedinDestination from './linkedin/destination.ts'
+import linkedinSandbox from './linkedin/sandbox.ts'
 import mailchimpDestination from './mailchimp/destination.ts'
 import mailchimpSandbox from './mailchimp/sandbox.ts'
 import metaDestination from './meta/destination.ts'
@@ -31,6 +33,8 @@ import rdstationCrmSandbox from './rdstation-crm/sandbox.ts'
 import rudderstackDestination from './rudderstack/destination.ts'
 import rudderstackSandbox from './rudderstack/sandbox.ts'
 import rudderstackSource from './rudderstack/source.ts'
+import salesforceDestination from './salesforce/destination.ts'
+import salesforceSandbox from './salesforce/sandbox.ts'
 import segmentDestination from './segment/destination.ts'
 import segmentSandbox from './segment/sandbox.ts'
 import segmentSource from './segment/source.ts'
@@ -40,6 +44,8 @@ import slackDestination from './slack/destination.ts'
 import slackSandbox from './slack/sandbox.ts'
 import smtpDestination from './smtp/destination.ts'
 import smtpSandbox from './smtp/sandbox.ts'
+import tiktokDestination from './tiktok/destination.ts'
+import tiktokSandbox from './tiktok/sandbox.ts'
 import webhookDestination from './webhook/destination.ts'
 import webhookSandbox from './webhook/sandbox.ts'
 import whatsappDestination from './whatsapp/destination.ts'
@@ -60,6 +66,7 @@ const destinations: readonly AnyDestination[] = [
   googleAdsDestination,
   hubspotDestination,
   klaviyoDestination,
+  linkedinDestination,
   mailchimpDestination,
   metaDestination,
   onesignalDestination,
@@ -67,10 +74,12 @@ const destinations: readonly AnyDestination[] = [
   rdstationDestination,
   rdstationCrmDestination,
   rudderstackDestination,
+  salesforceDestination,
   segmentDestination,
   sendgridDestination,
   slackDestination,
   smtpDestination,
+  tiktokDestination,
   webhookDestination,
   whatsappDestination,
 ]
@@ -89,6 +98,7 @@ export const sandboxes = {
   'google-ads': googleAdsSandbox,
   hubspot: hubspotSandbox,
   klaviyo: klaviyoSandbox,
+  linkedin: linkedinSandbox,
   mailchimp: mailchimpSandbox,
   meta: metaSandbox,
   onesignal: onesignalSandbox,
@@ -96,10 +106,12 @@ export const sandboxes = {
   rdstation: rdstationSandbox,
   'rdstation-crm': rdstationCrmSandbox,
   rudderstack: rudderstackSandbox,
+  salesforce: salesforceSandbox,
   segment: segmentSandbox,
   sendgrid: sendgridSandbox,
   slack: slackSandbox,
   smtp: smtpSandbox,
+  tiktok: tiktokSandbox,
   webhook: webhookSandbox,
   whatsapp: whatsappSandbox,
 } as const

@@ -148,7 +148,7 @@ export default defineDestination({
       kind: 'event',
       identifier: ['email'],
       idempotency: 'none',
-      trigger: { type: 'track', name: Object.keys(EVENTS), has: ['traits.email'] },
+      trigger: { type: 'track', name: Object.keys(EVENTS) },
       payload: Type.Object({
         email: emailField,
         event: Type.String({ minLength: 1, from: 'name' }),

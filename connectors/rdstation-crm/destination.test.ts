@@ -44,6 +44,18 @@ destinationContract(crm, {
       sends: { method: 'POST', path: `/contacts?${token}`, body: { contact: { ...contact, legal_bases: rd } } },
     },
     {
+      title: 'a refusal reaches the contact',
+      action: 'updateLegalBases',
+      given: identify({ traits: { email } }),
+      signals: { rd: [{ category: 'communications', type: 'consent', status: 'declined' }] },
+      lookups: [search([{ id: 'f'.repeat(24), emails: [{ email }] }])],
+      sends: {
+        method: 'PUT',
+        path: `/contacts/${'f'.repeat(24)}?${token}`,
+        body: { contact: { legal_bases: [{ category: 'communications', type: 'consent', status: 'declined' }] } },
+      },
+    },
+    {
       title: 'a deal begins with its contact',
       action: 'createDeal',
       given: track({ name: 'Lead Generated', traits: maria }),

@@ -74,6 +74,30 @@ export default defineDestination({
       },
     },
 
+    updateLegalBases: {
+      title: { pt: 'Atualizar bases legais', en: 'Update legal bases' },
+      description: {
+        pt: 'Leva ao contato do CRM o que o registro de consentimento diz hoje, inclusive uma recusa.',
+        en: 'Tells the contact of the CRM what the consent ledger says today, a refusal included.',
+      },
+      withdraws: ['*'],
+      purpose: 'customer_care',
+      kind: 'state',
+      identifier: ['email'],
+      idempotency: 'natural',
+      payload: Type.Object({ email: emailField }),
+      async perform({ http, payload, settings, signals }) {
+        if (signals.rd.length === 0)
+          return { status: 'rejected', reason: 'no legal basis that RD Station has a word for' }
+        const found = await contactId(http, settings, payload.email)
+        return found === undefined
+          ? { status: 'delivered', answer: 'not a contact' }
+          : http.request('PUT', `/contacts/${found}?${tokenOf(settings)}`, {
+              json: { contact: { legal_bases: signals.rd } },
+            })
+      },
+    },
+
     createDeal: {
       title: { pt: 'Criar negociação', en: 'Create deal' },
       description: {
