@@ -90,7 +90,11 @@ describe('a counterfactual', () => {
       all: [{ field: 'person.known', op: 'eq', value: true }],
       none: [{ field: 'traits.plan', op: 'eq', value: 'free' }],
     })
-    const explanation = decided(given, profileWith({ traits: { plan: { value: 'gold', at: NOW, purposes: [] } } }), {})
+    const explanation = decided(
+      given,
+      profileWith({ traits: { plan: { value: 'gold', at: NOW, purposes: ['email_marketing'] } } }),
+      {},
+    )
     const told = counterfactual(explanation, given)
     expect(told).toMatchObject({ result: 'ENQUEUED', flipsTo: 'not_matched' })
     expect(told.changes).toHaveLength(1)
@@ -129,7 +133,7 @@ describe('a counterfactual', () => {
   test('a commercial secret is counted and not shown', () => {
     const given = rule({ all: [{ field: 'traits.score', op: 'gte', value: 70 }] })
     const told = counterfactual(
-      decided(given, profileWith({ traits: { score: { value: 10, at: NOW, purposes: [] } } }), {}),
+      decided(given, profileWith({ traits: { score: { value: 10, at: NOW, purposes: ['email_marketing'] } } }), {}),
       given,
       {
         secret: ['traits.score'],
@@ -195,8 +199,8 @@ describe('a counterfactual', () => {
         const recent = (count: number) => Array.from({ length: count }, () => '2026-11-24T06:00:00.000Z')
         const profile = profileWith({
           traits: {
-            ...(s.plan !== null && { plan: { value: s.plan, at: NOW, purposes: [] } }),
-            ...(s.age !== null && { age: { value: s.age, at: NOW, purposes: [] } }),
+            ...(s.plan !== null && { plan: { value: s.plan, at: NOW, purposes: ['email_marketing'] } }),
+            ...(s.age !== null && { age: { value: s.age, at: NOW, purposes: ['email_marketing'] } }),
           },
           ...(s.cart !== null && { cart: { lines: [], total: s.cart, currency: 'BRL', updatedAt: NOW } }),
           counters: { email_marketing: { orders: s.orders } },
@@ -212,7 +216,7 @@ describe('a counterfactual', () => {
         const now = Date.parse(NOW)
         const was = explanation.result !== 'NOT_MATCHED'
         expect(matches(given, told.before!, now)).toBe(was)
-        const view = viewOf(told.after, now)!
+        const view = viewOf(told.after, now, 'email_marketing')!
         expect(compileConditions(given.who, 'who').test(view)).toBe(!was)
         // And through the whole of decide, with the profile and event made from it.
         const wanted = { ...view.profile, counted: { email_marketing: view.counted } }

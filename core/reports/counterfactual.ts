@@ -40,7 +40,7 @@ const keyOf = (condition: Condition): string =>
 
 /** Whether the conditions of the rule hold in a situation; undefined when no profile could be like that. */
 export function matches(rule: Rule, situation: Situation, now: number): boolean | undefined {
-  const view = viewOf(situation, now)
+  const view = viewOf(situation, now, rule.unless.purpose)
   if (!view) return undefined
   return (
     compileConditions('event' in rule.when ? rule.when.where : undefined, 'when.where').test(view) &&
@@ -49,7 +49,7 @@ export function matches(rule: Rule, situation: Situation, now: number): boolean 
 }
 
 /** A profile and event that are like this. */
-export function viewOf(situation: Situation, now: number): RuleView | undefined {
+export function viewOf(situation: Situation, now: number, purpose: string): RuleView | undefined {
   const profile = emptyProfile(new Date(now).toISOString())
   const properties: Record<string, unknown> = {}
   let known = false
@@ -70,7 +70,7 @@ export function viewOf(situation: Situation, now: number): RuleView | undefined 
       else if (key === 'cart.url') profile.cart.url = String(value)
       else profile.cart.lines = [{ productId: 'x', price: 0, quantity: Number(value) }]
     } else if (root === 'traits')
-      profile.traits[steps.join('.')] = { value: value as string, at: new Date(now).toISOString(), purposes: [] }
+      profile.traits[steps.join('.')] = { value: value as string, at: new Date(now).toISOString(), purposes: [purpose] }
     else if (root === 'counters') {
       const [purpose, ...name] = steps
       profile.counters[purpose!] = { ...profile.counters[purpose!], [name.join('.')]: Number(value) }
@@ -90,7 +90,8 @@ export function viewOf(situation: Situation, now: number): RuleView | undefined 
     }
     counted[event] = times.sort()
   }
-  return { now, profile, counted, known, event: { properties } }
+  const view = { now, purpose, profile, counted, known, event: { properties } }
+  return view
 }
 
 function setDeep(into: Record<string, unknown>, steps: readonly string[], value: unknown): void {
@@ -139,7 +140,7 @@ function situationOf(conditions: readonly Named[], clauses: readonly Clause[]): 
 }
 
 function satisfies({ condition, key }: Named, value: Value): boolean | undefined {
-  const view = viewOf(new Map([[key, value]]), 0)
+  const view = viewOf(new Map([[key, value]]), 0, '')
   return view && compileConditions({ all: [condition] }, 'x').test(view)
 }
 
@@ -211,7 +212,7 @@ export function counterfactual(
     decision: explanation.id ?? `${explanation.rule}:${explanation.eventId}`,
     rule: explanation.rule,
     version: explanation.version,
-    hash: explanation.hash,
+    hash: explanation.hash ?? '',
     result,
   }
   const none = (pt: string, en: string): Counterfactual => ({
@@ -222,6 +223,12 @@ export function counterfactual(
     why: { pt, en },
     sentence: { pt, en },
   })
+  // Records outlive the code that wrote them.
+  if (!('when' in rule) || !('unless' in rule) || !Array.isArray(explanation.clauses))
+    return none(
+      'O que foi guardado desta decisão não basta para refazê-la; nada é afirmado.',
+      'What was kept of this decision is not enough to make it again; nothing is claimed.',
+    )
   const gate = gateChange(explanation, rule)
   if (gate)
     return {

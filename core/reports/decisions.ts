@@ -37,11 +37,14 @@ async function explanationsOf(id: string, db: Db): Promise<Explanation[] | undef
   const event = delivery?.event_id ?? id
   const rows = await db
     .selectFrom('explanations')
-    .select('body')
+    .select(['id', 'rule', 'version', 'result', 'body'])
     .where((eb) => eb.or([eb('event_id', '=', event), eb('id', '=', id)]))
     .orderBy('at')
     .execute()
-  const stored = rows.map(({ body }) => JSON.parse(body) as Explanation)
+  // The columns are the record; the body is what the code of that time wrote beside them.
+  const stored = rows.map(
+    ({ body, ...columns }) => ({ ...(JSON.parse(body) as Explanation), ...columns }) as Explanation,
+  )
   if (delivery) return stored.filter(({ deliveryIds }) => deliveryIds.includes(id))
   // Of a trigger that did not match only the newest per person and rule is kept, and by person.
   const kept = await db

@@ -417,6 +417,23 @@ onBothDatabases('retention', (open: OpenRig) => {
       expect(await rig.rows('facts')).toBe(0)
     })
 
+    test('what is kept for a proceeding is not used: nothing is sent to the person meanwhile', async () => {
+      const rig = await open()
+      const { run } = officer(rig)
+      await rig.take(answers(rig, 'ana', 'grant', 'email_marketing'))
+      const subject = (await rig.person('userId', 'ana'))!.nodes[0]!.subject
+      const hold = await run<LegalHold>('setHold', { subject, ref: 'Processo 123', reason: 'ordered by the court' })
+      await rig.deliver('crm')
+      expect(await rig.deliveries('crm')).toMatchObject([
+        { status: 'blocked', answer: expect.stringContaining('legal_hold') },
+      ])
+      expect(rig.seen).toEqual([])
+      await run('releaseHold', { id: hold.id, reason: 'proceeding has ended' })
+      await rig.take(answers(rig, 'ana', 'grant', 'email_marketing'))
+      await rig.deliver('crm')
+      expect(rig.seen.length).toBeGreaterThan(0)
+    })
+
     test('a hold says whom or what it is about', async () => {
       const rig = await open()
       const { run } = officer(rig)

@@ -6,6 +6,7 @@ import { type Halt, isHalt, type Permit, permit, permitWithdrawal } from '../../
 import type { ExitCode } from '../../schemas/exits.ts'
 import { goalReached } from '../decision/index.ts'
 import type { Fence } from '../log/event-log.ts'
+import { heldPersons } from '../retention/holds.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import { Batch, type LoadPeopleOptions, loadPeople, loadPeopleOfNodes } from './batch.ts'
@@ -43,6 +44,7 @@ export async function permitLeased(
   const devices = devicesOf(leased, batch, ports)
   await loadPeopleOfNodes(batch, ports.state, devices.values(), options)
   const fences = fencesByNode(batch, ports)
+  const onHold = await heldPersons(ports.state.db, [...batch.persons.keys()])
   const permitted: Asked[] = []
   const halted: Halted[] = []
   for (const item of leased) {
@@ -54,7 +56,7 @@ export async function permitLeased(
     }
     const device = devices.get(item.row.id)
     const deviceNode = device === undefined ? undefined : batch.node(device)
-    const answer = askPermit(item, person, deviceNode, fences, batch, ports)
+    const answer = askPermit(item, person, deviceNode, fences, onHold, batch, ports)
     if ('code' in answer) halted.push({ leased: item, ...answer })
     else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
   }
@@ -86,6 +88,7 @@ function askPermit(
   person: PersonState,
   deviceNode: NodeState | undefined,
   fences: ReadonlyMap<string, readonly Pick<Fence, 'purposes'>[]>,
+  onHold: ReadonlySet<string>,
   batch: Batch,
   ports: DeliverPorts,
 ): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string } {
@@ -110,6 +113,8 @@ function askPermit(
       .flatMap(({ hmac }) => fences.get(hmac) ?? [])
       .map(({ purposes }) => ({ purposes: purposes.includes('*') ? ('*' as const) : purposes })),
     now,
+    // Kept for a proceeding, and not used meanwhile (LGPD art. 5 XIII).
+    legalHold: onHold.has(person.id),
     ...factsOf(person, ports.purposes, now),
   })
   if (isHalt(answer)) return { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) }
