@@ -71,7 +71,7 @@ export function createKeys(master: Buffer): Keys {
       return { key, wrapped }
     },
     unwrap(wrapped) {
-      const name = Buffer.from(wrapped).toString('latin1')
+      const name = (Buffer.isBuffer(wrapped) ? wrapped : Buffer.from(wrapped)).toString('latin1')
       let key = unwrapped.get(name)
       if (!key) {
         key = createSecretKey(unseal(wrapping, wrapped))

@@ -63,7 +63,7 @@ export async function takeRequest(
 ): Promise<number | undefined> {
   const windows = accountWindows(destination, now)
   if (windows.length === 0) return undefined
-  return windows.length === 1 ? takeAll(state.db, windows) : state.transaction((trx) => takeAll(trx, windows))
+  return state.transaction((trx) => takeAll(trx, windows))
 }
 
 /**
@@ -142,14 +142,17 @@ export async function fullContacts(
 export async function forgetQuotas(
   destinations: Iterable<DestinationSettings>,
   now: number,
-  { db }: StateStore,
+  state: StateStore,
 ): Promise<void> {
   let longest = 0
   for (const { definition } of destinations)
     for (const { seconds } of [...(definition.limits.windows ?? []), ...(definition.limits.perContact ?? [])])
       longest = Math.max(longest, seconds)
-  await db
-    .deleteFrom('quotas')
-    .where('window_start', '<', now - longest * 1000)
-    .execute()
+  if (longest === 0) return
+  await state.transaction((trx) =>
+    trx
+      .deleteFrom('quotas')
+      .where('window_start', '<', now - longest * 1000)
+      .execute(),
+  )
 }

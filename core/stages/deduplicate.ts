@@ -7,7 +7,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { Positioned } from '../log/event-log.ts'
 import type { Dialect } from '../stores/migrations.ts'
-import { chunks, type Db, type StateStore } from '../stores/open.ts'
+import { chunks, type Db, runIn, type StateStore } from '../stores/open.ts'
 import type { Batch } from './batch.ts'
 
 /** 72 h: today's table and the three before it. */
@@ -124,13 +124,13 @@ async function loadSeen(hashes: readonly Buffer[], now: number, state: StateStor
   const oldest = dayOf(now) - DAYS_KEPT
   const days = (await dedupeTables(state)).filter((day) => day >= oldest)
   for (const day of days)
-    for (const part of chunks(hashes)) {
-      const rows = await sql<{
-        hash: Uint8Array
-        body: Uint8Array
-      }>`select hash, body from ${sql.table(dedupeTable(day))} where hash in (${sql.join(part)})`.execute(state.db)
-      for (const row of rows.rows) seen.set(Buffer.from(row.hash).toString('hex'), Buffer.from(row.body))
-    }
+    for (const row of await runIn<{ hash: Uint8Array; body: Uint8Array }>(
+      state.db,
+      state.dialect,
+      `select hash, body from ${dedupeTable(day)} where hash in ({list})`,
+      hashes,
+    ))
+      seen.set(Buffer.from(row.hash).toString('hex'), Buffer.from(row.body))
   return seen
 }
 

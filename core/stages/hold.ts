@@ -6,7 +6,7 @@
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { Keys } from '../keys.ts'
 import { sealJson, unsealJson } from '../seal.ts'
-import { chunks, type StateStore } from '../stores/open.ts'
+import { runIn, type StateStore } from '../stores/open.ts'
 import type { Batch } from './batch.ts'
 import type { Identified } from './identify.ts'
 
@@ -65,6 +65,11 @@ export function hold(identified: Identified, batch: Batch, key: { id: string; wr
   for (const { hmac } of identified.named) batch.rows.heldIdentifiers.push([Buffer.from(hmac, 'hex'), event.id])
 }
 
+const HELD = `select held.id, held.sealed, seal_keys.wrapped from held_identifiers
+    join held on held.id = held_identifiers.held_id
+    join seal_keys on seal_keys.id = held.key_id
+  where held_identifiers.hmac in ({list}) and held.expires_at > ?`
+
 /** Events held for anybody with one of these identifiers, oldest first. */
 export async function loadHeld(
   identifiers: readonly Buffer[],
@@ -73,19 +78,16 @@ export async function loadHeld(
   state: StateStore,
 ): Promise<HeldEvent[]> {
   const found = new Map<string, HeldEvent>()
-  for (const part of chunks(identifiers)) {
-    const rows = await state.db
-      .selectFrom('held_identifiers')
-      .innerJoin('held', 'held.id', 'held_identifiers.held_id')
-      .innerJoin('seal_keys', 'seal_keys.id', 'held.key_id')
-      .select(['held.id', 'held.sealed', 'seal_keys.wrapped'])
-      .where('held_identifiers.hmac', 'in', part)
-      .where('held.expires_at', '>', now)
-      .execute()
-    for (const row of rows)
-      if (!found.has(row.id))
-        found.set(row.id, { id: row.id, event: unsealJson<CanonicalEvent>(keys.unwrap(row.wrapped), row.sealed) })
-  }
+  for (const row of await runIn<{ id: string; sealed: Uint8Array; wrapped: Uint8Array }>(
+    state.db,
+    state.dialect,
+    HELD,
+    identifiers,
+    [],
+    [now],
+  ))
+    if (!found.has(row.id))
+      found.set(row.id, { id: row.id, event: unsealJson<CanonicalEvent>(keys.unwrap(row.wrapped), row.sealed) })
   return [...found.values()].sort((a, b) =>
     a.event.occurredAt < b.event.occurredAt ? -1 : a.event.occurredAt > b.event.occurredAt ? 1 : a.id < b.id ? -1 : 1,
   )

@@ -57,7 +57,19 @@ export function identify(event: CanonicalEvent, batch: Batch): Identified {
   return { event, named, device, people, refused }
 }
 
+/** An event is asked for its names when it is loaded and when it is processed; they are hashed once. */
+const names = new WeakMap<CanonicalEvent, Named[]>()
+
 export function namesOf(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Named[] {
+  let found = names.get(event)
+  if (!found) {
+    found = hashNames(event, batch)
+    names.set(event, found)
+  }
+  return found
+}
+
+function hashNames(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Named[] {
   const identifiers =
     event.subject.previousId === undefined
       ? event.subject.identifiers
@@ -131,6 +143,7 @@ export function mergePeople(
   mergeConsent(into, from, event, batch, purposes)
   into.profile = mergeProfiles(into.profile, from.profile)
   into.seq = Math.max(into.seq, from.seq)
+  if (from.legalHold) into.legalHold = true
   for (const node of from.nodes) node.personId = into.id
   into.nodes.push(...from.nodes)
   into.caps.push(...from.caps)

@@ -169,12 +169,14 @@ const UNPARK_HEAD = `update deliveries set due_at = ?
 
 /** Heads of lanes that were left parked: the row before them was cancelled or merged away by another role. */
 export async function unparkHeads(state: StateStore, now: number): Promise<void> {
-  await sql`
+  await state.transaction((trx) =>
+    sql`
     update deliveries set due_at = ${now}
     where due_at = ${PARKED} and settled_at is null and not exists (
       select 1 from deliveries as earlier
       where earlier.person_id = deliveries.person_id and earlier.destination = deliveries.destination
-        and earlier.kind = 'message' and earlier.settled_at is null and earlier.ord < deliveries.ord)`.execute(state.db)
+        and earlier.kind = 'message' and earlier.settled_at is null and earlier.ord < deliveries.ord)`.execute(trx),
+  )
 }
 
 /**
@@ -364,26 +366,31 @@ export async function whileLeased(
 }
 
 async function release(lease: string, ports: DeliverPorts): Promise<void> {
-  await ports.state.db
-    .updateTable('deliveries')
-    .set({ status: 'queued', lease: null, leased_until: null, due_at: ports.clock() + RELEASED_MS })
-    .where('lease', '=', lease)
-    .where('status', '=', 'leased')
-    .where('settled_at', 'is', null)
-    .execute()
+  const until = ports.clock() + RELEASED_MS
+  await ports.state.transaction((trx) =>
+    trx
+      .updateTable('deliveries')
+      .set({ status: 'queued', lease: null, leased_until: null, due_at: until })
+      .where('lease', '=', lease)
+      .where('status', '=', 'leased')
+      .where('settled_at', 'is', null)
+      .execute(),
+  )
 }
 
 /** Leases whose work goes on longer than planned stay this process's own. */
 export async function renewLeases(ports: Pick<DeliverPorts, 'state' | 'leases' | 'clock'>): Promise<void> {
   const now = ports.clock()
-  for (const part of chunks([...ports.leases]))
-    await ports.state.db
+  if (ports.leases.size === 0) return
+  await ports.state.transaction((trx) =>
+    trx
       .updateTable('deliveries')
       .set({ leased_until: now + LEASE_MS })
-      .where('lease', 'in', part)
+      .where('lease', 'in', [...ports.leases])
       .where('settled_at', 'is', null)
       .where('leased_until', '<', now + LEASE_MS / 2)
-      .execute()
+      .execute(),
+  )
 }
 
 /**
@@ -392,13 +399,15 @@ export async function renewLeases(ports: Pick<DeliverPorts, 'state' | 'leases' |
  * @param expired only leases that ran out by then; all of them when absent, as at the start.
  */
 export async function recoverLeases(state: StateStore, expired?: number): Promise<DeliveryRow[]> {
-  await state.db
-    .updateTable('deliveries')
-    .set({ status: 'queued', lease: null, leased_until: null })
-    .where('settled_at', 'is', null)
-    .where('status', '=', 'leased')
-    .$if(expired !== undefined, (query) => query.where('leased_until', '<=', expired!))
-    .execute()
+  await state.transaction((trx) =>
+    trx
+      .updateTable('deliveries')
+      .set({ status: 'queued', lease: null, leased_until: null })
+      .where('settled_at', 'is', null)
+      .where('status', '=', 'leased')
+      .$if(expired !== undefined, (query) => query.where('leased_until', '<=', expired!))
+      .execute(),
+  )
   return state.db
     .selectFrom('deliveries')
     .selectAll()

@@ -119,13 +119,17 @@ export function statusFor(
     const node = batch.nodes.get(identified.device.hmac)
     return node && batch.statuses.get(node.id)?.get(purpose)?.status
   }
-  const outside = new Set(identified.refused.map(({ named }) => named.hmac))
-  const people = new Set<PersonState>()
-  for (const { hmac } of identified.named) {
-    const node = batch.nodes.get(hmac)
-    if (node && !outside.has(hmac)) people.add(batch.person(node.personId))
-  }
+  const { named, refused } = identified
+  // Asked for every purpose of every event, which nearly always names one person.
+  const people: PersonState[] = []
   let status: PurposeStatus | undefined
-  for (const person of people) status = mergeStatuses(status, personStatus(person.nodes, purpose, batch)?.row.status)
+  for (const { hmac } of named) {
+    const node = batch.nodes.get(hmac)
+    if (!node || (refused.length > 0 && refused.some((out) => out.named.hmac === hmac))) continue
+    const person = batch.person(node.personId)
+    if (people.includes(person)) continue
+    people.push(person)
+    status = mergeStatuses(status, personStatus(person.nodes, purpose, batch)?.row.status)
+  }
   return status
 }
