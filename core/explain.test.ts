@@ -62,6 +62,23 @@ onBothDatabases('explanations', (open: OpenRig) => {
     expect((await told(rig, 'o-unknown')).withheld[0]?.reason.en).toContain('was not permitted when the event came')
   })
 
+  test('a copy that another source had reported starts nothing, and says so only where it might have', async () => {
+    const rig = await open({ rules: [RULE], destinations: { mail: {} } })
+    await rig.take(says(rig, 'grant'), order(rig, 'o-1'))
+    const copy = track({
+      name: 'Order Completed',
+      userId: 'ana',
+      messageId: 'o-1-copy',
+      properties: { order_id: 'o-1', total: 200 },
+      source: { id: 'tag', connector: 'gtm' },
+      ...times(rig),
+    })
+    await rig.take(copy)
+    const explained = await told(rig, copy.id)
+    expect(explained.withheld).toMatchObject([{ what: 'vista', code: 'DUPLICATE' }])
+    expect(explained.sentence.en).toContain('another source had reported this fact already')
+  })
+
   test('a rule that was asked and did not match is told with the values found', async () => {
     const rig = await open({ rules: [RULE], destinations: { mail: {} } })
     await rig.take(says(rig, 'grant'), order(rig, 'o-small', 50))

@@ -8,7 +8,7 @@ import { EXITS, type ExitCode, type StageName } from '../schemas/exits.ts'
 import type { Rule } from '../schemas/rule.ts'
 import { type Clause, type Explanation, type RuleSet, whySentence } from './decision/index.ts'
 import { type StillHeld, stillHeld } from './explain/held.ts'
-import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf } from './explain/withheld.ts'
+import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf, withheldSentence } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
 import { consentFacts } from './ledger/prove.ts'
 import { findEntries } from './ledger/rows.ts'
@@ -357,17 +357,7 @@ function endSentence(
   const { pt, en } = EXITS[last.exit]
   if (kept) {
     const named = (kind: 'rule' | 'action') => withheld.filter((one) => one.kind === kind)
-    const words = (one: Withheld) =>
-      one.kind === 'rule'
-        ? {
-            pt: `A regra ${one.what} não foi avaliada: ${one.reason.pt}.`,
-            en: `The rule ${one.what} was not asked: ${one.reason.en}.`,
-          }
-        : {
-            pt: `${one.what} não recebeu o evento: ${one.reason.pt}.`,
-            en: `${one.what} was not given the event: ${one.reason.en}.`,
-          }
-    const told = [...named('rule'), ...named('action')].map(words)
+    const told = [...named('rule'), ...named('action')].map(withheldSentence)
     return { pt: [pt, ...told.map((one) => one.pt)].join(' '), en: [en, ...told.map((one) => one.en)].join(' ') }
   }
   if (last.exit === 'HELD' && last.detail?.startsWith('nobody'))

@@ -3,11 +3,12 @@
  * simulated vendors received and with what the hub has on record.
  */
 import { join } from 'node:path'
+import { withheldSentence } from '../core/explain/withheld.ts'
 import { type ExplainedJourney, explain } from '../core/explain.ts'
 import type { Hub } from '../core/hub.ts'
 import { createKeys, type Keys, loadMasterKey } from '../core/keys.ts'
 import { normalizeIdentifier } from '../core/kit/identifiers.ts'
-import { readSurroundings } from '../core/roles/surroundings.ts'
+import { loadRuleSet, readSurroundings } from '../core/roles/surroundings.ts'
 import type { OpenProfile } from '../schemas/profile.ts'
 import type { Receipt } from './inbox.ts'
 import type { Person, Script } from './shop/people.ts'
@@ -217,10 +218,13 @@ async function countedOrders({ state }: Hub): Promise<number> {
 
 async function reasonsOf({ hub, shop, receipts }: Evidence, keys: Keys): Promise<Verdict['reasons']> {
   const { config, state } = hub
+  const { purposes, rules } = readSurroundings(config)
   const ports = {
     state,
     keys,
-    purposes: readSurroundings(config).purposes,
+    purposes,
+    rules: await loadRuleSet(rules, state),
+    destinations: config.destinationSettings,
     timezone: config.timezone,
   }
   const reasons: Verdict['reasons'][number][] = []
@@ -228,7 +232,12 @@ async function reasonsOf({ hub, shop, receipts }: Evidence, keys: Keys): Promise
     if (!journey) return
     const decision = journey.decisions.find((made) => made.rule === RECOVERY_RULE && made.result === result)
     // Who refused has no decision: the cart's events were not kept for this purpose, so the rule never began.
-    reasons.push({ who, result: decision?.result ?? 'NOT_STARTED', ...(decision ?? journey).sentence })
+    const withheld = journey.withheld.find(({ what }) => what === RECOVERY_RULE)
+    reasons.push({
+      who,
+      result: decision?.result ?? withheld?.code ?? 'NOT_STARTED',
+      ...(decision?.sentence ?? (withheld ? withheldSentence(withheld) : journey.sentence)),
+    })
   }
   const explained = (id: string) => explain(id, { ...ports, sources: config.sourceSettings.keys() })
   const messages = recoveryMessages(receipts)

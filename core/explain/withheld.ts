@@ -76,10 +76,17 @@ export async function withheldOf(event: KeptFacts, ports: WithheldPorts): Promis
   for (const { configured, ...one } of wanted) {
     const purpose = configured === undefined ? undefined : ports.purposes.get(configured)
     if (!purpose) found.push({ ...one, code: 'UNDECLARED', reason: UNDECLARED })
-    else if (copy) found.push({ ...one, code: 'DUPLICATE', reason: COPY })
     else if (!event.purposes.includes(purpose.id)) found.push({ ...one, ...(await whyNot(event, purpose, ports)) })
+    else if (copy) found.push({ ...one, code: 'DUPLICATE', reason: COPY })
   }
   return found
+}
+
+/** One of them as a sentence of its own. */
+export function withheldSentence({ kind, what, reason }: Withheld): { readonly pt: string; readonly en: string } {
+  return kind === 'rule'
+    ? { pt: `A regra ${what} não foi avaliada: ${reason.pt}.`, en: `The rule ${what} was not asked: ${reason.en}.` }
+    : { pt: `${what} não recebeu o evento: ${reason.pt}.`, en: `${what} was not given the event: ${reason.en}.` }
 }
 
 /** A rule that came later has nothing to do with it. */
