@@ -102,7 +102,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const live = createLiveFeed()
   const metrics = createMetrics()
 
-  const onFault = (fault: object) => logger.error(fault, 'fault')
+  const onFault = (fault: { readonly where: string }) =>
+    fault.where === 'drift' ? logger.warn(fault, 'observed and not declared') : logger.error(fault, 'fault')
   const onLive = live.publish
   const onCounts = metrics.count
   let roles: { process: RemoteRole; deliver: Omit<RemoteRole, 'run'> }
@@ -275,6 +276,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       simulated: config.config.simulated === true,
       desk,
       run,
+      fencesFor: (identifiers) => fences.fencesFor(identifiers),
     })
     // The caller's own address, as the hub sees it: doctor finds out whether the proxy passes it on.
     server.get('/healthz', async ({ ip }) => ({ name: 'anuente', id: writer.logId, client: ip }))
@@ -315,7 +317,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     port,
     config,
     state,
-    warnings: [...config.warnings.map(({ message }) => message), ...surroundings.warnings],
+    warnings: [...config.warnings.map(({ message }) => message), ...surroundings.warnings, ...desk.warnings],
     run,
     async drained() {
       await roles.process.drained()

@@ -45,6 +45,8 @@ export interface Desk {
   /** Ways besides e-mail by which codes are sent. */
   readonly codeWays: readonly CodeWay[]
   readonly mails: boolean
+  /** What of the configuration cannot work as it is written. */
+  readonly warnings: readonly string[]
   handles(name: string): boolean
   run(command: Command): Promise<CommandResult>
   sendCode(
@@ -59,6 +61,22 @@ export interface Desk {
   /** Every recipient that is due has been asked. */
   drained(): Promise<void>
   stop(): Promise<void>
+}
+
+function warningsOf({ config, destinationSettings }: LoadedConfig): string[] {
+  const codes = (config.requests?.codes ?? []).flatMap(({ channel, destination, action }, index) =>
+    destinationSettings.get(destination)?.definition.actions[action]
+      ? []
+      : [
+          `/requests/codes/${index}: ${destination}.${action} is no action of a configured destination, so the portal offers no code by ${channel}.`,
+        ],
+  )
+  return config.mail || config.simulated || (config.requests?.codes ?? []).length > codes.length
+    ? codes
+    : [
+        ...codes,
+        '/mail: without it the portal of data subjects (/privacidade) cannot send codes, and requests reach you by other ways only.',
+      ]
 }
 
 const HANDLED = new Set([
@@ -154,6 +172,8 @@ export function createDesk(ports: DeskPorts): Desk {
       ],
       { keys, log: ports.log },
     )
+    // Effective already; whoever looks next should see it too. A backlog does not hold them up.
+    await Promise.race([ports.processed(), new Promise((resolve) => setTimeout(resolve, 2000).unref())])
   }
 
   /** Art. 18 IX and §2: effective before anything else is said about it. */
@@ -197,8 +217,6 @@ export function createDesk(ports: DeskPorts): Desk {
   const executeWithdrawal = async (id: string, actor: string): Promise<CommandResult> => {
     const row = await rowOf(id)
     if (row && row.closed_at === null) await withdraw(row)
-    // The answer should show the new status; a backlog does not hold it up.
-    await Promise.race([ports.processed(), new Promise((resolve) => setTimeout(resolve, 2000).unref())])
     return ports.run({ name: 'executeRequest', args: { id, withdrawn: true }, actor })
   }
 
@@ -209,6 +227,7 @@ export function createDesk(ports: DeskPorts): Desk {
         config.destinationSettings.get(destination)?.definition.actions[action] !== undefined,
     ),
     mails: mailer !== undefined,
+    warnings: warningsOf(config),
     handles: (name) => HANDLED.has(name),
 
     async run(command) {

@@ -4,6 +4,8 @@
  * (art. 5 XIII). Runs in the caller's transaction, between two batches of the process role.
  */
 
+import { keepFields } from '../../consent/collects.ts'
+import type { Purposes } from '../../consent/purposes.ts'
 import type { OpenProfile, SealedTraits } from '../../schemas/profile.ts'
 import type { RequestScope } from '../../schemas/requests.ts'
 import type { Keys } from '../keys.ts'
@@ -11,6 +13,8 @@ import { hubEntry } from '../ledger/hub-entry.ts'
 import { isShredded, shredNodes } from '../ledger/shred.ts'
 import { forgetPerson } from '../retention/erase.ts'
 import { seal, sealJson, unseal, unsealJson } from '../seal.ts'
+import type { SealedEvent } from '../stages/apply.ts'
+import { eventOf } from '../stages/load.ts'
 import { chunks, type Db } from '../stores/open.ts'
 import type { Holdings } from './holdings.ts'
 import type { KnownNode, KnownPeople } from './people.ts'
@@ -20,6 +24,7 @@ export interface ErasureContext {
   readonly db: Db
   readonly keys: Keys
   readonly requestId: string
+  readonly purposes: Purposes
   /** Epoch milliseconds. */
   readonly now: number
 }
@@ -103,6 +108,7 @@ export async function restrict(
     for (const part of chunks(holdings.historyGone)) await db.deleteFrom('history').where('id', 'in', part).execute()
     await blockUnderProof([...holdings.historyKept.keys()], byId, context)
   }
+  if (scope.purposes && action !== 'block') await narrowRows(people, byId, new Set(scope.purposes), context)
   if (scope.purposes) await forgetPurposes(people, new Set(scope.purposes), context)
   if (scope.events) await forgetNames(people, new Set(scope.events), context)
   const entryId = await hubEntry(db, {
@@ -168,6 +174,40 @@ async function resealBlocked(nodes: ReadonlyMap<string, KnownNode>, { db, keys }
           body: JSON.stringify({ ...body, sealed_under: 'proof' }),
           sealed: seal(keys.unwrap(node.proofKey), unseal(keys.unwrap(node.dataKey), row.sealed)),
         })
+        .where('id', '=', row.id)
+        .execute()
+    }
+}
+
+/** What other purposes keep too stays for them, with the fields they declare and no others. */
+async function narrowRows(
+  people: KnownPeople,
+  nodes: ReadonlyMap<string, KnownNode>,
+  gone: ReadonlySet<string>,
+  { db, keys, purposes }: ErasureContext,
+): Promise<void> {
+  for (const part of chunks(people.nodes.map(({ id }) => id)))
+    for (const row of await db.selectFrom('history').selectAll().where('node_id', 'in', part).execute()) {
+      const named = JSON.parse(row.purposes) as string[]
+      const left = named.filter((id) => !gone.has(id))
+      const node = nodes.get(row.node_id)
+      if (left.length === named.length || left.length === 0 || !node || isShredded(node.dataKey)) continue
+      const key = keys.unwrap(node.dataKey)
+      const sealed = unsealJson<SealedEvent>(key, row.sealed)
+      const kept = keepFields(
+        eventOf(row, sealed),
+        left.flatMap((id) => purposes.get(id) ?? []),
+      )
+      const narrowed: SealedEvent = {
+        ...sealed,
+        properties: kept.event.properties,
+        context: kept.event.context,
+        traits: kept.event.traits,
+        identifiers: sealed.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
+      }
+      await db
+        .updateTable('history')
+        .set({ purposes: JSON.stringify(left), sealed: sealJson(key, narrowed) })
         .where('id', '=', row.id)
         .execute()
     }

@@ -24,7 +24,9 @@ export async function advance(row: RequestRow, context: ActContext): Promise<voi
   if (now.state !== 'acknowledged') return
   // Art. 19 I: the simplified statement does not wait for the complete one.
   if (right === 'access' && !(JSON.parse(now.done) as Record<string, number>)['immediate']) {
-    if (scopeOf(now).simplified) return finish(now, undefined, context)
+    // Asked for in no other form: that is the whole answer, and nobody has to look at it first.
+    if (scopeOf(now).simplified)
+      return finish(await change(now, { act: 'execute', approved: true }, {}, context), undefined, context)
     now = await tellSimplified(now, context)
   }
   if (right === 'revocation' || right === 'opposition') return
@@ -118,7 +120,7 @@ async function carryOut(
   context: ActContext,
 ): Promise<void> {
   const { db, keys, now } = context
-  const work = { db, keys, now, requestId: row.id }
+  const work = { db, keys, now, requestId: row.id, purposes: context.settings.purposes }
   const scope = scopeOf(row)
   switch (row.right_id as Right) {
     case 'erasure':

@@ -21,6 +21,11 @@ export interface Planned {
   readonly scoped: boolean
 }
 
+/** A vendor's call knows only the whole contact: part of it is done by hand. */
+const ONLY_SCOPE = {
+  pt: 'O pedido alcança só uma parte dos dados: elimine ali apenas o que está no escopo e anexe o comprovante.',
+  en: 'The request reaches only part of the data: delete there only what is in its scope and attach the proof.',
+}
 const NEVER = { pt: 'Não há como.', en: 'There is no way.' }
 
 export async function planRequest(
@@ -51,7 +56,7 @@ export async function planRequest(
   const nothingHeld = holdsNothing(holdings)
   const operation = RIGHT_RULES[right].recipients
   const recipients = operation
-    ? await recipientsOf(people, operation, also, nothingHeld && also.length === 0, settings, db)
+    ? await recipientsOf(people, operation, also, { nobody: nothingHeld && also.length === 0, scoped }, settings, db)
     : []
   const erase = erases ? erasedItems(holdings, scoped) : []
   const keep = erases ? keptItems(holdings, scoped) : []
@@ -92,7 +97,7 @@ async function recipientsOf(
   people: KnownPeople | undefined,
   operation: RecipientOperation,
   also: readonly string[],
-  nobody: boolean,
+  { nobody, scoped }: { readonly nobody: boolean; readonly scoped: boolean },
   settings: RequestSettings,
   db: Db,
 ): Promise<RequestPlan['recipients']> {
@@ -126,11 +131,13 @@ async function recipientsOf(
           },
         }
     list.push(
-      'implemented' in way
-        ? { ...common, how: 'implemented', instructions: null }
-        : 'manual' in way
-          ? { ...common, how: 'manual', instructions: way.manual }
-          : { ...common, how: 'impossible', instructions: 'impossible' in way ? way.impossible : NEVER },
+      'implemented' in way && scoped
+        ? { ...common, how: 'manual', instructions: ONLY_SCOPE }
+        : 'implemented' in way
+          ? { ...common, how: 'implemented', instructions: null }
+          : 'manual' in way
+            ? { ...common, how: 'manual', instructions: way.manual }
+            : { ...common, how: 'impossible', instructions: 'impossible' in way ? way.impossible : NEVER },
     )
   }
   // A system that is not connected may have the person even where the hub has nothing.

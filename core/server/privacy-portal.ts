@@ -300,14 +300,14 @@ async function identifiersKnown(contact: Identifier, { state, keys }: PrivacyPor
 }
 
 async function shownPurposes(contact: Identifier, lang: PageLanguage, ports: PrivacyPorts): Promise<ShownPurpose[]> {
-  const { desk, state, keys, log } = ports
+  const { desk, state, keys } = ports
   const identifiers = await identifiersKnown(contact, ports)
   const now = Date.now()
   const answers = await statusNow(identifiers, now, {
     state,
     keys,
     purposes: desk.settings.purposes,
-    ...('fencesFor' in log && { fencesFor: log.fencesFor as never }),
+    fencesFor: ports.fencesFor,
   })
   const tools = await propagationsOf(contact, ports)
   const day = new Date(now).toISOString().slice(0, 10)

@@ -10,7 +10,7 @@ import { answerEvent, identifiersOfPerson, recordAnswers } from '../answers/reco
 import type { LoadedConfig } from '../config.ts'
 import { explain } from '../explain.ts'
 import type { Keys } from '../keys.ts'
-import type { LogWriter } from '../log/event-log.ts'
+import type { LogReader, LogWriter } from '../log/event-log.ts'
 import type { Desk } from '../requests/desk.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Command, CommandResult } from './context.ts'
@@ -26,6 +26,8 @@ export interface PrivacyPorts {
   readonly simulated: boolean
   readonly desk: Desk
   run(command: Command): Promise<CommandResult>
+  /** Withdrawals that are in force and not processed yet. */
+  readonly fencesFor: LogReader['fencesFor']
 }
 
 const MAX_FORM_BYTES = 32 * 1024

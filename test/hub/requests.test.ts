@@ -235,6 +235,7 @@ describe('portal', () => {
       (form) => form.includes('value="email_marketing"') && form.includes('name="on" value="0"'),
     )
     expect(off.text).toContain('A sua decisão já vale')
+    expect(off.text).toContain('Desligado, ')
     await post(
       `${hub.url}/v1/track`,
       { userId: 'ana-7', event: 'Product Added', messageId: 'a3', properties: { product_id: 'p', price: 1 } },
