@@ -269,6 +269,11 @@ describe('a mistake names its place and what to do', () => {
       'organization.timezone: is not an IANA time zone',
     ],
     [
+      'a CNPJ whose check digits do not fit',
+      good.replace('Exemplo}', 'Exemplo, cnpj: 12.345.678/0001-00}'),
+      'organization.cnpj: is no CNPJ',
+    ],
+    [
       'one key for two sources',
       good.replace('purposes:\n', '  other: {connector: shopfront, settings: {writeKey: wk_site}}\npurposes:\n'),
       'has the same key as source site',

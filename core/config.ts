@@ -11,6 +11,7 @@ import { check, secretPaths } from './config/check.ts'
 import { readDocument } from './config/document.ts'
 import { expand } from './config/pattern.ts'
 import { dotted, type Path, pointer, unknownName } from './config/words.ts'
+import { normalizeCnpj } from './kit/cnpj.ts'
 import type { AnyDestination, AnySource, Registry } from './kit/define.ts'
 import { ConfigError } from './kit/errors.ts'
 
@@ -99,6 +100,9 @@ export function loadConfig(
   const timezone = config.organization.timezone ?? 'America/Sao_Paulo'
   if (!isTimezone(timezone))
     report(['organization', 'timezone'], 'is not an IANA time zone. Write one such as America/Sao_Paulo.')
+  // It stands in receipts, reports and letters to the authority.
+  if (config.organization.cnpj !== undefined && normalizeCnpj(config.organization.cnpj) === undefined)
+    report(['organization', 'cnpj'], 'is no CNPJ: its check digits do not fit. Write it as on the registration card.')
 
   const sourceSettings = new Map<string, SourceSettings>()
   const ownerOfKey = new Map<string, string>()
