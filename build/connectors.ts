@@ -1,0 +1,174 @@
+/**
+ * Writes docs/reference/connectors.md from the definitions: settings, actions, limits, rights and feedback of every
+ * connector. `--check` writes nothing and fails when the file is stale.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { TSchema } from 'typebox'
+import { registry } from '../connectors/index.ts'
+import type { AnyDestination, AnySource, Localized } from '../core/kit/define.ts'
+
+const target = fileURLToPath(new URL('../docs/reference/connectors.md', import.meta.url))
+
+interface Shape {
+  readonly type?: string
+  readonly const?: unknown
+  readonly anyOf?: readonly Shape[]
+  readonly properties?: Readonly<Record<string, TSchema>>
+  readonly patternProperties?: unknown
+  readonly items?: Shape
+  readonly required?: readonly string[]
+  readonly secret?: boolean
+  readonly default?: unknown
+  readonly description?: string
+  readonly from?: string | readonly string[]
+}
+
+/** A table cell: no line break, and no bar that would end it. */
+const cell = (text: string): string => text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim()
+const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`
+const table = (head: readonly string[], rows: readonly string[]): string[] =>
+  rows.length === 0 ? [] : [row(...head), row(...head.map(() => '---')), ...rows, '']
+
+function typeOf(shape: Shape): string {
+  if (shape.const !== undefined) return JSON.stringify(shape.const)
+  if (shape.anyOf?.every((inner) => inner.const !== undefined)) return shape.anyOf.map(typeOf).join(' or ')
+  if (shape.type === 'array') return `list of ${shape.items ? typeOf(shape.items) : 'values'}`
+  if (shape.type === 'object') return shape.patternProperties ? 'map' : 'object'
+  return shape.type ?? 'value'
+}
+
+const settingsTable = (schema: TSchema): string[] => {
+  const shape = schema as Shape
+  return table(
+    ['setting', 'type', '', 'meaning'],
+    Object.entries(shape.properties ?? {}).map(([name, property]) => {
+      const one = property as Shape
+      const marks = [
+        ...(shape.required?.includes(name) && one.default === undefined ? ['required'] : []),
+        ...(one.secret ? ['secret'] : []),
+        ...(one.default === undefined ? [] : [`default \`${JSON.stringify(one.default)}\``]),
+      ]
+      return row(`\`${name}\``, typeOf(one), marks.join(', '), one.description ?? '')
+    }),
+  )
+}
+
+const repeats = (idempotency: { readonly key: number } | 'natural' | 'none'): string =>
+  idempotency === 'natural'
+    ? 'same as once'
+    : idempotency === 'none'
+      ? 'counts twice'
+      : `recognised for ${idempotency.key} h`
+
+const listed = (value: string | readonly string[] | undefined): string =>
+  value === undefined ? '' : typeof value === 'string' ? value : value.join(', ')
+
+function actionsOf({ actions }: AnyDestination): string[] {
+  const rows = Object.entries(actions).map(([name, action]) =>
+    row(
+      `\`${name}\``,
+      `${action.title.en}. ${action.description.en}`,
+      `${action.purpose}${action.channel === undefined ? '' : ` (${action.channel})`}`,
+      action.kind,
+      repeats(action.idempotency),
+      action.trigger ? [listed(action.trigger.type), listed(action.trigger.name)].filter(Boolean).join(': ') : '',
+      listed(action.withdraws),
+    ),
+  )
+  return table(['action', 'what it does', 'purpose (channel)', 'lane', 'sent twice', 'follows', 'takes back'], rows)
+}
+
+const rightOf = (right: AnyDestination['deleteSubject']): string =>
+  'implemented' in right
+    ? 'by the API'
+    : 'manual' in right
+      ? `by hand: ${right.manual.en}`
+      : `impossible: ${right.impossible.en}`
+
+function destinationPage(definition: AnyDestination): string[] {
+  const { limits, feedback } = definition
+  const windows = (limits.windows ?? []).map(({ seconds, max }) => `${max} per ${seconds} s`)
+  const contacts = (limits.perContact ?? []).map(
+    ({ seconds, max, actions }) => `${max} per ${seconds} s and contact (${actions.join(', ')})`,
+  )
+  const said: Localized = 'none' in feedback ? feedback.none : feedback.webhook
+  return [
+    `### ${definition.id}: ${definition.name}`,
+    '',
+    `\`${definition.support}\`. [Documentation of the vendor](${definition.docs}).${
+      definition.apiVersion
+        ? ` Version ${definition.apiVersion.version}; [its end of life](${definition.apiVersion.docs}).`
+        : ''
+    }`,
+    '',
+    ...actionsOf(definition),
+    ...settingsTable(definition.settings),
+    `- Limits: ${[`${limits.perSecond} requests a second`, `${limits.concurrency} at a time`, ...windows, ...contacts].join('; ')}.`,
+    `- Deletion: ${rightOf(definition.deleteSubject)}`,
+    `- Copy: ${rightOf(definition.exportSubject)}`,
+    `- Correction: ${rightOf(definition.correctSubject)}`,
+    `- Feedback: ${said.en}`,
+    '',
+  ]
+}
+
+const sourcePage = (definition: AnySource): string[] => [
+  `### ${definition.id}: ${definition.name}`,
+  '',
+  `\`${definition.support}\`. [Documentation of the vendor](${definition.docs}). Paths: ${[
+    `/in/<source id>`,
+    ...definition.routes.map(({ path }) => path),
+  ]
+    .map((path) => `\`${path}\``)
+    .join(', ')}.`,
+  '',
+  ...settingsTable(definition.settings),
+]
+
+const byId = <T extends { readonly id: string }>(map: ReadonlyMap<string, T>): T[] =>
+  [...map.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+
+/** The whole page. */
+export function connectorReference(): string {
+  const destinations = byId(registry.destinations)
+  const overview = destinations.map(({ id, support, actions, deleteSubject, feedback }) =>
+    row(
+      `[${id}](#${id}-${registry.destinations
+        .get(id)!
+        .name.toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replace(/ /g, '-')})`,
+      support,
+      Object.keys(actions).length.toString(),
+      'implemented' in deleteSubject ? 'by the API' : 'manual' in deleteSubject ? 'by hand' : 'impossible',
+      Object.values(actions).some(({ withdraws }) => withdraws !== undefined) ? 'yes' : 'stops here',
+      'none' in feedback ? 'none' : 'webhook',
+    ),
+  )
+  return `${[
+    '<!-- Written by build/connectors.ts from the definitions under connectors/; edits are lost. -->',
+    '# Connectors',
+    '',
+    '## Destinations',
+    '',
+    ...table(['connector', 'support', 'actions', 'deletion', 'withdrawals passed on', 'feedback'], overview),
+    ...destinations.flatMap(destinationPage),
+    '## Sources',
+    '',
+    ...byId(registry.sources).flatMap(sourcePage),
+  ]
+    .join('\n')
+    .trim()}\n`
+}
+
+if (import.meta.main) {
+  const text = connectorReference()
+  const present = existsSync(target) ? readFileSync(target, 'utf8') : ''
+  if (present !== text) {
+    if (process.argv.includes('--check')) {
+      console.error('docs/reference/connectors.md is stale: run node build/connectors.ts')
+      process.exitCode = 1
+    } else writeFileSync(target, text)
+  }
+}
