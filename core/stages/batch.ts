@@ -8,6 +8,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import type { Keys } from '../keys.ts'
+import { heldPersons } from '../retention/holds.ts'
 import { unsealJson } from '../seal.ts'
 import type { LiveEvent } from '../server/context.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
@@ -165,6 +166,11 @@ export async function loadPeople(
     batch.loadedSeqs.set(row.id, row.seq)
     batch.persons.set(row.id, storedPerson(row))
   }
+  if (loaded.length > 0)
+    for (const id of await heldPersons(db, loaded)) {
+      const person = batch.persons.get(id)
+      if (person) person.legalHold = true
+    }
   const nodes = await runIn<NodeRow>(db, dialect, NODES, loaded)
   for (const row of nodes) {
     const node: NodeState = {

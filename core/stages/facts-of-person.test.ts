@@ -43,6 +43,52 @@ describe('reading an age', () => {
   })
 })
 
+describe('a legal hold', () => {
+  let rig: Rig
+  afterEach(() => rig?.close())
+
+  test('lets nothing leave for the person, also what waited already, and keeps collecting', async () => {
+    rig = await Rig.open()
+    const times = () => ({ userId: 'ana', occurredAt: rig.at(), receivedAt: rig.at() })
+    const consent = [signal('email_marketing', 'grant', rig.at())]
+    await rig.take(identify({ ...times(), traits: { email: 'ana@example.com' }, consent }))
+    const person = await rig.person('userId', 'ana')
+    await rig.state.db
+      .insertInto('legal_holds')
+      .values({
+        id: 'h1',
+        kind: 'person',
+        person_id: person!.id,
+        class: null,
+        from_at: null,
+        to_at: null,
+        ref: 'Processo 1',
+        reason: 'test',
+        set_by: 'dpo',
+        set_at: rig.now,
+        released_by: null,
+        released_at: null,
+        release_reason: null,
+      })
+      .execute()
+    await rig.deliver('crm')
+    expect(rig.seen).toEqual([])
+    expect(await rig.deliveries('crm')).toMatchObject([
+      {
+        status: 'blocked',
+        reason: 'BLOCKED_BY_CONSENT',
+        answer: expect.stringContaining('legal_hold (LGPD art. 5 XIII)'),
+      },
+    ])
+    await rig.take(track({ name: 'Product Viewed', ...times() }))
+    expect((await rig.history()).map(({ name }) => name)).toContain('Product Viewed')
+    await rig.state.db.updateTable('legal_holds').set({ released_at: rig.now }).execute()
+    await rig.take(identify({ ...times(), messageId: 'later', traits: { email: 'ana@example.com' } }))
+    await rig.deliver('crm')
+    expect(rig.seen).toHaveLength(1)
+  })
+})
+
 describe('in the pipeline', () => {
   let rig: Rig
   afterEach(() => rig?.close())

@@ -10,12 +10,12 @@ import type { PersonState } from './people.ts'
 
 /** @param now ISO 8601 UTC. */
 export function factsOf(
-  person: Pick<PersonState, 'profile'> | undefined,
+  person: Pick<PersonState, 'profile' | 'legalHold'> | undefined,
   purposes: Purposes,
   now: string,
 ): PersonFacts {
   const age = purposes.ageTrait === undefined ? undefined : bandAt(person?.profile.age, now)
-  return { ...(age && { age }) }
+  return { ...(age && { age }), ...(person?.legalHold && { legalHold: true }) }
 }
 
 /**

@@ -29,6 +29,8 @@ export interface PersonState {
   isNew: boolean
   /** Something of the row changed. */
   dirty: boolean
+  /** Kept for a proceeding and blocked: no use (LGPD art. 5 XIII). */
+  legalHold?: true
 }
 
 export interface CapUse {
