@@ -246,6 +246,8 @@ describe('portal', () => {
     expect((await statuses()).get('email_marketing')).toBe('revoked')
 
     const again = await ana.go('GET', '/privacidade/painel')
+    // Which tool had something of hers for this purpose, and what became of the news.
+    expect(again.text).toMatch(/Quem já foi avisado<\/h2><ul><li>Webhook: /)
     const on = await ana.submit(
       again.text,
       '/privacidade/preferencias',
