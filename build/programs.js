@@ -1,6 +1,6 @@
 /**
- * Programs the tests drive that do not come from npm: Chromium (the browser SDKs, the cockpit) and
- * PostgreSQL (the second state store). Installed with apt when missing and allowed.
+ * Programs the tests drive that do not come from npm: Chromium (the browser SDKs, the cockpit),
+ * PostgreSQL (the second state store) and, on Linux, strace (what a 200 promises). Installed with apt when missing and allowed.
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
@@ -54,6 +54,13 @@ const PROGRAMS = [
     apt: 'postgresql',
     elsewhere: 'PostgreSQL 15 or newer (https://www.postgresql.org/download/)',
     find: () => locate(['initdb'], postgresFolders()),
+  },
+  {
+    name: 'strace',
+    apt: 'strace',
+    elsewhere: 'strace (https://strace.io/)',
+    // Other systems trace otherwise or not at all; there the test of system calls is about nothing.
+    find: () => (process.platform === 'linux' ? locate(['strace']) : 'not here'),
   },
 ]
 
