@@ -146,13 +146,13 @@ async function verify(options: VerifyOptions, cli: Cli): Promise<void> {
     (options.checkpoint ?? []).map(async (name) => ({ name, note: await readText(name) })),
   )
   await reading(options, cli, async ({ loaded, state, keys }) => {
-    const [{ verifyLedger }, { ledgerSettings }, { readHead }] = await Promise.all([
+    const [{ verifyState }, { ledgerSettings }, { readHead }] = await Promise.all([
       import('../core/ledger/verify.ts'),
       import('../core/ledger/settings.ts'),
       import('../core/ledger/rows.ts'),
     ])
     const bar = progress(cli, 'entries', (await readHead(state.db))?.size)
-    const report = await verifyLedger(state.db, {
+    const report = await verifyState(state, {
       keys,
       anchorFolder: ledgerSettings(loaded).anchorFolder,
       notes,

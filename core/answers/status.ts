@@ -155,7 +155,9 @@ export async function entriesOf(
       ])
       .where('ledger_entries.node_id', 'in', part)
       .execute()
-    for (const row of [...pending, ...numbered]) {
+    // One that got its number in between is there twice.
+    const rows = new Map([...pending, ...numbered].map((row) => [row.id, row]))
+    for (const row of rows.values()) {
       const entry = JSON.parse(row.bytes) as PublicEntry
       const opened = openedPayload(row.sealed, byId.get(row.node_id)?.proofKey, keys)
       found.push({

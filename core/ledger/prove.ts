@@ -76,9 +76,10 @@ async function payloadState(db: Db, id: string, nodeId: string): Promise<LedgerP
 }
 
 async function sealedPayload(db: Db, id: string): Promise<Uint8Array | undefined> {
-  const numbered = await db.selectFrom('ledger_payloads').select('sealed').where('id', '=', id).executeTakeFirst()
-  if (numbered) return numbered.sealed
-  return (await db.selectFrom('ledger_pending').select('sealed').where('id', '=', id).executeTakeFirst())?.sealed
+  // In this order: it may move from one to the other in between.
+  const pending = await db.selectFrom('ledger_pending').select('sealed').where('id', '=', id).executeTakeFirst()
+  if (pending) return pending.sealed
+  return (await db.selectFrom('ledger_payloads').select('sealed').where('id', '=', id).executeTakeFirst())?.sealed
 }
 
 export interface OpenedPayload {

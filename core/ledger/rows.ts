@@ -38,25 +38,25 @@ export interface FoundEntry {
   readonly bytes: string
 }
 
-/** By ULID, numbered or pending. Missing ones are left out. */
+/** By ULID, numbered or pending, in the order of their ids. Missing ones are left out. */
 export async function findEntries(db: Db, ids: readonly string[]): Promise<FoundEntry[]> {
-  const found: FoundEntry[] = []
+  const found = new Map<string, FoundEntry>()
   for (const part of chunks(ids)) {
-    const numbered = await db
-      .selectFrom('ledger_entries')
-      .select(['seq', 'id', 'node_id as nodeId', 'at', 'purpose', 'bytes'])
-      .where('id', 'in', part)
-      .execute()
-    found.push(...numbered)
-    if (numbered.length === part.length) continue
+    // Pending first: an entry that gets its number in between is then met twice, and never not at all.
     const pending = await db
       .selectFrom('ledger_pending')
       .select(['id', 'node_id as nodeId', 'at', 'purpose', 'public as bytes'])
       .where('id', 'in', part)
       .execute()
-    found.push(...pending.map((row) => ({ seq: null, ...row })))
+    for (const row of pending) found.set(row.id, { seq: null, ...row })
+    const numbered = await db
+      .selectFrom('ledger_entries')
+      .select(['seq', 'id', 'node_id as nodeId', 'at', 'purpose', 'bytes'])
+      .where('id', 'in', part)
+      .execute()
+    for (const row of numbered) found.set(row.id, row)
   }
-  return found
+  return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 export async function findEntry(db: Db, id: string): Promise<FoundEntry | undefined> {

@@ -7,6 +7,7 @@ import { rootOf, textLeafHash } from '../../consent/ledger/merkle.ts'
 import { formatCheckpoint, signNote } from '../../consent/ledger/note.ts'
 import { appendLeaves } from '../../consent/ledger/tiles.ts'
 import { seal } from '../seal.ts'
+import { openState } from '../stores/open.ts'
 import { deliveryRow } from '../testing/admin-hub.ts'
 import { LedgerForked, rotateKey, signCheckpoint } from './checkpoint.ts'
 import { hubEntry } from './hub-entry.ts'
@@ -17,7 +18,7 @@ import { openPayload, proveEntry } from './prove.ts'
 import { parseEntry, readHead } from './rows.ts'
 import { sequence } from './sequence.ts'
 import { shredNode } from './shred.ts'
-import { type VerifyOptions, verifyLedger } from './verify.ts'
+import { type VerifyOptions, verifyLedger, verifyState } from './verify.ts'
 
 let opened: TestLedger | undefined
 afterEach(async () => {
@@ -102,6 +103,21 @@ test('a ledger that nobody touched verifies, and says what was looked at', async
     payloads: 6,
     destroyed: 0,
   })
+})
+
+test('a hub that goes on working meanwhile is no tampering', async () => {
+  const ledger = await filled()
+  const writer = await openState({ file: join(ledger.folder, 'state.db') }, { migrate: false })
+  const { size } = (await verifyState(ledger.state, { keys: ledger.keys, anchorFolder: ledger.anchors }))!
+  const during = ledger.state.db.transaction().execute(async (db) => {
+    await readHead(db)
+    await hubEntry(writer.db, { type: 'x', at: ledger.now })
+    await sequence(writer, { now: ledger.now })
+    return verifyLedger(db, { keys: ledger.keys, anchorFolder: ledger.anchors })
+  })
+  expect(await during).toMatchObject({ ok: true, size })
+  await writer.close()
+  expect(await verify(ledger)).toMatchObject({ ok: true, size: size + 1 })
 })
 
 test('an UPDATE of an entry straight in the database', async () => {

@@ -8,7 +8,7 @@ import { openCheckpoint, type VerifierKey } from '../../consent/ledger/note.ts'
 import { createStateFold, type SubjectHead } from '../../consent/ledger/state-tree.ts'
 import { TILE_HEIGHT, TILE_WIDTH } from '../../consent/ledger/tiles.ts'
 import type { Keys } from '../keys.ts'
-import type { Db } from '../stores/open.ts'
+import type { Db, StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { readAnchors } from './anchors.ts'
 import { collectFindings, type Finding, type FindingCode, type Findings } from './findings.ts'
@@ -53,7 +53,17 @@ export interface VerifyReport {
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>
 }
 
-/** @returns undefined on a state without a ledger. */
+/**
+ * One moment of the database, so that a hub that goes on working meanwhile is not mistaken for somebody who tampers.
+ * @returns undefined on a state without a ledger.
+ */
+export function verifyState(state: StateStore, options: VerifyOptions): Promise<VerifyReport | undefined> {
+  const transaction = state.db.transaction()
+  const snapshot = state.dialect === 'sqlite' ? transaction : transaction.setIsolationLevel('repeatable read')
+  return snapshot.execute((db) => verifyLedger(db, options))
+}
+
+/** As above, in the caller's transaction. */
 export async function verifyLedger(db: Db, options: VerifyOptions): Promise<VerifyReport | undefined> {
   const head = await readHead(db)
   if (!head) return undefined
