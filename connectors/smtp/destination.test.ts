@@ -197,3 +197,92 @@ describe('smtp: against a mail server', () => {
     expect(texts).toEqual([])
   })
 })
+
+describe('smtp: bounces and complaints', () => {
+  const feedback = 'receive' in smtp.feedback ? smtp.feedback.receive! : expect.unreachable('it listens')
+  const own = { ...settings, feedbackToken: 'bounce-token-0123456789' } as never
+  const request = (mail: string, token = 'bounce-token-0123456789') => ({
+    method: 'POST',
+    path: '/in/correio',
+    query: {},
+    headers: { authorization: `Bearer ${token}` },
+    body: Buffer.from(mail),
+    receivedAt: GIVEN.now,
+  })
+  const report = (action: string, status: string, returned: string) =>
+    [
+      'From: MAILER-DAEMON@mx.example',
+      'Message-ID: <report-1@mx.example>',
+      'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+      '',
+      '--b',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; mx.example',
+      '',
+      'Final-Recipient: rfc822;',
+      ' Maria.Souza@example.com',
+      `Action: ${action}`,
+      `Status: ${status}`,
+      'Diagnostic-Code: smtp; 550 no such user',
+      '',
+      '--b',
+      'Content-Type: text/rfc822-headers',
+      '',
+      returned,
+      '--b--',
+    ].join('\r\n')
+  const identifiers = [{ type: 'email', value: 'maria.souza@example.com' }]
+
+  it('is believed with the token alone', () => {
+    expect(feedback.verify(request(''), own)).toBe(true)
+    expect(feedback.verify(request('', 'bounce-token-0123456780'), own)).toBe('BAD_SIGNATURE')
+    expect(feedback.verify(request('', ''), settings as never)).toBe('BAD_SIGNATURE')
+  })
+
+  it.each([
+    ['by its header', 'X-Anuente-Delivery: delivery-1'],
+    ['by its Message-ID', 'Message-ID: <delivery-1@loja.example>'],
+  ])('a bounce names its delivery %s', (_, returned) => {
+    expect(feedback.read(request(report('failed', '5.1.1', returned)), own)).toEqual([
+      { kind: 'bounced', channel: 'email', deliveryId: 'delivery-1', identifiers },
+    ])
+  })
+
+  it('a delay says nothing, nor does a holiday notice; a bounce without the mail names the person', () => {
+    expect(feedback.read(request(report('delayed', '4.4.1', '')), own)).toEqual([])
+    expect(feedback.read(request('From: ana@example.com\r\nSubject: Férias\r\n\r\nVolto em dezembro.'), own)).toEqual(
+      [],
+    )
+    expect(feedback.read(request(report('failed', '5.2.2', '')), own)).toEqual([
+      { kind: 'bounced', channel: 'email', identifiers },
+    ])
+  })
+
+  it('a report of abuse is a complaint', () => {
+    const arf = [
+      'Content-Type: multipart/report; report-type=feedback-report; boundary="b"',
+      '',
+      '--b',
+      'Content-Type: message/feedback-report',
+      '',
+      'Feedback-Type: abuse',
+      'Original-Rcpt-To: <maria.souza@example.com>',
+      '--b',
+      'X-Anuente-Delivery: delivery-1',
+    ].join('\n')
+    expect(feedback.read(request(arf), own)).toEqual([
+      { kind: 'complained', channel: 'email', deliveryId: 'delivery-1', identifiers },
+    ])
+  })
+
+  it('what is no mail is refused, and no mail breaks the reader', () => {
+    expect(() => feedback.read(request('ç'), own)).toThrow('as it came')
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        for (const { kind } of feedback.read(request(`Subject: x\n${text}`), own))
+          expect(['bounced', 'complained', 'delivered']).toContain(kind)
+      }),
+    )
+  })
+})

@@ -18,6 +18,7 @@ import {
   propertiesField,
   RejectedError,
 } from '../../core/kit/index.ts'
+import { readBounce, verifyBounce } from './bounce.ts'
 import { type MailTemplate, templateFlaws, withoutLinks, writeMail } from './templates.ts'
 
 const Template = Type.Object(
@@ -41,6 +42,9 @@ const Settings = Type.Object(
     password: Type.Optional(Type.String({ secret: true, minLength: 1 })),
     from: Type.String({ minLength: 3, pattern: '@', description: 'Sender, such as Loja Exemplo <ola@loja.example>.' }),
     replyTo: Type.Optional(Type.String({ format: 'email' })),
+    feedbackToken: Type.Optional(
+      Type.String({ secret: true, minLength: 16, description: 'Bearer token of whatever posts bounces to the hub.' }),
+    ),
     templates: Type.Record(Type.String({ pattern: '^[a-z0-9_-]{1,64}$' }), Template, {
       additionalProperties: false,
       default: {},
@@ -145,10 +149,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'O SMTP devolve falhas por e-mail à caixa do remetente. Descadastros chegam pelos links assinados e pelo cabeçalho List-Unsubscribe.',
-      en: "SMTP returns failures by mail to the sender's mailbox. Opt-outs arrive through the signed links and the List-Unsubscribe header.",
+    webhook: {
+      pt: 'Encaminhe cada mensagem que chega à caixa do remetente, como veio, a /in/<id do destino> com Authorization: Bearer igual a feedbackToken. Descadastros chegam pelos links assinados e pelo cabeçalho List-Unsubscribe.',
+      en: "Post each message that arrives in the sender's mailbox, as it came, to /in/<destination id> with Authorization: Bearer equal to feedbackToken. Opt-outs arrive through the signed links and the List-Unsubscribe header.",
     },
+    receive: { verify: verifyBounce, read: readBounce },
   },
 })
 
