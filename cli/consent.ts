@@ -164,7 +164,7 @@ async function reading(
   cli: Cli,
   work: (tools: {
     ports: import('../core/answers/status.ts').StatusPorts
-    status: typeof import('../core/answers/status.ts')
+    status: Pick<typeof import('../core/answers/status.ts'), 'answerOf' | 'findSubject' | 'statusAsOf' | 'statusOf'>
     why: typeof import('../core/answers/why.ts').why
   }) => Promise<void>,
 ): Promise<void> {
@@ -172,7 +172,13 @@ async function reading(
   const postgres = loaded.config.storage?.state
   // Opening would make an empty one.
   if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [status, { why }, { openState }, { createKeys, loadMasterKey }, { loadPurposes }] = await Promise.all([
+  const [
+    { answerOf, findSubject, statusAsOf, statusOf },
+    { why },
+    { openState },
+    { createKeys, loadMasterKey },
+    { loadPurposes },
+  ] = await Promise.all([
     import('../core/answers/status.ts'),
     import('../core/answers/why.ts'),
     import('../core/stores/open.ts'),
@@ -182,7 +188,7 @@ async function reading(
   const state = await openState({ file, postgres }, { migrate: false })
   try {
     await work({
-      status,
+      status: { answerOf, findSubject, statusAsOf, statusOf },
       why,
       ports: {
         state,
