@@ -1,13 +1,23 @@
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createFrontier, leafHash, verifyInclusion } from '../../consent/ledger/merkle.ts'
+import { verifyPack } from '../../consent/ledger/offline/verify.mjs'
 import { viewTree } from '../../consent/ledger/tiles.ts'
 import { openState } from '../stores/open.ts'
+import { deliveryRow } from '../testing/admin-hub.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { rotateKey, signCheckpoint } from './checkpoint.ts'
+import { exportLedger } from './export.ts'
 import { hubEntry } from './hub-entry.ts'
+import { anchorCheckpoint } from './keeper.ts'
 import { openTestLedger, START, type TestLedger } from './ledger.fixture.ts'
+import { proveEntry, proveSubjects } from './prove.ts'
 import { parseEntry, readHead, tileReader } from './rows.ts'
 import { sequence } from './sequence.ts'
+import { shredNode } from './shred.ts'
+import { ledgerStatus } from './status.ts'
+import { verifyState } from './verify.ts'
 
 const opened: TestLedger[] = []
 afterEach(async () => {
@@ -140,6 +150,70 @@ describe.each(['SQLite', 'PostgreSQL'])('the sequencer on %s', (database) => {
     await hubEntry(ledger.state.db, { type: 'x', at: ledger.now })
     await ledger.sequence()
     expect((await roots()).length).toBe(2)
+  })
+})
+
+describe.each(['SQLite', 'PostgreSQL'])('the whole ledger on %s', (database) => {
+  test('signs, proves, exports, shreds, rotates its key and verifies', async () => {
+    const ledger = await open(database === 'SQLite' ? {} : { postgres: await server.url() })
+    const { state, keys, ports } = ledger
+    const id = await ledger.answer('ana', 'granted')
+    await ledger.answer('bia', 'granted')
+    await state.db
+      .insertInto('deliveries')
+      .values([
+        deliveryRow({ id: 'd1', created_at: START, node_id: 'ana', entry_id: id }),
+        deliveryRow({ id: 'd2', created_at: START, node_id: 'bia', entry_id: id }),
+      ] as never)
+      .execute()
+    await ledger.sequence()
+    await sequence(state, { now: ledger.now, stateRoot: true })
+    const first = await signCheckpoint(ports, ledger.now)
+    expect(await anchorCheckpoint(ports, first!, ledger.now)).toHaveLength(1)
+    await shredNode(state.db, 'bia', 'proof', { at: ledger.now, reason: 'proof_expired' })
+    await state.transaction(async (db) => {
+      await hubEntry(db, { type: 'retention.batch', at: ledger.now, deliveries: ['d2'] })
+      await db.deleteFrom('deliveries').where('id', '=', 'd2').execute()
+    })
+    await rotateKey(ports, { now: ledger.now, reason: 'yearly' })
+
+    expect(await proveEntry(state.db, id)).toMatchObject({
+      state: 'proven',
+      lastWord: true,
+      payload: { state: 'kept' },
+    })
+    expect((await proveSubjects(state.db, ['s_ana', 's_nobody']))!.map(({ says }) => says)).toEqual(['last', 'absent'])
+    expect(await ledgerStatus(state.db, { anchorFolder: ledger.anchors, privacy: 'open' })).toMatchObject({
+      pending: 0,
+      checkpoint: { size: 7 },
+      anchors: [{ kind: 'folder', size: first!.size }],
+      unanchoredSince: expect.any(Number),
+    })
+    const report = await verifyState(state, { keys, anchorFolder: ledger.anchors })
+    expect(report!.findings).toEqual([])
+    expect(report).toMatchObject({
+      ok: true,
+      size: 7,
+      checkpoints: 2,
+      anchors: 1,
+      deliveries: 2,
+      destroyed: 1,
+      payloads: 6,
+    })
+
+    const dir = `${ledger.folder}/pack`
+    await exportLedger({ db: state.db, keys, now: ledger.now }, dir, { payloads: true, subjects: ['s_ana'] })
+    expect(
+      await verifyPack({ read: (name) => readFile(`${dir}/${name}`, 'utf8').catch(() => undefined) }),
+    ).toMatchObject({
+      ok: true,
+      deliveries: { disclosed: 1 },
+      subjects: [{ says: 'last' }],
+    })
+    await state.db.deleteFrom('deliveries').execute()
+    expect((await verifyState(state, { keys, anchorFolder: undefined }))!.findings).toMatchObject([
+      { code: 'DELIVERY_DELETED', what: 'd1' },
+    ])
   })
 })
 
