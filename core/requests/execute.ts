@@ -254,10 +254,12 @@ export async function finish(
       .orderBy('recipient')
       .execute()
   ).map(asRecipient)
+  // A withdrawal of somebody unknown is noted all the same, and that is more than nothing.
+  const alwaysDone = right === 'consent_information' || right === 'revocation' || right === 'opposition'
   const nothing =
     outcome === 'nothing_held' ||
     (outcome === undefined &&
-      right !== 'consent_information' &&
+      !alwaysDone &&
       (plan ? plan.nothingHeld && recipients.length === 0 : people === undefined))
   const end = nothing ? 'nothing_held' : plan && plan.keep.length > 0 ? 'partly_kept' : 'done'
   const { vendor: _, ...kept } = content

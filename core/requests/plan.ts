@@ -62,6 +62,7 @@ export async function planRequest(
   const keep = erases ? keptItems(holdings, scoped) : []
   const body = { right, scope, nothingHeld, erase, keep, recipients, personHeld: holdings.personHeld }
   const events = erases ? holdings.historyGone.length : 0
+  const others = erase.reduce((sum, { count }) => sum + count, 0) - events
   const kept = keep.reduce((sum, { count }) => sum + count, 0)
   const asked = recipients.filter(({ how }) => how === 'implemented').length
   const manual = recipients.filter(({ how }) => how === 'manual').length
@@ -79,12 +80,12 @@ export async function planRequest(
       nothingHeld,
       summary: erases
         ? {
-            pt: `Eliminaria ${events} eventos e ${erase.reduce((sum, { count }) => sum + count, 0) - events} outros registros; pediria a ${asked} destinos e criaria ${manual} tarefas manuais; guardaria ${kept} itens${keep.length > 0 ? `, porque: ${reasons('pt')}` : ''}.`,
-            en: `Would erase ${events} events and ${erase.reduce((sum, { count }) => sum + count, 0) - events} other records; ask ${asked} destinations and make ${manual} manual tasks; keep ${kept} items${keep.length > 0 ? ` because: ${reasons('en')}` : ''}.`,
+            pt: `Eliminaria ${n(events, 'evento', 'eventos')} e ${n(others, 'outro registro', 'outros registros')}; pediria a ${n(asked, 'destino', 'destinos')} e criaria ${n(manual, 'tarefa manual', 'tarefas manuais')}; guardaria ${n(kept, 'item', 'itens')}${keep.length > 0 ? `, porque: ${reasons('pt')}` : ''}.`,
+            en: `Would erase ${n(events, 'event', 'events')} and ${n(others, 'other record', 'other records')}; ask ${n(asked, 'destination', 'destinations')} and make ${n(manual, 'manual task', 'manual tasks')}; keep ${n(kept, 'item', 'items')}${keep.length > 0 ? ` because: ${reasons('en')}` : ''}.`,
           }
         : {
-            pt: `${nothingHeld ? 'Não há dados desta pessoa.' : 'Responderia com os dados desta pessoa.'} Pediria a ${asked} destinos e criaria ${manual} tarefas manuais.`,
-            en: `${nothingHeld ? 'There are no data of this person.' : 'Would answer with the data of this person.'} Would ask ${asked} destinations and make ${manual} manual tasks.`,
+            pt: `${nothingHeld ? 'Não há dados desta pessoa.' : 'Responderia com os dados desta pessoa.'} Pediria a ${n(asked, 'destino', 'destinos')} e criaria ${n(manual, 'tarefa manual', 'tarefas manuais')}.`,
+            en: `${nothingHeld ? 'There are no data of this person.' : 'Would answer with the data of this person.'} Would ask ${n(asked, 'destination', 'destinations')} and make ${n(manual, 'manual task', 'manual tasks')}.`,
           },
       erase,
       keep,
@@ -92,6 +93,8 @@ export async function planRequest(
     },
   }
 }
+
+const n = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
 
 async function recipientsOf(
   people: KnownPeople | undefined,

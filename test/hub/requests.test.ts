@@ -499,7 +499,7 @@ describe('erasure', () => {
       assurance: 'document',
     })
     const plan = await run<RequestPlan>('planRequest', { id })
-    expect(plan.summary.pt).toMatch(/Eliminaria \d+ eventos/)
+    expect(plan.summary.pt).toMatch(/^Eliminaria \d+ eventos? e \d+ outros registros; /)
     expect(plan.erase.map(({ what }) => what.en)).toEqual(
       expect.arrayContaining([
         'events of the history',
@@ -737,6 +737,18 @@ eliminação;carta;ontem;ana@example.com;L-3;`
     expect(vendor.requests.length).toBe(messages)
     expect((await run<RequestDetail>('readRequest', { id })).request.state).toBe('answered')
     expect((await statuses()).get('email_marketing')).toBe('revoked')
+    // Somebody the hub has never heard of may say no beforehand.
+    const stranger = await run<{ id: string }>('openRequest', {
+      right: 'revocation',
+      channel: 'phone',
+      receivedAt: new Date().toISOString(),
+      identifiers: [{ type: 'email', value: 'bia@example.com' }],
+      assurance: 'document',
+    })
+    expect((await run<RequestDetail>('readRequest', { id: stranger.id })).request).toMatchObject({
+      state: 'answered',
+      outcome: 'done',
+    })
   }, 60_000)
 
   test('a correction reaches the profile, what waits, and whoever received the old value', async () => {
