@@ -182,7 +182,17 @@ function mergeConsent(
       newId: () => newId(batch.now),
     })
     setStatus(batch, node.id, purpose.id, conflict?.next ?? merged)
-    if (conflict) writeEntry(conflict.entry, node, [], batch)
+    if (!conflict) continue
+    writeEntry(conflict.entry, node, [], batch)
+    // A conflict counts as denied: tools that have the person for this purpose are told.
+    batch.rows.withdrawals.push([
+      conflict.entry.id,
+      node.id,
+      purpose.id,
+      Date.parse(event.receivedAt),
+      'system',
+      'merge',
+    ])
   }
 }
 

@@ -94,6 +94,31 @@ onBothDatabases('propagation of a withdrawal', (open: OpenRig) => {
     ])
   })
 
+  test('two people who turn out to be one and answered differently: the tool that has them is told', async () => {
+    const rig = await open()
+    const times = () => ({ occurredAt: rig.at(), receivedAt: rig.at() })
+    const email = { traits: { email: 'ana@example.com' } }
+    const yes = [signal('email_marketing', 'grant', rig.at()), signal('sms_marketing', 'grant', rig.at())]
+    await rig.take(identify({ ...times(), ...email, consent: yes }))
+    await rig.deliver('crm')
+    rig.advance(60 * MINUTE)
+    const no = [signal('email_marketing', 'deny', rig.at()), signal('sms_marketing', 'grant', rig.at())]
+    await rig.take(identify({ ...times(), anonymousId: 'd1', consent: no }))
+    rig.advance(60 * MINUTE)
+    await rig.take(
+      track({
+        name: 'Product Viewed',
+        ...times(),
+        anonymousId: 'd1',
+        identifiers: [{ type: 'email', value: 'ana@example.com' }],
+      }),
+    )
+    expect(await rig.status('email', 'ana@example.com', 'email_marketing')).toBe('conflict')
+    expect(await rig.passOn()).toBe(1)
+    await rig.deliver('crm')
+    expect(rig.seen.filter(({ request }) => request.url.endsWith('/unsubscribe'))).toHaveLength(1)
+  })
+
   test('a refusal of what was never granted has nobody to tell', async () => {
     const rig = await open()
     await rig.take(says(rig, 'revoke', ana))
