@@ -5,6 +5,7 @@ import type { Keys } from '../keys.ts'
 import { retentionCommands } from '../retention/commands.ts'
 import type { CommandHandlers } from '../server/context.ts'
 import { incidentCommands } from './incidents.ts'
+import { personCommands } from './person.ts'
 import { readCommands } from './reads.ts'
 import { revealCommands } from './reveal.ts'
 import { ropaCommands } from './ropa.ts'
@@ -16,6 +17,7 @@ export function recordsCommands(config: Config, keys: Keys, vendor: (destination
     ...retentionCommands(config, keys),
     ...incidentCommands(config),
     ...revealCommands(keys),
+    ...personCommands(keys),
     ...shredCommands(keys),
     ...readCommands(config),
     /** {from, to, subjects, payloads, reason}: a pack for an inquiry is being written. */

@@ -18,6 +18,7 @@ import { demand, demandCsrf, type Identity, identify } from './identity.ts'
 import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
+import { peopleRoutes } from './people.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { quarantineRoutes } from './quarantine.ts'
 import { recordRoutes } from './records.ts'
@@ -77,6 +78,7 @@ export async function registerAdmin(
     ...incidentRoutes,
     ...recordRoutes,
     ...revealRoutes,
+    ...peopleRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
 
