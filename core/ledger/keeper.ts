@@ -26,8 +26,7 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
   let pausedUntil = 0
 
   const sign = async (now: number) => {
-    const last = await newestCheckpoint(state.db)
-    signAt ??= (last?.at ?? 0) + CHECKPOINT_MS
+    signAt ??= ((await newestCheckpoint(state.db))?.at ?? 0) + CHECKPOINT_MS
     if (now < signAt) return
     signAt = now + CHECKPOINT_MS
     await signCheckpoint(ports, now)
