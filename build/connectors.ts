@@ -1,14 +1,13 @@
 /**
  * Writes docs/reference/connectors.md from the definitions: settings, actions, limits, rights and feedback of every
- * connector. `--check` writes nothing and fails when the file is stale.
+ * connector; and docs/pt/conectores.md, what of it marketing and compliance read. `--check` writes nothing and
+ * fails when a page is stale.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { TSchema } from 'typebox'
 import { registry } from '../connectors/index.ts'
 import type { AnyDestination, AnySource, Localized } from '../core/kit/define.ts'
-
-const target = fileURLToPath(new URL('../docs/reference/connectors.md', import.meta.url))
 
 interface Shape {
   readonly type?: string
@@ -162,12 +161,74 @@ export function connectorReference(): string {
     .trim()}\n`
 }
 
+// ---------------------------------------------------------------- pt-BR
+
+const ptRight = (right: AnyDestination['deleteSubject']): string =>
+  'implemented' in right
+    ? 'pela API, sem trabalho manual.'
+    : 'manual' in right
+      ? `à mão. ${right.manual.pt}`
+      : `impossível. ${right.impossible.pt}`
+
+const ptLane: Readonly<Record<string, string>> = { state: 'cadastro', event: 'evento', message: 'mensagem' }
+const ptRepeats = (idempotency: { readonly key: number } | 'natural' | 'none', kind: string): string =>
+  idempotency === 'natural'
+    ? 'igual a uma vez'
+    : idempotency === 'none'
+      ? kind === 'message'
+        ? 'nunca repetida sozinha'
+        : 'repetida no máximo uma vez'
+      : `reconhecida por ${idempotency.key} h`
+
+function ptPage(definition: AnyDestination): string[] {
+  const { feedback } = definition
+  const rows = Object.values(definition.actions).map((action) =>
+    row(
+      action.title.pt,
+      action.description.pt,
+      action.purpose,
+      ptLane[action.kind] ?? action.kind,
+      ptRepeats(action.idempotency, action.kind),
+      action.withdraws ? 'sim' : '',
+    ),
+  )
+  return [
+    `## ${definition.name}`,
+    '',
+    ...table(['ação', 'o que faz', 'finalidade', 'tipo', 'se a resposta se perde', 'leva revogações'], rows),
+    `- **Excluir os dados de uma pessoa:** ${ptRight(definition.deleteSubject)}`,
+    `- **Copiar os dados de uma pessoa:** ${ptRight(definition.exportSubject)}`,
+    `- **Corrigir os dados de uma pessoa:** ${ptRight(definition.correctSubject)}`,
+    `- **O que a ferramenta conta de volta:** ${'none' in feedback ? feedback.none.pt : feedback.webhook.pt}`,
+    '',
+  ]
+}
+
+/** What marketing and the encarregado read, in Portuguese: no settings and no limits. */
+export function paginaDosConectores(): string {
+  return `${[
+    '<!-- Escrita por build/connectors.ts a partir das definições em connectors/; mudanças feitas aqui se perdem. -->',
+    '# Para onde o hub leva',
+    '',
+    'O que cada ferramenta recebe do hub, sob qual finalidade, e como atender o titular (LGPD art. 18) em cada uma. Uma ação',
+    'só existe dentro de uma finalidade; sem ela nada sai. As configurações estão na',
+    '[referência](../reference/connectors.md), em inglês.',
+    '',
+    ...byId(registry.destinations).flatMap(ptPage),
+  ]
+    .join('\n')
+    .trim()}\n`
+}
+
 if (import.meta.main) {
-  const text = connectorReference()
-  const present = existsSync(target) ? readFileSync(target, 'utf8') : ''
-  if (present !== text) {
+  for (const [path, text] of [
+    ['docs/reference/connectors.md', connectorReference()],
+    ['docs/pt/conectores.md', paginaDosConectores()],
+  ] as const) {
+    const target = fileURLToPath(new URL(`../${path}`, import.meta.url))
+    if (existsSync(target) && readFileSync(target, 'utf8') === text) continue
     if (process.argv.includes('--check')) {
-      console.error('docs/reference/connectors.md is stale: run node build/connectors.ts')
+      console.error(`${path} is stale: run npm run build:connectors`)
       process.exitCode = 1
     } else writeFileSync(target, text)
   }

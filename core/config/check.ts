@@ -64,16 +64,20 @@ function coerceReferenced(
   return changed
 }
 
-/** The same schema refusing keys it does not name. Not inside allOf, where each part names only its own. */
+/**
+ * The same schema refusing keys it does not name. Not inside allOf, nor inside the choices of an object that names its
+ * keys itself: each part names only its own.
+ */
 function close(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(close)
   if (schema === null || typeof schema !== 'object') return schema
   const closed: Record<string, unknown> = {}
+  const names = Object.hasOwn(schema, 'properties')
   for (const [key, value] of Object.entries(schema)) {
     const inner = key === 'properties' || key === 'patternProperties'
     closed[key] = inner
       ? Object.fromEntries(Object.entries(value as object).map(([name, part]) => [name, close(part)]))
-      : ['items', 'anyOf', 'oneOf', 'additionalProperties'].includes(key)
+      : ['items', 'additionalProperties', ...(names ? [] : ['anyOf', 'oneOf'])].includes(key)
         ? close(value)
         : value
   }
