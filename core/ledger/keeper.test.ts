@@ -73,15 +73,17 @@ test('a folder that cannot be used is told to whoever looks: numbering goes on, 
   await keeper.round(ledger.now, true)
   await keeper.round(ledger.now, true)
   expect(faults.length).toBe(1)
+  await ledger.answer('ana', 'revoked')
+  expect(await keeper.round(ledger.now, true)).toBe(true)
   expect(await status()).toMatchObject({
-    size: 1,
+    size: 2,
     checkpoint: null,
     problems: [{ what: 'anchoring', code: 'ENOTDIR' }],
   })
   rmSync(ledger.anchors)
-  ledger.now += 10 * 60_000
+  ledger.now += 60_000
   await keeper.round(ledger.now, true)
-  expect(await status()).toMatchObject({ checkpoint: { size: 1 }, problems: [] })
+  expect(await status()).toMatchObject({ checkpoint: { size: 2 }, problems: [] })
 })
 
 test('a fork is told to whoever looks; entries go on being numbered, and nothing is signed', async () => {

@@ -10,6 +10,8 @@ import { sequence } from './sequence.ts'
 const SEQUENCE_MS = 200
 const CHECKPOINT_MS = 5 * 60_000
 const ANCHOR_MS = 3_600_000
+/** After a fault. */
+const RETRY_MS = 5_000
 const PAUSE_MS = 60_000
 
 export interface Keeper {
@@ -23,13 +25,14 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
   let sequenceAt = 0
   let signAt: number | undefined
   let anchorAt: number | undefined
-  let pausedUntil = 0
+  let numberAgainAt = 0
+  let signAgainAt = 0
 
   const sign = async (now: number) => {
     signAt ??= ((await newestCheckpoint(state.db))?.at ?? 0) + CHECKPOINT_MS
     if (now < signAt) return
-    signAt = now + CHECKPOINT_MS
     await signCheckpoint(ports, now)
+    signAt = now + CHECKPOINT_MS
     await clearProblem(state, 'signing')
   }
   const anchor = async (now: number) => {
@@ -38,8 +41,8 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
     if (now < anchorAt) return
     const last = await newestCheckpoint(state.db)
     if (!last) return
-    anchorAt = now + ANCHOR_MS
     await anchorCheckpoint(ports, asCheckpoint(last), now)
+    anchorAt = now + ANCHOR_MS
   }
   const newestAnchorAt = async () =>
     (
@@ -54,15 +57,22 @@ export function createKeeper(ports: LedgerPorts, onFault: (error: unknown) => vo
 
   return {
     async round(now, idle) {
-      if (now < pausedUntil || (!idle && now < sequenceAt)) return false
+      if (now < numberAgainAt || (!idle && now < sequenceAt)) return false
       sequenceAt = now + SEQUENCE_MS
       try {
-        const numbered = await sequence(state, { now })
-        if (numbered > 0) return true
+        if ((await sequence(state, { now })) > 0) return true
+      } catch (error) {
+        numberAgainAt = now + RETRY_MS
+        onFault(error)
+        return false
+      }
+      if (now < signAgainAt) return false
+      try {
         await sign(now)
         await anchor(now)
       } catch (error) {
-        pausedUntil = now + PAUSE_MS
+        // Numbering goes on meanwhile.
+        signAgainAt = now + PAUSE_MS
         const what = error instanceof LedgerForked ? 'signing' : error instanceof AnchorFailed ? 'anchoring' : undefined
         if (what !== undefined) {
           const { code, message } = error as LedgerForked | AnchorFailed
