@@ -11,7 +11,7 @@ import type { StateStore } from '../stores/open.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, type Rig } from '../testing/pipeline-rig.ts'
-import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
 import { recordsCommands } from './commands.ts'
 import { listDrift } from './drift.ts'
 import { affectedBy } from './incidents.ts'
@@ -219,7 +219,9 @@ onBothDatabases('records', (open: OpenRig) => {
       expect(await affectedBy({ destinations: ['crm'] }, db)).toMatchObject({ people: 0, deliveries: 0 })
     })
   })
+})
 
+onSqlite('people', (open: OpenRig) => {
   describe('looking at people', () => {
     test('nothing is shown without a reason; the look and its line are one', async () => {
       const rig = await open()

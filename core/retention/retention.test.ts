@@ -11,7 +11,7 @@ import type { StateStore } from '../stores/open.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, type Rig } from '../testing/pipeline-rig.ts'
-import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
 import { retentionCommands } from './commands.ts'
 import { createRetentionKeeper } from './keeper.ts'
 
@@ -81,103 +81,103 @@ const ledgerTypes = async (rig: Rig) =>
     .map(({ public: text }) => JSON.parse(text) as Record<string, unknown>)
     .filter(({ subject }) => subject === 'hub')
 
-onBothDatabases('retention', (open: OpenRig) => {
-  describe('plan and approval', () => {
-    test('a plan shows counts and pseudonyms, and changes nothing', async () => {
-      const rig = await open()
-      await rig.take(order(rig, 'ana'), order(rig, 'bia'))
-      rig.advance(420 * DAY)
-      await rig.take(order(rig, 'ana'))
-      const { item } = officer(rig)
-      const due = await item('history/*/occurred')
-      expect(due).toMatchObject({ count: 2, people: 2, held: 0, action: 'erase' })
-      expect(due.samples).toHaveLength(2)
-      for (const { subject } of due.samples) expect(subject).toMatch(/^s_[0-9a-f]{32}$/)
-      expect(JSON.stringify(due)).not.toContain('ana')
-      expect(await rig.rows('history')).toBe(3)
-    })
-
-    test('nothing runs that was not approved, and nothing that changed since', async () => {
-      const rig = await open()
-      await rig.take(order(rig, 'ana'))
-      rig.advance(420 * DAY)
-      const before = officer(rig)
-      expect((await before.carryOut('history/*/occurred')).waiting).toEqual([
-        { policyId: 'history/*/occurred', why: 'new' },
-      ])
-      expect(await rig.rows('history')).toBe(1)
-      await before.approve('history/*/occurred')
-
-      const shorter = officer(
-        rig,
-        config([{ class: 'history', trigger: 'occurred', period: 'P6M', ground: 'processing', action: 'erase' }]),
-      )
-      expect((await shorter.carryOut('history/*/occurred')).waiting).toEqual([
-        { policyId: 'history/*/occurred', why: 'changed' },
-      ])
-      expect(await rig.rows('history')).toBe(1)
-
-      const { runs } = await before.carryOut('history/*/occurred')
-      expect(runs).toMatchObject([{ state: 'done', due: 1, done: 1, remaining: 0 }])
-      expect(await rig.rows('history')).toBe(0)
-    })
-
-    test('an old plan does not approve a policy it did not show', async () => {
-      const rig = await open()
-      const plan = await officer(rig).run<RetentionPlan>('retentionPlan')
-      const changed = officer(
-        rig,
-        config([{ class: 'history', trigger: 'occurred', period: 'P6M', ground: 'processing', action: 'erase' }]),
-      )
-      await expect(
-        changed.run('retentionApprove', { hash: plan.hash, policies: ['history/*/occurred'] }),
-      ).rejects.toThrow('Make a new plan')
-      await expect(changed.run('retentionApprove', { hash: '0'.repeat(64) })).rejects.toThrow(CommandError)
-    })
-
-    test('with a mistake in the policies nothing is approved', async () => {
-      const rig = await open()
-      const { run } = officer(
-        rig,
-        config([
-          {
-            class: 'access_log',
-            trigger: 'occurred',
-            period: 'P1M',
-            ground: '16.I',
-            reason: 'shorter please',
-            action: 'erase',
-          },
-        ]),
-      )
-      const plan = await run<RetentionPlan>('retentionPlan')
-      await expect(run('retentionApprove', { hash: plan.hash })).rejects.toThrow('legal minimum')
-    })
-
-    test('a count far above the usual one waits and asks again; a new approval lets it go on', async () => {
-      const rig = await open()
-      const { approve, carryOut, run } = officer(rig, config([], { times: 3, atLeast: 2 }))
-      await rig.take(order(rig, 'ana'))
-      rig.advance(420 * DAY)
-      await approve('history/*/occurred')
-      await carryOut('history/*/occurred')
-      rig.advance(-300 * DAY)
-      await rig.take(...Array.from({ length: 9 }, (_, n) => order(rig, `p${n}`)))
-      rig.advance(720 * DAY)
-      const { waiting, runs } = await carryOut('history/*/occurred')
-      expect(waiting).toEqual([{ policyId: 'history/*/occurred', why: 'unusual' }])
-      expect(runs).toEqual([])
-      expect(await rig.rows('history')).toBe(9)
-      const plan = await run<RetentionPlan>('retentionPlan')
-      expect(plan.items.find(({ policyId }) => policyId === 'history/*/occurred')).toMatchObject({
-        count: 9,
-        unusual: true,
-      })
-      await run('retentionApprove', { hash: plan.hash, policies: ['history/*/occurred'] })
-      expect((await carryOut('history/*/occurred')).runs).toMatchObject([{ done: 9, state: 'done' }])
-    })
+onSqlite('plan and approval', (open: OpenRig) => {
+  test('a plan shows counts and pseudonyms, and changes nothing', async () => {
+    const rig = await open()
+    await rig.take(order(rig, 'ana'), order(rig, 'bia'))
+    rig.advance(420 * DAY)
+    await rig.take(order(rig, 'ana'))
+    const { item } = officer(rig)
+    const due = await item('history/*/occurred')
+    expect(due).toMatchObject({ count: 2, people: 2, held: 0, action: 'erase' })
+    expect(due.samples).toHaveLength(2)
+    for (const { subject } of due.samples) expect(subject).toMatch(/^s_[0-9a-f]{32}$/)
+    expect(JSON.stringify(due)).not.toContain('ana')
+    expect(await rig.rows('history')).toBe(3)
   })
 
+  test('nothing runs that was not approved, and nothing that changed since', async () => {
+    const rig = await open()
+    await rig.take(order(rig, 'ana'))
+    rig.advance(420 * DAY)
+    const before = officer(rig)
+    expect((await before.carryOut('history/*/occurred')).waiting).toEqual([
+      { policyId: 'history/*/occurred', why: 'new' },
+    ])
+    expect(await rig.rows('history')).toBe(1)
+    await before.approve('history/*/occurred')
+
+    const shorter = officer(
+      rig,
+      config([{ class: 'history', trigger: 'occurred', period: 'P6M', ground: 'processing', action: 'erase' }]),
+    )
+    expect((await shorter.carryOut('history/*/occurred')).waiting).toEqual([
+      { policyId: 'history/*/occurred', why: 'changed' },
+    ])
+    expect(await rig.rows('history')).toBe(1)
+
+    const { runs } = await before.carryOut('history/*/occurred')
+    expect(runs).toMatchObject([{ state: 'done', due: 1, done: 1, remaining: 0 }])
+    expect(await rig.rows('history')).toBe(0)
+  })
+
+  test('an old plan does not approve a policy it did not show', async () => {
+    const rig = await open()
+    const plan = await officer(rig).run<RetentionPlan>('retentionPlan')
+    const changed = officer(
+      rig,
+      config([{ class: 'history', trigger: 'occurred', period: 'P6M', ground: 'processing', action: 'erase' }]),
+    )
+    await expect(
+      changed.run('retentionApprove', { hash: plan.hash, policies: ['history/*/occurred'] }),
+    ).rejects.toThrow('Make a new plan')
+    await expect(changed.run('retentionApprove', { hash: '0'.repeat(64) })).rejects.toThrow(CommandError)
+  })
+
+  test('with a mistake in the policies nothing is approved', async () => {
+    const rig = await open()
+    const { run } = officer(
+      rig,
+      config([
+        {
+          class: 'access_log',
+          trigger: 'occurred',
+          period: 'P1M',
+          ground: '16.I',
+          reason: 'shorter please',
+          action: 'erase',
+        },
+      ]),
+    )
+    const plan = await run<RetentionPlan>('retentionPlan')
+    await expect(run('retentionApprove', { hash: plan.hash })).rejects.toThrow('legal minimum')
+  })
+
+  test('a count far above the usual one waits and asks again; a new approval lets it go on', async () => {
+    const rig = await open()
+    const { approve, carryOut, run } = officer(rig, config([], { times: 3, atLeast: 2 }))
+    await rig.take(order(rig, 'ana'))
+    rig.advance(420 * DAY)
+    await approve('history/*/occurred')
+    await carryOut('history/*/occurred')
+    rig.advance(-300 * DAY)
+    await rig.take(...Array.from({ length: 9 }, (_, n) => order(rig, `p${n}`)))
+    rig.advance(720 * DAY)
+    const { waiting, runs } = await carryOut('history/*/occurred')
+    expect(waiting).toEqual([{ policyId: 'history/*/occurred', why: 'unusual' }])
+    expect(runs).toEqual([])
+    expect(await rig.rows('history')).toBe(9)
+    const plan = await run<RetentionPlan>('retentionPlan')
+    expect(plan.items.find(({ policyId }) => policyId === 'history/*/occurred')).toMatchObject({
+      count: 9,
+      unusual: true,
+    })
+    await run('retentionApprove', { hash: plan.hash, policies: ['history/*/occurred'] })
+    expect((await carryOut('history/*/occurred')).runs).toMatchObject([{ done: 9, state: 'done' }])
+  })
+})
+
+onBothDatabases('retention', (open: OpenRig) => {
   describe('runs', () => {
     test('a run that was cut short goes on where it was, and its entry covers all of it', async () => {
       const rig = await open()
@@ -257,6 +257,83 @@ onBothDatabases('retention', (open: OpenRig) => {
       await carryOut('deliveries/*/settled')
       expect(await rig.rows('deliveries')).toBe(open_)
       expect((await ledgerTypes(rig)).map(({ type }) => type)).toContain('retention.batch')
+    })
+
+    test('answered requests and withdrawals that were passed on go by their clocks; open ones and suppressions stay', async () => {
+      const rig = await open()
+      const { approve, carryOut } = officer(rig)
+      const { db } = rig.state
+      const request = (id: string, closed: number | null) => ({
+        id,
+        kind: 'subject',
+        right_id: 'access',
+        state: closed === null ? 'received' : 'answered',
+        channel: 'portal',
+        language: 'pt-BR',
+        received_at: rig.now,
+        entered_at: rig.now,
+        entered_by: 'portal',
+        due_at: null,
+        assurance: 'none',
+        person_id: null,
+        subject: null,
+        scope: '{}',
+        pauses: '[]',
+        done: '{}',
+        plan: null,
+        ground: null,
+        outcome: null,
+        closed_at: closed,
+        duplicate_of: null,
+        reference: null,
+        data_key: rig.keys.create().wrapped,
+        sealed: Buffer.alloc(1),
+      })
+      await db
+        .insertInto('requests')
+        .values([request('open', null), request('answered', rig.now)])
+        .execute()
+      await db
+        .insertInto('request_log')
+        .values({
+          id: 'l1',
+          request_id: 'answered',
+          at: rig.now,
+          actor: 'u',
+          what: 'answered',
+          from_state: null,
+          to_state: null,
+          detail: null,
+        })
+        .execute()
+      await db
+        .insertInto('suppressions')
+        .values({ hmac: Buffer.alloc(16), request_id: 'answered', at: rig.now, lifted_at: null, lifted_by: null })
+        .execute()
+      const withdrawal = (id: string, passed: number | null) => ({
+        id,
+        node_id: 'n',
+        purpose: 'p',
+        at: rig.now,
+        origin_kind: 'link',
+        origin_ref: 'x',
+        passed_on_at: passed,
+      })
+      await db
+        .insertInto('withdrawals')
+        .values([withdrawal('w1', rig.now), withdrawal('w2', null)])
+        .execute()
+      rig.advance(5 * 366 * DAY)
+      await approve('requests/*/answered', 'decisions/*/decided')
+      const { runs } = await carryOut()
+      expect(runs.map(({ state, done }) => [state, done])).toEqual([
+        ['done', 1],
+        ['done', 1],
+      ])
+      expect(await db.selectFrom('requests').select('id').execute()).toEqual([{ id: 'open' }])
+      expect(await db.selectFrom('withdrawals').select('id').execute()).toEqual([{ id: 'w2' }])
+      expect(await rig.rows('request_log')).toBe(0)
+      expect(await rig.rows('suppressions')).toBe(1)
     })
 
     test('devices nobody was identified on: data gone, an opposition stays, and the device may come back', async () => {

@@ -2,6 +2,7 @@
 import { declares } from '../../consent/collects.ts'
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import { lintRetention } from '../../consent/retention/lint.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import type { LoadedConfig } from '../config.ts'
 import {
@@ -53,7 +54,9 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   const errors = findings.filter(({ severity }) => severity === 'error')
   if (errors.length > 0)
     throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
-  return { purposes, rules, warnings: findings.map(({ path, message }) => `${path}: ${message}`) }
+  // Nothing is deleted by a policy with a mistake: it cannot be approved. So the hub starts, and says so.
+  const retention = lintRetention(config.config).map(({ path, message }) => ({ path, message: message.en }))
+  return { purposes, rules, warnings: [...findings, ...retention].map(({ path, message }) => `${path}: ${message}`) }
 }
 
 /** What `lintRules` asks of traits. A purpose that does not exist is told by another finding. */
