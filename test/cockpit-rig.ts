@@ -8,13 +8,16 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { expect } from 'vitest'
+import type { LoadedConfig } from '../core/config.ts'
 import { createKeys } from '../core/keys.ts'
-import { ledgerCommands } from '../core/ledger/commands.ts'
 import { ensureLedger } from '../core/ledger/keyring.ts'
+import { seal, sealJson } from '../core/seal.ts'
+import { processCommands } from '../core/server/commands.ts'
 import { CommandError } from '../core/server/context.ts'
 import {
   type AdminHub,
   type AdminHubOptions,
+  adminHubConfig,
   fillAdminHub,
   liveLines,
   startAdminHub,
@@ -67,13 +70,43 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
     ...options,
     cockpitDir,
     commands: {
+      ...processCommands(loaded, keys),
       ...commands,
-      ...ledgerCommands({ anchorFolder: undefined, privacy: 'open' }, keys),
       ...options.commands,
     },
   })
   const now = Date.now()
   await fillAdminHub(hub, now)
+  // What the made-up day has for bodies nobody can open; the record of processing reads a sample of them.
+  const data = keys.create()
+  await hub.state.db.updateTable('nodes').set({ data_key: data.wrapped, proof_key: keys.create().wrapped }).execute()
+  await hub.state.db
+    .updateTable('history')
+    .set({
+      sealed: sealJson(data.key, {
+        messageId: 'm1',
+        properties: { product_id: 'p1' },
+        context: {},
+        traits: {},
+        identifiers: [{ type: 'email', value: 'ana@example.com' }],
+        device: 'n1',
+      }),
+    })
+    .execute()
+  await hub.state.db
+    .insertInto('persons')
+    .values({ id: 'p_ana', seq: 12, profile: '{}', merged_into: null, updated_at: now })
+    .execute()
+  await hub.state.db
+    .insertInto('identifiers')
+    .values({
+      hmac: keys.identifier('email', 'ana@example.com'),
+      type: 'email',
+      node_id: 'n1',
+      sealed: seal(data.key, 'ana@example.com'),
+      first_seen_at: now - 86_400_000,
+    })
+    .execute()
   await ensureLedger(hub.state, keys, hub.url, now - 86_400_000)
   hub.emit(...liveLines(now, 40))
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
@@ -96,6 +129,17 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
   }
 }
 
+/** What commands read of a configuration file, for the hub that has none. */
+const loaded = {
+  config: adminHubConfig,
+  publicUrl: 'http://hub.loja.example',
+  timezone: 'America/Sao_Paulo',
+  currency: 'BRL',
+  sourceSettings: new Map(),
+  destinationSettings: new Map(),
+} as unknown as LoadedConfig
+
+/** Those that need the rest of a running hub. */
 const commands: NonNullable<AdminHubOptions['commands']> = {
   redriveQuarantine: async ({ id }, { state }) => {
     const item = await state.db

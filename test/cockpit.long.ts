@@ -350,6 +350,125 @@ describe('the other areas', () => {
   })
 })
 
+describe('what the encarregado does', () => {
+  test('a letter becomes a request with the clock of the law, and its refusal says the ground', async () => {
+    await open('/privacy/requests', {}, async (page) => {
+      await page.getByRole('button', { name: 'Registrar pedido' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Direito').selectOption('erasure')
+      await dialog
+        .getByLabel('Dia em que chegou')
+        .fill(new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10))
+      await dialog.getByLabel('Valor').fill('maria@example.com')
+      await dialog.getByLabel('Nome', { exact: true }).fill('Maria Silva')
+      await expectAccessible(page)
+      await dialog.getByRole('button', { name: 'Registrar', exact: true }).click()
+      const drawer = page.getByRole('dialog', { name: 'Pedido' })
+      await drawer.getByText('Eliminar meus dados').waitFor()
+      await drawer.getByText('Maria Silva').waitFor()
+      await picture(page, 'request')
+      await expectAccessible(page)
+      await drawer.getByRole('button', { name: 'Recusar' }).click()
+      await drawer.getByLabel('Razões, como a pessoa as lerá').fill('O documento enviado não confere com o cadastro.')
+      await drawer.getByRole('button', { name: 'Recusar' }).last().click()
+      await drawer.getByText('Recusado', { exact: true }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('table', { name: 'Encerrados' }).getByText('Recusado').waitFor()
+    })
+  })
+
+  test('a person is found with a reason, seen as of a date, and revealed with another', async () => {
+    await open('/privacy/person', {}, async (page) => {
+      await page.getByLabel('Valor exato').fill('ana@example.com')
+      await page.getByLabel('Por que você procura').fill('carta de 20/11, pede acesso')
+      await page.getByRole('button', { name: 'Procurar' }).click()
+      await page.getByRole('table', { name: 'Finalidades' }).getByText('email_marketing').waitFor()
+      await page.getByRole('table', { name: 'Linha do tempo' }).getByText('Entrega').first().waitFor()
+      expect(await page.locator('main').textContent()).not.toContain('ana@example.com')
+      await expectGoodInEveryLook(page, 'person')
+      await page.getByLabel('Como estava em').last().fill('2026-01-01')
+      await page.getByText('Nenhuma resposta até esta data').waitFor()
+      await page.getByRole('button', { name: 'Hoje' }).click()
+      await page.getByRole('button', { name: 'Ver dados de contato' }).click()
+      await page.getByRole('dialog').getByLabel('Por que você procura').fill('conferir o e-mail da carta')
+      await page.getByRole('dialog').getByRole('button', { name: 'Ver dados de contato' }).click()
+      await page.getByText('ana@example.com').waitFor()
+      expect(hub.ran.filter(({ name }) => name === 'findPerson' || name === 'reveal').map(({ name }) => name)).toEqual([
+        'findPerson',
+        'reveal',
+      ])
+    })
+  })
+
+  test('an incident has its clocks and both letters; what was done is written down', async () => {
+    await open('/privacy/incidents', {}, async (page) => {
+      await page.getByRole('button', { name: 'Registrar incidente' }).click()
+      await page.getByLabel('O que aconteceu, em uma linha').fill('Planilha enviada a outra empresa')
+      await page.getByLabel('Descrição').fill('Um anexo com e-mails seguiu para o destinatário errado.')
+      await page.getByLabel('Quando se soube').fill(new Date(Date.now() - 3_600_000).toISOString().slice(0, 16))
+      await page.getByRole('button', { name: 'Registrar', exact: true }).click()
+      await page.getByRole('heading', { name: 'Planilha enviada a outra empresa' }).waitFor()
+      await page.getByText('Comunicar à ANPD').waitFor()
+      await expectAccessible(page)
+      await picture(page, 'incident')
+      const letter = page.waitForEvent('download')
+      await page.getByRole('button', { name: 'Rascunhar comunicações' }).click()
+      await letter
+      await page.getByRole('button', { name: 'ANPD comunicada' }).click()
+      await page
+        .getByText(/^feito em/)
+        .first()
+        .waitFor()
+    })
+  })
+
+  test('retention is counted before it is approved, and a legal hold has its order and reason', async () => {
+    await open('/privacy/retention', {}, async (page) => {
+      await page.getByRole('button', { name: 'Calcular agora' }).click()
+      await page.getByRole('button', { name: /^Aprovar \d+ políticas$/ }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Aprovar', exact: true }).click()
+      await page.getByText('Aprovado. O hub executa em lotes').waitFor()
+      await page.getByRole('table', { name: 'Políticas' }).getByText('Aprovada', { exact: true }).first().waitFor()
+      await page.getByRole('button', { name: 'Reter' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Processo ou ordem').fill('0001234-56.2026.8.26.0100')
+      await dialog.getByLabel('Motivo').fill('Ordem judicial de preservação.')
+      await dialog.getByLabel('De', { exact: true }).fill('2026-01-01')
+      await dialog.getByRole('button', { name: 'Reter' }).click()
+      await page.getByText('0001234-56.2026.8.26.0100').waitFor()
+      await expectAccessible(page)
+      await page.getByRole('navigation').getByRole('link', { name: 'Auditoria' }).click()
+      await page.getByRole('table').getByText('Ana Souza').first().waitFor()
+    })
+  })
+
+  test('the record of processing is read and saved; the overview is a click away', async () => {
+    await open('/privacy/records', {}, async (page) => {
+      await page.getByRole('heading', { name: 'Ofertas por e-mail' }).waitFor()
+      await page.getByRole('button', { name: 'Baixar o registro' }).click()
+      const saved = page.waitForEvent('download')
+      await page.getByRole('menuitem', { name: 'Planilha (CSV)' }).click()
+      expect((await saved).suggestedFilename()).toMatch(/\.csv$/)
+      await expectGoodInEveryLook(page, 'records')
+      await page.goto(`${hub.url}/privacy`)
+      await page.getByRole('region', { name: 'Livro de consentimento' }).waitFor()
+    })
+  })
+
+  test('an auditor begins at the overview and is offered no act', async () => {
+    await open(await rig.invite('auditor'), { anonymous: true }, async (page) => {
+      await page.getByLabel('Seu nome').fill('Nina')
+      await page.getByLabel('Seu e-mail').fill('nina@auditoria.example')
+      await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
+      await page.getByRole('button', { name: 'Criar acesso e entrar' }).click()
+      await page.getByRole('heading', { name: 'Panorama', level: 1 }).waitFor()
+      await page.getByRole('navigation').getByRole('link', { name: 'Retenção' }).click()
+      await page.getByRole('table', { name: 'Políticas' }).waitFor()
+      expect(await page.getByRole('button', { name: 'Calcular agora' }).count()).toBe(0)
+    })
+  })
+})
+
 describe('delivery of the pages', () => {
   test('the page is never cached, its hashed files are, and other wrong paths stay JSON', async () => {
     const index = await fetch(`${hub.url}/deliveries`, { headers: { accept: 'text/html' } })

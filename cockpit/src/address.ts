@@ -47,6 +47,7 @@ export type Place =
   | '/privacy/ledger'
   | '/privacy/purposes'
   | '/privacy/flows'
+  | '/privacy/person'
   | '/privacy/requests'
   | '/privacy/retention'
   | '/privacy/records'

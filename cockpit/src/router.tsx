@@ -55,6 +55,7 @@ const tree = root.addChildren([
     page('/privacy/ledger', () => import('./pages/ledger.tsx'), 'LedgerPage'),
     page('/privacy/purposes', () => import('./pages/purposes.tsx'), 'PurposesPage'),
     page('/privacy/flows', () => import('./pages/flows.tsx'), 'FlowsPage'),
+    page('/privacy/person', () => import('./pages/person.tsx'), 'PersonPage'),
     page('/privacy/requests', () => import('./pages/requests.tsx'), 'RequestsPage'),
     page('/privacy/retention', () => import('./pages/retention.tsx'), 'RetentionPage'),
     page('/privacy/records', () => import('./pages/records.tsx'), 'RecordsPage'),

@@ -32,6 +32,7 @@ import {
   IconTargetArrow,
   IconUrgent,
   IconUser,
+  IconUserSearch,
 } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
@@ -72,6 +73,7 @@ const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly are
     name: 'privacy',
     areas: [
       { to: '/privacy', name: 'overview', icon: IconShieldHalf, permission: 'ledger.read' },
+      { to: '/privacy/person', name: 'person', icon: IconUserSearch, permission: 'ledger.read' },
       { to: '/privacy/requests', name: 'requests', icon: IconMailQuestion, permission: 'requests.read' },
       { to: '/privacy/ledger', name: 'ledger', icon: IconBook2, permission: 'ledger.read' },
       { to: '/privacy/purposes', name: 'purposes', icon: IconTargetArrow, permission: 'connectors.read' },

@@ -71,6 +71,7 @@ export const en: Dictionary = {
       ledger: 'Consent ledger',
       purposes: 'Purposes and bases',
       flows: 'Flows and destinations',
+      person: 'Person',
       requests: 'Requests',
       retention: 'Retention',
       records: 'Record and RIPD',

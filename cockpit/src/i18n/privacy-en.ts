@@ -1,7 +1,9 @@
+import { personEn } from './person-en.ts'
 import type { privacyPt } from './privacy-pt.ts'
 import { requestsEn } from './requests-en.ts'
 
 export const privacyEn: typeof privacyPt = {
+  person: personEn,
   requests: requestsEn,
   overview: {
     title: 'Overview',
@@ -306,7 +308,7 @@ export const privacyEn: typeof privacyPt = {
     what: 'What stays',
     everything: 'everything',
     set: 'Set a hold',
-    setText: 'What is held is neither erased nor used. Name a subject, a period, or both.',
+    setText: 'What is held is neither erased nor used. Name a subject or a period.',
     reason: 'Reason',
     subject: 'Subject (pseudonym or person)',
     subjectHint: 's_… of the ledger, or the id of the person',

@@ -1,7 +1,9 @@
+import { personPt } from './person-pt.ts'
 import { requestsPt } from './requests-pt.ts'
 
 /** What the screens of the encarregado say, in the first language. */
 export const privacyPt = {
+  person: personPt,
   requests: requestsPt,
   overview: {
     title: 'Panorama',
@@ -307,7 +309,7 @@ export const privacyPt = {
     what: 'O que fica',
     everything: 'tudo',
     set: 'Reter',
-    setText: 'O que está retido não é eliminado nem usado. Indique um titular, um período, ou os dois.',
+    setText: 'O que está retido não é eliminado nem usado. Indique um titular ou um período.',
     reason: 'Motivo',
     subject: 'Titular (pseudônimo ou pessoa)',
     subjectHint: 's_… do livro, ou o código da pessoa',

@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { Purposes } from '../../../schemas/admin.ts'
 import type { CheckpointAnswer, LedgerEntry, LedgerStatus } from '../../../schemas/ledger.ts'
-import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
+import { linkChanging, linkTo, useAddress, useChangeAddress } from '../address.ts'
 import { get, post } from '../api.ts'
 import { ago, dateTime, dayRange, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
@@ -96,7 +96,7 @@ function Ledger() {
         entry.subject === 'hub' ? (
           <span className="quiet">{t('ledger.hub')}</span>
         ) : (
-          <Link className="link mono" {...linkChanging({ subject: entry.subject })} title={entry.subject}>
+          <Link className="link mono" {...linkTo('/privacy/person', { subject: entry.subject })} title={entry.subject}>
             {entry.subject.slice(0, 10)}…
           </Link>
         ),

@@ -60,7 +60,9 @@ function Detail({ id }: { id: string }) {
 }
 
 function View({ detail }: { detail: RequestDetail }) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
+  const step = (what: string) =>
+    i18n.exists(`requests.step.${what}`) ? t(`requests.step.${what}` as 'requests.step.opened') : what
   const { request, person, plan, recipients, files, log, answer } = detail
   return (
     <div>
@@ -81,8 +83,7 @@ function View({ detail }: { detail: RequestDetail }) {
               {clock.doneAt === null
                 ? t('clock.until', { time: dateTime(clock.dueAt) })
                 : t('clock.done', { time: dateTime(clock.doneAt) })}
-              {' · '}
-              {clock.law ?? t('requests.noLaw')}
+              {clock.law !== null && ` · ${clock.law}`}
             </span>
           </li>
         ))}
@@ -152,7 +153,7 @@ function View({ detail }: { detail: RequestDetail }) {
         <ol className="journey">
           {log.map((line) => (
             <li key={`${line.at} ${line.what} ${line.detail}`}>
-              {line.what} {line.detail !== null && <span className="quiet">{line.detail}</span>}
+              {step(line.what)} {line.detail !== null && <span className="quiet">{line.detail}</span>}
               <div className="quiet">{dateTime(line.at)}</div>
             </li>
           ))}
