@@ -544,6 +544,7 @@ async function run(
 function renderPlan(plan: RequestPlan): string {
   return [
     plan.summary.pt,
+    ...plan.warnings.map(({ pt }) => `! ${pt}`),
     '',
     ...(plan.erase.length > 0 ? [table(plan.erase.map(({ what, count }) => ['-', String(count), what.pt]))] : []),
     ...(plan.keep.length > 0

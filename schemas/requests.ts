@@ -256,6 +256,7 @@ export const RequestPlan = Type.Object(
     at: Time,
     nothingHeld: Type.Boolean(),
     summary: Text,
+    warnings: Type.Array(Text, { description: 'What an officer should look at before approving.' }),
     erase: Type.Array(ErasedItem),
     keep: Type.Array(KeptItem),
     recipients: Type.Array(

@@ -87,11 +87,41 @@ export async function planRequest(
             pt: `${nothingHeld ? 'Não há dados desta pessoa.' : 'Responderia com os dados desta pessoa.'} Pediria a ${n(asked, 'destino', 'destinos')} e criaria ${n(manual, 'tarefa manual', 'tarefas manuais')}.`,
             en: `${nothingHeld ? 'There are no data of this person.' : 'Would answer with the data of this person.'} Would ask ${n(asked, 'destination', 'destinations')} and make ${n(manual, 'manual task', 'manual tasks')}.`,
           },
+      warnings: warningsOf(people),
       erase,
       keep,
       recipients,
     },
   }
+}
+
+/**
+ * A code proves one address. Which addresses belong together was said by sources, some of them by a browser that anybody
+ * may have been sitting at: an officer looks before data of all of them go to one.
+ */
+function warningsOf(people: KnownPeople | undefined): RequestPlan['warnings'] {
+  const warnings: RequestPlan['warnings'][number][] = []
+  for (const [type, pt, en] of [
+    ['email', 'e-mails', 'e-mail addresses'],
+    ['phone', 'telefones', 'phone numbers'],
+    ['userId', 'números de cliente', 'customer numbers'],
+  ] as const) {
+    const count = new Set(
+      people?.nodes.filter((node) => node.type === type && node.value !== undefined).map(({ value }) => value),
+    ).size
+    if (count > 1)
+      warnings.push({
+        pt: `A pessoa reúne ${count} ${pt}. O código comprova um contato só: confira se são da mesma pessoa antes de aprovar.`,
+        en: `The person has ${count} ${en}. A code proves one contact only: make sure they are one person before approving.`,
+      })
+  }
+  const persons = new Set(people?.nodes.map(({ personId }) => personId))
+  if (persons.size > 1)
+    warnings.push({
+      pt: `Os identificadores do pedido levam a ${persons.size} pessoas diferentes.`,
+      en: `The identifiers of the request lead to ${persons.size} different people.`,
+    })
+  return warnings
 }
 
 const n = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`

@@ -132,6 +132,16 @@ test('excessive data of one purpose go, everything else stays; without a scope i
   expect((await hub.state.db.selectFrom('suppressions').selectAll().execute()).length).toBe(0)
 }, 60_000)
 
+test('an officer is told when one contact would get the data of several', async () => {
+  await start()
+  const { id } = await asked('access')
+  expect((await run<RequestPlan>('planRequest', { id })).warnings).toEqual([])
+  await post(`${hub.url}/v1/identify`, { userId: 'ana', messageId: 'w1', traits: { email: 'outra@example.com' } }, site)
+  await hub.drained()
+  const { warnings } = await run<RequestPlan>('planRequest', { id })
+  expect(warnings.map(({ en }) => en)).toEqual([expect.stringContaining('2 e-mail addresses')])
+}, 60_000)
+
 test('blocking takes data out of reach and keeps them', async () => {
   await start()
   await carryOut('restriction', { events: ['Product Viewed'], restriction: 'block' })
