@@ -17,6 +17,38 @@ test('one at a time, in the order of asking', async () => {
   expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends'])
 })
 
+test('a thread that only waits for its turn lives until it has had it', async () => {
+  const turn = writeTurn()
+  await turn.take()
+  const waits = new Worker(
+    `const { workerData, parentPort } = require('node:worker_threads')
+     import(workerData.module).then(async ({ writeTurn }) => {
+       const turn = writeTurn(workerData.shared)
+       parentPort.postMessage('asks')
+       await turn.take()
+       process.exitCode = 7
+       turn.pass()
+     })`,
+    {
+      eval: true,
+      workerData: { module: new URL('./turn.ts', import.meta.url).href, shared: turn.shared },
+    },
+  )
+  let ended: number | undefined
+  const exit = new Promise<void>((resolve) =>
+    waits.once('exit', (code) => {
+      ended = code
+      resolve()
+    }),
+  )
+  await new Promise((resolve) => waits.once('message', resolve))
+  // Long enough for a thread without anything to do to end.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  turn.pass()
+  await exit
+  expect(ended).toBe(7)
+})
+
 test('also between threads: whoever writes all the time lets the other one in', async () => {
   const turn = writeTurn()
   const inside = new SharedArrayBuffer(4)

@@ -13,6 +13,7 @@ export interface WriteTurn {
 
 const NEXT = 0
 const SERVED = 1
+const LONG_MS = 2 ** 30
 
 /** @param shared of the thread that made it; a new one when absent. */
 export function writeTurn(shared: SharedArrayBuffer = new SharedArrayBuffer(8)): WriteTurn {
@@ -25,7 +26,11 @@ export function writeTurn(shared: SharedArrayBuffer = new SharedArrayBuffer(8)):
         const served = Atomics.load(cells, SERVED)
         if (served === mine) return
         const changed = Atomics.waitAsync(cells, SERVED, served)
-        if (changed.async) await changed.value
+        if (!changed.async) continue
+        // Such a wait alone does not keep a thread alive that has nothing else to do yet.
+        const alive = setInterval(() => {}, LONG_MS)
+        await changed.value
+        clearInterval(alive)
       }
     },
     pass() {
