@@ -126,7 +126,12 @@ async function measure(url: string, sink: string, child: ChildProcess, round: nu
       }
     }),
   )
-  while ((await taken()) - before < expected) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let count = 0, quiet = 0; count < expected; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    const now = (await taken()) - before
+    quiet = now === count ? quiet + 1 : 0
+    if (quiet > 3_000) throw new Error(`only ${now} of ${expected} messages arrived, and no more for a minute`)
+    count = now
+  }
   const seconds = (performance.now() - started) / 1000
   const events = BATCHES * PER_BATCH
   const threads = [...cpuOf(child)].map(([name, used]) => [name, used - (cpu.get(name) ?? 0)] as const)

@@ -5,7 +5,9 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { constants } from 'node:os'
+import module from 'node:module'
+import { constants, homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -23,6 +25,12 @@ if (major < 22 || (major === 22 && minor < 14)) {
   )
   process.exit(1)
 }
+
+// What was compiled, and stripped of its types, once is not done again at the next start, nor in the hub's threads:
+// they read the variable. A folder of the user's own, since whoever can write there runs code as this user; where it
+// cannot be written nothing is kept.
+process.env.NODE_COMPILE_CACHE ??= join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'anuente', 'compiled')
+module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
 
 if (existsSync(built)) await import(built.href)
 else if (process.features.typescript) await import('../cli/main.ts')
