@@ -78,7 +78,7 @@ function allowedRooms(from: string): readonly string[] {
   if (room === 'bin') return ['cli']
   if (room === 'build') return ['schemas', 'core/kit', 'connectors/index.ts']
   if (room === 'cockpit') return ['schemas']
-  return [
+  const everything = [
     'schemas',
     'consent',
     'core',
@@ -92,6 +92,8 @@ function allowedRooms(from: string): readonly string[] {
     'build',
     'bin',
   ]
+  // What the browser computes is held against what the hub computes.
+  return room === 'test' ? [...everything, 'cockpit'] : everything
 }
 
 function forbidden({ from, to, inside }: Arrow): boolean {

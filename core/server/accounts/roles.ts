@@ -44,6 +44,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'records.read',
     'incidents.read',
     'access.read',
+    'consent.read',
     'requests.read',
   ],
   integrator: [
