@@ -386,7 +386,7 @@ describe('what the encarregado does', () => {
       await page.getByRole('table', { name: 'Linha do tempo' }).getByText('Entrega').first().waitFor()
       expect(await page.locator('main').textContent()).not.toContain('ana@example.com')
       await expectGoodInEveryLook(page, 'person')
-      await page.getByLabel('Como estava em').last().fill('2026-01-01')
+      await page.getByLabel('Dia', { exact: true }).fill('2026-01-01')
       await page.getByText('Nenhuma resposta até esta data').waitFor()
       await page.getByRole('button', { name: 'Hoje' }).click()
       await page.getByRole('button', { name: 'Ver dados de contato' }).click()

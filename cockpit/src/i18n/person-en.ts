@@ -21,6 +21,7 @@ export const personEn: typeof personPt = {
   revealText: 'Who saw it, when and why stays in the access log.',
   destroyed: 'key destroyed',
   asOf: 'As it was on',
+  day: 'Day',
   today: 'Today',
   statuses: 'Purposes',
   noStatus: 'No answer until this date',

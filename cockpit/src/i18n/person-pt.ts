@@ -20,6 +20,7 @@ export const personPt = {
   revealText: 'Quem viu, quando e por quê fica no registro de acessos.',
   destroyed: 'chave destruída',
   asOf: 'Como estava em',
+  day: 'Dia',
   today: 'Hoje',
   statuses: 'Finalidades',
   noStatus: 'Nenhuma resposta até esta data',

@@ -226,7 +226,7 @@ function AsOf({ timeline }: { timeline: PersonTimeline }) {
           <TextInput
             type="date"
             size="xs"
-            aria-label={t('person.asOf')}
+            aria-label={t('person.day')}
             value={until ?? ''}
             onChange={(event) => change({ until: event.currentTarget.value || undefined }, { replace: true })}
           />
@@ -239,6 +239,7 @@ function AsOf({ timeline }: { timeline: PersonTimeline }) {
       </div>
       <Slider
         thumbLabel={t('person.asOf')}
+        thumbProps={{ 'aria-valuetext': date((moving ?? chosen) * DAY_MS + DAY_MS / 2) }}
         min={first}
         max={today}
         step={1}
