@@ -37,6 +37,7 @@ const heldOut: ExplainedJourney = {
           pt: 'total do carrinho é pelo menos 50,00',
           ok: true,
           value: 9900,
+          unit: 'cents',
         },
         { id: 'who.all.1', clause: 'plan is gold', pt: 'plano é gold', ok: false, value: null },
       ],
@@ -84,7 +85,7 @@ test('in Portuguese, with local times, clauses, arm, consent and attempts', () =
   expect(text).toContain('24/11/2026, 10:00:00')
   expect(text).toMatch(/■ permit\s+HELD_OUT {2}A pessoa está no grupo de controle/)
   expect(text).toMatch(/✓ apply\s+KEPT {2}Guardado no histórico desta pessoa. \(email_marketing\)/)
-  expect(text).toMatch(/✓ total do carrinho é pelo menos 50,00\s+encontrado 9900/)
+  expect(text).toMatch(/✓ total do carrinho é pelo menos 50,00\s+encontrado 99,00/)
   expect(text).toMatch(/✗ plano é gold\s+ausente/)
   expect(text).toContain('Regra cart-recovery v2: ENQUEUED · grupo de controle (teria recebido)')
   expect(text).toMatch(/✓ email_marketing\s+granted \(consent\).*rd, aviso form v3\s+01E/)

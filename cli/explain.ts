@@ -140,12 +140,12 @@ export function renderJourney(journey: ExplainedJourney, look: ExplainLook, term
     if (decision.clauses.length > 0)
       lines.push(
         table(
-          decision.clauses.map(({ clause, pt, ok, value }) => [
+          decision.clauses.map(({ clause, pt, ok, value, unit }) => [
             `  ${ok ? c.green('✓') : c.red('✗')} ${say(pt, clause)}`,
             c.dim(
               value === null || value === undefined
                 ? say('ausente', 'missing')
-                : `${say('encontrado', 'found')} ${JSON.stringify(value)}`,
+                : `${say('encontrado', 'found')} ${foundWords(value, unit, look.language)}`,
             ),
           ]),
         ),
@@ -211,4 +211,11 @@ function formatTime(at: string, { language, timezone }: ExplainLook): string {
     timeStyle: 'medium',
     timeZone: timezone,
   }).format(new Date(at))
+}
+
+/** Money as the clause writes it, with its cents; everything else as it is stored. */
+function foundWords(value: unknown, unit: 'cents' | undefined, language: 'pt' | 'en'): string {
+  if (unit !== 'cents' || typeof value !== 'number') return JSON.stringify(value)
+  const money = (value / 100).toFixed(2)
+  return language === 'pt' ? money.replace('.', ',') : money
 }

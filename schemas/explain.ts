@@ -14,6 +14,9 @@ export const ExplainedClause = Type.Object(
     pt: Type.String({ description: 'Em português.' }),
     ok: Type.Boolean(),
     value: Type.Unknown({ description: 'What was found; null when missing.' }),
+    unit: Type.Optional(
+      Type.Literal('cents', { description: 'The value is money in hundredths of the currency unit.' }),
+    ),
   },
   closed,
 )

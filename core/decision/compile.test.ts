@@ -127,6 +127,7 @@ describe('trace', () => {
         pt: 'total do carrinho é pelo menos 49,90',
         ok: true,
         value: 5000,
+        unit: 'cents',
       },
       {
         id: 'who.all.1',

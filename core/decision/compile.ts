@@ -37,6 +37,8 @@ export interface Clause {
    * long enough to be somebody's number, are replaced by their kind: explanations are stored in the open.
    */
   readonly value: ClauseValue
+  /** The value is money in hundredths of the currency unit. */
+  readonly unit?: 'cents'
 }
 
 export interface Compiled {
@@ -53,6 +55,7 @@ interface CompiledClause {
   /** In `none`, true when the condition does not hold. */
   test(view: RuleView): boolean
   value(view: RuleView): ClauseValue
+  readonly unit?: 'cents'
 }
 
 /** @param path where the conditions stand in the rule: "who" or "when.where". */
@@ -77,6 +80,7 @@ export function compileConditions(conditions: Conditions | undefined, path: stri
         pt: clause.pt,
         ok: clause.test(view),
         value: clause.value(view),
+        ...(clause.unit && { unit: clause.unit }),
       })),
     holds: (clauses) => {
       const afterAny = all.length + any.length
@@ -147,6 +151,7 @@ function compileField(condition: FieldCondition): Omit<CompiledClause, 'id'> {
     ...words,
     test: (view) => test(read(view)),
     value: (view) => shown(field, read(view), expected),
+    ...(field === 'cart.total' && { unit: 'cents' as const }),
   }
 }
 

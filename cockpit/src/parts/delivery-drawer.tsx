@@ -224,7 +224,7 @@ export function ExplanationView({ explanation, arm }: { explanation: Explanation
               <strong>{t(clause.ok ? 'why.holds' : 'why.fails')}</strong>
               <span className="quiet">
                 {' '}
-                · {t('why.actual', { value: actual(clause.value, t('why.missing'), t('app.yes'), t('app.no')) })}
+                · {t('why.actual', { value: actual(clause, t('why.missing'), t('app.yes'), t('app.no')) })}
               </span>
             </span>
           </li>
@@ -250,8 +250,14 @@ export function ExplanationView({ explanation, arm }: { explanation: Explanation
   )
 }
 
-function actual(value: unknown, missing: string, yes: string, no: string): string {
+function actual(
+  { value, unit }: { value?: unknown; unit?: 'cents' | undefined },
+  missing: string,
+  yes: string,
+  no: string,
+): string {
   if (value === null || value === undefined) return missing
+  if (typeof value === 'number' && unit === 'cents') return number(value / 100)
   if (typeof value === 'number') return number(value)
   if (typeof value === 'boolean') return value ? yes : no
   return typeof value === 'string' ? value : JSON.stringify(value)
