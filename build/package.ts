@@ -76,6 +76,7 @@ function writeManifest(): void {
     bin: { anuente: 'bin/anuente.js' },
     exports: {
       './kit': { types: './core/kit/index.d.ts', default: './core/kit/index.js' },
+      './sandbox': { types: './core/testing/sandbox.d.ts', default: './core/testing/sandbox.js' },
       './testing': { types: './core/testing/index.d.ts', default: './core/testing/index.js' },
       './schemas/*': './schemas/json/*',
     },

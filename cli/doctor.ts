@@ -8,6 +8,7 @@ import { ConfigError } from '../core/kit/errors.ts'
 import { languageOf } from './explain.ts'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
 import { type Cli, colors, writeJson, writeLine } from './output.ts'
+import { loadConnectors } from './registry.ts'
 
 interface DoctorOptions extends StandardOptions {
   readonly online?: boolean
@@ -84,7 +85,8 @@ async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Findi
   yield examineNode()
   let loaded: ReturnType<typeof loadConfig>
   try {
-    loaded = loadConfig(resolve(options.config ?? DEFAULT_CONFIG), { registry: cli.registry, env: cli.env })
+    const file = resolve(options.config ?? DEFAULT_CONFIG)
+    loaded = loadConfig(file, { registry: await loadConnectors(file, cli.env, cli.registry), env: cli.env })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const text of error.message.split('\n'))

@@ -1,5 +1,6 @@
 /** The command line as a function: arguments and streams in, exit code out. */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
@@ -13,14 +14,18 @@ import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLedger } from './ledger.ts'
+import { addNew } from './new.ts'
 import { addNormalize } from './normalize.ts'
+import { DEFAULT_CONFIG } from './options.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPolicy } from './policy.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
+import { loadConnectors } from './registry.ts'
 import { addRequests } from './requests.ts'
 import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
+import { addSandbox } from './sandbox.ts'
 import { addServe } from './serve.ts'
 
 const COMMANDS = [
@@ -30,6 +35,8 @@ const COMMANDS = [
   addDoctor,
   addNormalize,
   addPreview,
+  addNew,
+  addSandbox,
   addExplain,
   addRedrive,
   addConsent,
@@ -50,7 +57,7 @@ export async function run(
   registry: Registry = allConnectors,
 ): Promise<ExitStatus> {
   let status: ExitStatus = 0
-  const cli: Cli = {
+  const cli: Cli & { registry: Registry } = {
     stdin: terminal.stdin,
     stdout: terminal.stdout,
     stderr: terminal.stderr,
@@ -61,12 +68,27 @@ export async function run(
     },
   }
   const program = buildProgram(cli)
+  // Connectors of the company's own, before the command looks one up.
+  program.hook('preAction', async (_, command) => {
+    if (WITHOUT_CONNECTORS.has(topOf(command))) return
+    const file = resolve(command.opts<{ config?: string }>().config ?? DEFAULT_CONFIG)
+    cli.registry = await loadConnectors(file, cli.env, registry)
+  })
   try {
     await program.parseAsync([...argv])
   } catch (error) {
     return await report(error, argv.includes('--json'), cli)
   }
   return status
+}
+
+/** Commands that make what a configuration names, and those that load the connectors themselves. */
+const WITHOUT_CONNECTORS = new Set(['demo', 'init', 'new', 'sandbox', 'doctor'])
+
+function topOf(command: Command): string {
+  let top = command
+  while (top.parent?.parent) top = top.parent
+  return top.name()
 }
 
 /** Every command with its options. */

@@ -1,5 +1,6 @@
 /** Entry of the hub's worker threads: brings the connectors to the role named in workerData. */
-import { registry } from '../connectors/index.ts'
+import { workerData } from 'node:worker_threads'
 import { runWorker } from '../core/roles/worker.ts'
+import { loadConnectors } from './registry.ts'
 
-await runWorker(registry)
+await runWorker(await loadConnectors((workerData as { configFile: string }).configFile))

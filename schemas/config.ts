@@ -171,7 +171,7 @@ export const NoticeVersion = Type.Object(
     language: Type.Optional(oneOf(['pt-BR', 'en'])),
     text: Type.String({
       minLength: 1,
-      description: 'As shown to the person; ${file:notices/cookies-3.md} reads a file.',
+      description: 'As shown to the person. A long one may stand in a file of its own, by a file reference.',
     }),
     purposes: Type.Optional(Type.Array(Type.String(), { description: 'Purposes it speaks of; all when absent.' })),
     covers: Type.Object(Object.fromEntries(ART9_ITEMS.map((item) => [item, Type.Optional(Type.String())])), {
@@ -320,6 +320,12 @@ export const Config = Type.Object(
     requests: Type.Optional(RequestsConfig),
     systems: Type.Optional(Type.Array(SystemConfig)),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
+    connectors: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Connectors besides those of the hub: folders such as ./connectors, and installed packages named anuente-connector-*.',
+      }),
+    ),
     openTraits: Type.Optional(
       Type.Array(Type.String(), {
         description: 'Text traits that are not personal on their own and may be read by rules (plan, state, …).',

@@ -1,4 +1,5 @@
 /** All that a connector may import besides `schemas`. */
+export { type Static, Type } from 'typebox'
 export * from './bisect.ts'
 export * from './commerce.ts'
 export * from './define.ts'
