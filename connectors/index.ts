@@ -48,6 +48,7 @@ import tiktokDestination from './tiktok/destination.ts'
 import tiktokSandbox from './tiktok/sandbox.ts'
 import webhookDestination from './webhook/destination.ts'
 import webhookSandbox from './webhook/sandbox.ts'
+import webhookSource from './webhook/source.ts'
 import whatsappDestination from './whatsapp/destination.ts'
 import whatsappSandbox from './whatsapp/sandbox.ts'
 
@@ -56,6 +57,7 @@ const sources: readonly AnySource[] = [
   rdstationSource,
   rudderstackSource,
   segmentSource,
+  webhookSource,
 ]
 
 const destinations: readonly AnyDestination[] = [

@@ -175,6 +175,29 @@ describe('evidence', () => {
   })
 })
 
+describe('a mapping of the settings', () => {
+  const said = (answers: VendorEvidence['answers']): VendorEvidence => ({
+    vendor: 'mapped',
+    answers,
+    method: 'checkbox',
+    actor: 'subject',
+    raw: {},
+  })
+  test('names purposes, and speaks of consent only', () => {
+    const purposes = load({
+      news: { basis: 'consent', scope: 'person', title: { pt: 'N', en: 'N' }, collects: ['*'], stages: ['collect'] },
+      crm: { basis: 'contract', scope: 'person', title: { pt: 'C', en: 'C' }, collects: ['*'], stages: ['collect'] },
+    })
+    expect(acts(said({ news: { answer: 'granted' } }), { purposes })).toEqual({ news: 'grant' })
+    expect(acts(said({ news: { answer: 'denied' }, crm: { answer: 'denied' } }), { purposes })).toEqual({
+      news: 'deny',
+    })
+    const unknown = said({ crm: { answer: 'granted' }, nothing: { answer: 'granted' } })
+    expect(readSignals(unknown, reading({ purposes })).diagnoses).toHaveLength(2)
+    expect(acts(unknown, { purposes })).toEqual({})
+  })
+})
+
 describe('RD Station', () => {
   test('reaches the purposes of the category, when the basis is theirs', () => {
     expect(acts(evidence('rd', { communications: { answer: 'granted', basis: 'consent' } }))).toEqual({

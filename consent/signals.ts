@@ -19,8 +19,8 @@ import { type Actor, iso, isRestrictive, type PurposeStatus, statusAt } from './
 
 /** Same shape as ConsentEvidence of core/kit/define.ts. */
 export interface VendorEvidence {
-  readonly vendor: CmpVendor | 'rd' | 'gpc'
-  /** The vendor's category -> what was stated about it. */
+  readonly vendor: CmpVendor | 'rd' | 'gpc' | 'mapped'
+  /** The vendor's category (`mapped`: the purpose) -> what was stated about it. */
   readonly answers: Readonly<Record<string, VendorAnswer>>
   readonly method: EvidenceMethod
   readonly actor: Actor
@@ -65,6 +65,7 @@ export function readSignals(evidence: VendorEvidence | readonly VendorEvidence[]
     const make = signalMaker(statement, reading)
     if (statement.vendor === 'gpc') readGpc(statement, reading, make, signals)
     else if (statement.vendor === 'rd') readRd(statement, reading, make, signals, diagnoses)
+    else if (statement.vendor === 'mapped') readMapped(statement, reading, make, signals, diagnoses)
     else unanswered = readCategories(statement.vendor, statement, reading, make, signals, diagnoses) || unanswered
   }
   return { signals: strictest(signals), diagnoses, ...(unanswered && { unanswered }) }
@@ -158,6 +159,21 @@ function readRd(
     if (reached.length === 0) diagnoses.push(`rd category ${quoted(category)} is mapped to no purpose`)
     for (const purpose of reached)
       (answer === 'denied' ? refuse : agree)(purpose, basis, flags, make, signals, diagnoses, 'rd')
+  }
+}
+
+/** Answers named by purpose: the configuration of the source says which field speaks about which. */
+function readMapped(
+  { answers }: VendorEvidence,
+  { purposes }: SignalReading,
+  make: SignalMaker,
+  signals: ConsentSignal[],
+  diagnoses: string[],
+): void {
+  for (const [name, { answer, flags = [] }] of Object.entries(answers)) {
+    const purpose = purposes.all.find(({ id }) => id === name)
+    if (!purpose) diagnoses.push(`the mapping names the purpose ${quoted(name)}, which is not configured`)
+    else (answer === 'denied' ? refuse : agree)(purpose, 'consent', flags, make, signals, diagnoses, 'the mapping')
   }
 }
 

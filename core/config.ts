@@ -114,7 +114,12 @@ export function loadConfig(
     }
     const at = ['sources', id, 'settings']
     const before = problems.length
-    const settings = check<Settings>(definition.settings, source.settings ?? {}, at, document.referenced, report)
+    const own = check<Settings>(definition.settings, source.settings ?? {}, at, document.referenced, report)
+    // A source that reads times without a zone reads them in the organisation's.
+    const settings =
+      Object.hasOwn(definition.settings.properties, 'timezone') && own['timezone'] === undefined
+        ? { ...own, timezone }
+        : own
     for (const secret of secretPaths(definition.settings, settings)) literal([...at, ...secret], true)
     sourceSettings.set(id, { id, connector: source.connector, definition, config: source, settings })
     if (problems.length > before || definition.routes.length === 0) continue

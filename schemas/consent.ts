@@ -89,7 +89,7 @@ export const ConsentSignal = Type.Object(
     basis: oneOf(BASES),
     origin: Type.Object(
       {
-        kind: Type.String({ description: 'segment, rudder, google, rd, gpc, portal, link, api, system.' }),
+        kind: Type.String({ description: 'segment, rudder, google, rd, gpc, mapped, portal, link, api, system.' }),
         ref: Type.String({ description: 'Source id, link id or command that brought it.' }),
       },
       { additionalProperties: false },

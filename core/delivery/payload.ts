@@ -6,6 +6,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { TObject, TSchema } from 'typebox'
 import type { MappingView } from '../kit/define.ts'
+import { readPath } from '../kit/read-path.ts'
 
 const ajv = new Ajv2020({
   strict: true,
@@ -45,16 +46,6 @@ export function checkAgainst<T>(schema: TSchema, value: unknown): Checked<T> {
       message: error.message ?? error.keyword,
     })),
   }
-}
-
-/** Reads a dotted path; numeric segments index arrays. Undefined when any step is missing. */
-export function readPath(root: unknown, path: string): unknown {
-  let value: unknown = root
-  for (const step of path.split('.')) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, step)) return undefined
-    value = (value as Record<string, unknown>)[step]
-  }
-  return value
 }
 
 /**

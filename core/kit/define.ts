@@ -46,8 +46,11 @@ export interface HttpAnswer {
   readonly body?: string | Readonly<Record<string, unknown>>
 }
 
-/** The vendors whose consent words the hub understands; consent/signals.ts maps them to purposes. */
-export type ConsentVendor = 'google' | 'segment' | 'rudder' | 'rd' | 'gpc'
+/**
+ * The vendors whose consent words the hub understands; consent/signals.ts maps them to purposes. `mapped`: the
+ * source's settings translated them, and the answers are named by purpose.
+ */
+export type ConsentVendor = 'google' | 'segment' | 'rudder' | 'rd' | 'gpc' | 'mapped'
 
 /**
  * Consent in the vendor's own words. Only what the vendor states: an absent category is absent

@@ -2,9 +2,9 @@
 
 import type { TObject } from 'typebox'
 import { type DecisionResult, nameMatches } from '../decision/index.ts'
-import { readPath } from '../delivery/payload.ts'
 import { newId, nextOrder } from '../ids.ts'
 import type { ActionDefinition } from '../kit/define.ts'
+import { readPath } from '../kit/read-path.ts'
 import { sealJson } from '../seal.ts'
 import { type Applied, followingDeliveryId } from './apply.ts'
 import type { Batch } from './batch.ts'

@@ -4,7 +4,7 @@ import type { Purposes } from '../../consent/purposes.ts'
 import type { AgeBand } from '../../schemas/consent.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
-import { readPath } from '../delivery/payload.ts'
+import { readPath } from '../kit/read-path.ts'
 import type { Identified } from './identify.ts'
 import type { PersonState } from './people.ts'
 
