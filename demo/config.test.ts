@@ -67,10 +67,10 @@ it('the credentials are those of the sandboxes, and the keys those of the shop',
 
 it('is written with the ports that are free, and rules that were edited stay', () => {
   dir = mkdtempSync(join(tmpdir(), 'anuente-demo-'))
-  const file = writeDemoConfig(dir, { hub: 40_001, vendors: 40_002 })
+  const file = writeDemoConfig(dir, { hub: 40_001, vendors: 40_002, mail: 40_005 })
   const edited = join(dir, 'rules', 'boas-vindas.yaml')
   writeFileSync(edited, readFileSync(edited, 'utf8').replace('version: 1', 'version: 2'))
-  writeDemoConfig(dir, { hub: 40_003, vendors: 40_004 })
+  writeDemoConfig(dir, { hub: 40_003, vendors: 40_004, mail: 40_005 })
   const loaded = loadConfig(file, { registry, env: {} })
   expect([loaded.port, loaded.publicUrl]).toEqual([40_003, 'http://localhost:40003'])
   expect(loaded.config.network?.allow).toEqual(['127.0.0.1:40004'])

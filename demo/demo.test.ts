@@ -42,7 +42,7 @@ it('says where everything is, runs, and ends in order when told to', async () =>
       .poll(async () => (await fetch(metrics)).text(), { timeout: 20_000 })
       .toMatch(new RegExp(`anuente_received_total\\{source="${source}"\\} [1-9]`))
   expect(await (await fetch(inbox, { headers: { accept: 'text/html' } })).text()).toContain('SIMULADO')
-  for (const language of ['Cinco coisas', 'Five things']) expect(written.out).toContain(language)
+  for (const language of ['Seis coisas', 'Six things']) expect(written.out).toContain(language)
 
   stop()
   expect(await status).toBe(0)

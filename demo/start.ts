@@ -10,6 +10,7 @@ import { type Hub, startHub } from '../core/hub.ts'
 import { openBrowser } from './browser.ts'
 import { PREFERRED_PORTS, SOURCE_KEYS, writeDemoConfig } from './config.ts'
 import type { Receipt } from './inbox.ts'
+import { startMailServer } from './mail.ts'
 import { runShop, type ShopRun } from './shop/run.ts'
 import { startVendors, type Vendors } from './vendors.ts'
 import { hasEverything, judge, summary } from './verdict.ts'
@@ -63,9 +64,12 @@ export async function runDemo(options: DemoOptions, io: DemoTerminal): Promise<0
       ...(options.assert && { observe: (receipt: Receipt) => receipts.push(receipt) }),
     })
     running.push(vendors.close)
+    const mail = await startMailServer(await freePort(PREFERRED_PORTS.mail), vendors.noteMail)
+    running.push(mail.close)
     const configFile = writeDemoConfig(dir, {
       hub: await freePort(PREFERRED_PORTS.hub),
       vendors: Number(new URL(vendors.origin).port),
+      mail: mail.port,
     })
     const hub = await startHub({
       configFile,
@@ -130,6 +134,7 @@ async function greet(hub: Hub, vendors: Vendors, dir: string, options: DemoOptio
     cockpit,
     firstTime: invitation !== undefined,
     inbox: `${vendors.origin}/_inbox`,
+    portal: `${hub.config.publicUrl}/privacidade`,
     vendors: vendors.origin,
     metrics: `${hub.url}/metrics`,
     dir: join(dir, '/'),

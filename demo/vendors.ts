@@ -6,6 +6,7 @@ import { sandboxes } from '../connectors/index.ts'
 import { type Sandbox, type SandboxAnswer, type SandboxRequest, serveSandboxes } from '../core/testing/sandbox.ts'
 import { type ChaosOrder, createChaos, lie, troubled } from './chaos.ts'
 import { createInbox, inboxPage, type Receipt } from './inbox.ts'
+import type { Mail } from './mail.ts'
 
 export interface Vendors {
   readonly origin: string
@@ -17,6 +18,8 @@ export interface Vendors {
   /** Newest first; the last 200 of each vendor. */
   receipts(connector?: string): readonly Receipt[]
   count(connector: string): number
+  /** A mail of the hub itself, to be seen beside what the vendors received. */
+  noteMail(mail: Mail): void
   /** @throws TypeError when the order cannot be read. */
   breakVendor(order: Partial<ChaosOrder> & { connector: string }): void
   close(): Promise<void>
@@ -30,6 +33,9 @@ export interface VendorOptions {
   /** Told of every request a vendor has taken or refused; before `inbox` forgets it. */
   readonly observe?: (receipt: Receipt) => void
 }
+
+/** Name under which the hub's own mails stand in the inbox. */
+const MAIL = 'mail'
 
 export async function startVendors(options: VendorOptions = {}): Promise<Vendors> {
   const all = Object.values(sandboxes) as unknown as Sandbox[]
@@ -83,7 +89,7 @@ export async function startVendors(options: VendorOptions = {}): Promise<Vendors
 
   function showInbox({ query, headers }: SandboxRequest): SandboxAnswer {
     const wanted = query['fornecedor'] ?? query['connector']
-    const connector = wanted !== undefined && byId.has(wanted) ? wanted : undefined
+    const connector = wanted !== undefined && (byId.has(wanted) || wanted === MAIL) ? wanted : undefined
     if (query['formato'] !== 'html' && !(headers['accept'] ?? '').includes('text/html'))
       return { status: 200, body: { simulated: true, received: inbox.receipts(connector) } }
     return {
@@ -95,7 +101,8 @@ export async function startVendors(options: VendorOptions = {}): Promise<Vendors
       },
       body: inboxPage({
         inbox,
-        connectors,
+        // Of the many sandboxes only those that the demo's hub uses.
+        connectors: [...connectors, MAIL].filter((id) => inbox.count(id) > 0),
         chaos: chaos.standing(),
         paused: query['pausar'] === '1',
         origin: server.origin,
@@ -111,6 +118,10 @@ export async function startVendors(options: VendorOptions = {}): Promise<Vendors
     settings: (connector) => byId.get(connector)?.settings(server.baseUrl(connector)) ?? {},
     receipts: inbox.receipts,
     count: inbox.count,
+    noteMail({ to, subject, text }) {
+      const request = { method: 'SMTP', path: to.join(', '), query: {}, headers: {}, text: '', now: new Date() }
+      inbox.note(MAIL, { ...request, body: { subject, text } } as SandboxRequest, { status: 250 })
+    },
     breakVendor(order) {
       const read = chaos.order(order)
       if ('error' in read) throw new TypeError(read.error)
