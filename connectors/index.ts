@@ -30,6 +30,7 @@ import rdstationSandbox from './rdstation/sandbox.ts'
 import rdstationSource from './rdstation/source.ts'
 import rdstationCrmDestination from './rdstation-crm/destination.ts'
 import rdstationCrmSandbox from './rdstation-crm/sandbox.ts'
+import rdstationCrmSource from './rdstation-crm/source.ts'
 import rudderstackDestination from './rudderstack/destination.ts'
 import rudderstackSandbox from './rudderstack/sandbox.ts'
 import rudderstackSource from './rudderstack/source.ts'
@@ -55,6 +56,7 @@ import whatsappSandbox from './whatsapp/sandbox.ts'
 const sources: readonly AnySource[] = [
   gtmSource,
   rdstationSource,
+  rdstationCrmSource,
   rudderstackSource,
   segmentSource,
   webhookSource,

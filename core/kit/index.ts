@@ -21,6 +21,7 @@ export {
 } from './http.ts'
 export * from './identifiers.ts'
 export * from './json-body.ts'
+export * from './legal-bases.ts'
 export * from './local-values.ts'
 export * from './mail-request.ts'
 export * from './payload-fields.ts'
