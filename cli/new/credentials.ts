@@ -27,12 +27,7 @@ export function credentialsOf(auth: Auth, id: string): Credentials {
     case 'header':
       return one(`${prefix}_API_KEY`, 'apiKey', id, 'Key of the API, sent in the header X-Api-Key.')
     case 'query':
-      return one(
-        `${prefix}_API_KEY`,
-        'apiKey',
-        id,
-        'Key of the API, sent in the query: this API reads it nowhere else.',
-      )
+      return one(`${prefix}_API_KEY`, 'apiKey', id, 'Key of the API, sent in the query.')
     case 'basic':
       return {
         settings: [

@@ -19,9 +19,12 @@ export function destinationFiles(id: string, auth: Auth): Record<string, string>
 }
 
 const AUTHENTICATE: Readonly<Record<Auth, string>> = {
-  bearer: '  authenticate: ({ token }) => ({ authorization: `Bearer ${token}` }),\n',
-  basic:
-    "  authenticate: ({ user, password }) => ({\n    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,\n  }),\n",
+  bearer: `  authenticate: ({ token }) => ({ authorization: \`Bearer \${token}\` }),
+`,
+  basic: `  authenticate: ({ user, password }) => ({
+    authorization: \`Basic \${Buffer.from(\`\${user}:\${password}\`).toString('base64')}\`,
+  }),
+`,
   header: "  authenticate: ({ apiKey }) => ({ 'x-api-key': apiKey }),\n",
   query: '',
   none: '',
@@ -31,6 +34,14 @@ function definition(id: string, auth: Auth, { settings }: Credentials): string {
   const title = titleOf(id)
   const given = auth === 'query' ? ', settings' : ''
   const query = auth === 'query' ? 'query: { api_key: settings.apiKey }, ' : ''
+  const erased =
+    query === ''
+      ? '{ json: { email: subject.identifiers.email } }'
+      : `{
+        ${query.trim()}
+        json: { email: subject.identifiers.email },
+      }`
+  const arrow = query === '' ? '=> ' : '=>\n        '
   const schema =
     settings.length === 0
       ? 'Type.Object({}, { additionalProperties: false })'
@@ -79,7 +90,7 @@ ${AUTHENTICATE[auth]}  limits: { perSecond: 10, concurrency: 4 },
         name: personal('traits.name', 'traits.firstName'),
         phone: personal('identifiers.phone', 'traits.phone'),
       }),
-      perform: ({ http, payload${given} }) => http.request('PUT', '/contacts', { ${query}json: payload }),
+      perform: ({ http, payload${given} }) ${arrow}http.request('PUT', '/contacts', { ${query}json: payload }),
     },
 
     sendEvent: {
@@ -115,7 +126,7 @@ ${AUTHENTICATE[auth]}  limits: { perSecond: 10, concurrency: 4 },
       identifier: ['email'],
       idempotency: 'natural',
       payload: Type.Object({ email: emailField }),
-      perform: ({ http, payload${given} }) => http.request('POST', '/contacts/unsubscribe', { ${query}json: payload }),
+      perform: ({ http, payload${given} }) ${arrow}http.request('POST', '/contacts/unsubscribe', { ${query}json: payload }),
     },
   },
 
@@ -123,12 +134,11 @@ ${check}
 
   deleteSubject: {
     implemented: ({ http, subject${given} }) =>
-      http.request('POST', '/contacts/delete', { ${query}json: { email: subject.identifiers.email } }),
+      http.request('POST', '/contacts/delete', ${erased}),
   },
   exportSubject: {
     // A look-up by POST, so that the address does not stand in a URL.
-    implemented: ({ http, subject${given} }) =>
-      http.lookup('/contacts/search', { ${query}json: { email: subject.identifiers.email } }),
+    implemented: ({ http, subject${given} }) =>${query === '' ? ' ' : '\n      '}http.lookup('/contacts/search', ${erased}),
   },
   correctSubject: {
     manual: {
@@ -200,7 +210,11 @@ export const examples: readonly DestinationExample[] = [
     title: 'a withdrawal takes the address off the list',
     action: 'unsubscribe',
     given: identify({ traits: { email: 'ana@example.com' } }),
-    sends: { method: 'POST', path: '${path('/contacts/unsubscribe')}', body: { email: 'ana@example.com' } },
+    sends: {
+      method: 'POST',
+      path: '${path('/contacts/unsubscribe')}',
+      body: { email: 'ana@example.com' },
+    },
   },
 ]
 `
@@ -209,7 +223,10 @@ export const examples: readonly DestinationExample[] = [
 const REFUSES: Readonly<Record<Auth, (secret: string) => string>> = {
   bearer: (secret) => `({ headers }) => (headers['authorization'] === 'Bearer ${secret}' ? undefined : DENIED)`,
   basic: (secret) =>
-    `({ headers }) =>\n      headers['authorization'] === \`Basic \${Buffer.from('anuente:${secret}').toString('base64')}\` ? undefined : DENIED`,
+    `({ headers }) =>
+      headers['authorization'] === \`Basic \${Buffer.from('anuente:${secret}').toString('base64')}\`
+        ? undefined
+        : DENIED`,
   header: (secret) => `({ headers }) => (headers['x-api-key'] === '${secret}' ? undefined : DENIED)`,
   query: (secret) => `({ query }) => (query['api_key'] === '${secret}' ? undefined : DENIED)`,
   none: () => '() => undefined',

@@ -24,10 +24,12 @@ const SETTINGS: Readonly<Record<SourceAuth, readonly string[]>> = {
 }
 
 const VERIFY: Readonly<Record<SourceAuth, string>> = {
-  bearer:
-    "({ headers }, { token }) =>\n    sameSecret(`Bearer ${token}`, headers['authorization']) ? true : 'BAD_SIGNATURE',",
-  basic:
-    "({ headers }, { user, password }) =>\n    sameSecret(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, headers['authorization'])\n      ? true\n      : 'BAD_SIGNATURE',",
+  bearer: `({ headers }, { token }) =>
+    sameSecret(\`Bearer \${token}\`, headers['authorization']) ? true : 'BAD_SIGNATURE',`,
+  basic: `({ headers }, { user, password }) =>
+    sameSecret(\`Basic \${Buffer.from(\`\${user}:\${password}\`).toString('base64')}\`, headers['authorization'])
+      ? true
+      : 'BAD_SIGNATURE',`,
   header: "({ headers }, { apiKey }) => (sameSecret(apiKey, headers['x-api-key']) ? true : 'BAD_SIGNATURE'),",
   query: "({ query }, { apiKey }) => (sameSecret(apiKey, query['token']) ? true : 'BAD_SIGNATURE'),",
 }
@@ -196,7 +198,10 @@ export const examples: readonly SourceExample[] = [
   },
 ]
 
-export const stranger: ExampleRequest = { ...hook(paid), ${sentBy(auth, credentials, false)} }
+export const stranger: ExampleRequest = {
+  ...hook(paid),
+  ${sentBy(auth, credentials, false)},
+}
 export const nobody: ExampleRequest = { method: 'POST', path: '/in/${id}', body: paid }
 `
 }
