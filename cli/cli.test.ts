@@ -77,6 +77,7 @@ describe('every command', () => {
     ['sandbox'],
     ['explain'],
     ['serve'],
+    ['backfill'],
     ['redrive', 'quarantine'],
     ['redrive', 'deliveries'],
     ['ledger', 'verify'],

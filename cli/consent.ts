@@ -6,6 +6,9 @@ import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { RowAnswer, RowVerdict } from '../core/answers/import.ts'
 import type { LoadedConfig } from '../core/config.ts'
+import { InputError } from '../core/kit/errors.ts'
+import { isLoose } from '../core/kit/json-body.ts'
+import { readTable } from '../core/kit/table.ts'
 import { EVIDENCE_METHODS, type Notice } from '../schemas/consent.ts'
 import type { Identifier, IdentifierType } from '../schemas/event.ts'
 import { IDENTIFIER_TYPES } from '../schemas/event.ts'
@@ -235,7 +238,7 @@ async function importFile(path: string, options: ImportOptions, cli: Cli): Promi
     throw new CliError('NOT_FOUND', `${path} cannot be read (${error.code}).`)
   })
   if (bytes.length > MAX_FILE_BYTES) throw new CliError('TOO_LARGE', `${path} is larger than 200 MB: split it.`)
-  const rows = await readRows(bytes.toString('utf8'), path)
+  const rows = readRows(bytes, path)
   const given = {
     file: basename(path),
     sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -297,38 +300,17 @@ function readNotice(text: string | undefined): Notice | undefined {
   return { id: match[1]!, version: Number(match[2]), ...(match[3] && { since: match[3] }) }
 }
 
-async function readRows(text: string, path: string): Promise<readonly Record<string, unknown>[]> {
-  const start = text.trimStart()[0]
+function readRows(bytes: Buffer, path: string): readonly Record<string, unknown>[] {
+  let rows: unknown[]
   try {
-    if (start === '[') return rowsOf(JSON.parse(text))
-    if (start === '{')
-      return rowsOf(
-        text
-          .split('\n')
-          .filter((line) => line.trim() !== '')
-          .map((line) => JSON.parse(line) as unknown),
-      )
-  } catch {
-    throw new CliError('INVALID', `${path} is neither valid JSON nor valid NDJSON.`)
-  }
-  const { parse } = await import('csv-parse/sync')
-  const head = text.slice(0, text.indexOf('\n') < 0 ? text.length : text.indexOf('\n'))
-  try {
-    return parse(text, {
-      columns: true,
-      bom: true,
-      skip_empty_lines: true,
-      trim: true,
-      // Spreadsheets in Brazil write semicolons.
-      delimiter: head.split(';').length > head.split(',').length ? ';' : ',',
-    }) as Record<string, unknown>[]
+    rows = readTable(bytes).rows
   } catch (error) {
-    throw new CliError('INVALID', `${path} is no CSV: ${(error as { code?: string }).code ?? 'it cannot be read'}.`)
+    throw error instanceof InputError ? new CliError(error.code, `${path}: ${error.message}`) : error
   }
-}
-
-function rowsOf(value: unknown): Record<string, unknown>[] {
-  if (!Array.isArray(value) || value.some((row) => row === null || typeof row !== 'object' || Array.isArray(row)))
-    throw new CliError('INVALID', 'the file must be a list of objects.')
-  return value as Record<string, unknown>[]
+  if (!rows.every(isLoose))
+    throw new CliError(
+      'INVALID',
+      `${path}: row ${rows.findIndex((row) => !isLoose(row)) + 1} is no object, or has more or fewer cells than columns.`,
+    )
+  return rows
 }

@@ -6,6 +6,7 @@ import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
 import { addAudit } from './audit.ts'
+import { addBackfill } from './backfill.ts'
 import { addConsent } from './consent.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
@@ -39,6 +40,7 @@ const COMMANDS = [
   addSandbox,
   addExplain,
   addRedrive,
+  addBackfill,
   addConsent,
   addPolicy,
   addLedger,

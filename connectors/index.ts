@@ -6,6 +6,7 @@ import brevoDestination from './brevo/destination.ts'
 import brevoSandbox from './brevo/sandbox.ts'
 import fcmDestination from './fcm/destination.ts'
 import fcmSandbox from './fcm/sandbox.ts'
+import fileSource from './file/source.ts'
 import ga4Destination from './ga4/destination.ts'
 import ga4Sandbox from './ga4/sandbox.ts'
 import googleAdsDestination from './google-ads/destination.ts'
@@ -54,6 +55,7 @@ import whatsappDestination from './whatsapp/destination.ts'
 import whatsappSandbox from './whatsapp/sandbox.ts'
 
 const sources: readonly AnySource[] = [
+  fileSource,
   gtmSource,
   rdstationSource,
   rdstationCrmSource,

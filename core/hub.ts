@@ -26,6 +26,7 @@ import { processCommands } from './server/commands.ts'
 import { registerConsent } from './server/consent.ts'
 import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
 import { takeFeedback } from './server/feedback.ts'
+import { importRows } from './server/import-rows.ts'
 import { registerIngest } from './server/ingest.ts'
 import { createLiveFeed } from './server/live-feed.ts'
 import { createMetrics } from './server/metrics.ts'
@@ -223,6 +224,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (desk.handles(command.name)) return await desk.run(command)
       if (command.name === 'importConsent')
         return { ok: true, value: await importConsent(command, { ...ingestPorts, state }) }
+      if (command.name === 'importRows') return { ok: true, value: await importRows(command, ingestPorts) }
       if (command.name === 'redriveQuarantine')
         return { ok: true, value: await redriveQuarantine(command, ingestPorts, state, roles.process.run) }
       const result = await roles.process.run(command)

@@ -13,6 +13,7 @@ import { openLogWriter } from './log/sqlite/log.ts'
 import { readSurroundings } from './roles/surroundings.ts'
 import { processCommands } from './server/commands.ts'
 import { type Command, CommandError, type CommandResult } from './server/context.ts'
+import { importRows } from './server/import-rows.ts'
 import { redriveQuarantine } from './server/redrive.ts'
 import { openState, type StateStore } from './stores/open.ts'
 
@@ -65,7 +66,7 @@ async function carryOut(
       }),
     )
   }
-  if (command.name !== 'redriveQuarantine' && command.name !== 'importConsent') return change(command)
+  if (!['redriveQuarantine', 'importConsent', 'importRows'].includes(command.name)) return change(command)
 
   const writer = openLogWriter(join(config.dataDir, 'log.db'), keys, await committedState(state))
   try {
@@ -78,6 +79,7 @@ async function carryOut(
       maxLogBytes: Number.POSITIVE_INFINITY,
     }
     if (command.name === 'importConsent') return await importConsent(command, { ...ports, state })
+    if (command.name === 'importRows') return await importRows(command, ports)
     return await redriveQuarantine(command, ports, state, async (inner) => ({ ok: true, value: await change(inner) }))
   } finally {
     writer.close()

@@ -133,6 +133,11 @@ export interface SourceDefinition<S extends TObject = TObject> {
   readonly routes: readonly SourceRoute[]
   /** Largest body accepted at /in/<source id>, in bytes, after decompression. */
   readonly maxBytes: number
+  /**
+   * `anuente backfill` and the admin API may hand rows of a file to it: a JSON list at /in/<source id>, with `import`
+   * (which file) and `row` (number of the first) in the query. (import, row) is the message id where none is mapped.
+   */
+  readonly takesRows?: true
   /** Fields of one raw event that an SDK's retry changes; left out of its hash. */
   readonly volatileFields: readonly string[]
   /** Credentials found on a request to one of `routes`, most trusted first. */

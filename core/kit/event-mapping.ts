@@ -344,3 +344,27 @@ function firstPointer(place: Place | undefined): string {
   const first = typeof paths === 'string' ? paths : paths[0]
   return first === undefined ? '' : pointer(first)
 }
+
+/** What the mapping fills, and from which paths: `traits.name` from `cliente.nome`. */
+export function readsOf(mapping: EventMapping): { readonly target: string; readonly paths: readonly string[] }[] {
+  const one = (target: string, place: unknown) => ({ target, paths: pathsOf(place) })
+  const many = (root: string, places: object | undefined) =>
+    Object.entries(places ?? {}).map(([name, place]) => one(`${root}.${name}`, place))
+  return [
+    ...(['event', 'id', 'timestamp', 'previousId'] as const).flatMap((name) =>
+      mapping[name] === undefined ? [] : [one(name, mapping[name])],
+    ),
+    ...many('identifiers', mapping.identifiers),
+    ...many('traits', mapping.traits),
+    ...many('properties', mapping.properties),
+    ...many('context', mapping.context),
+    ...many('consent', mapping.consent),
+  ]
+}
+
+function pathsOf(place: unknown): string[] {
+  if (typeof place === 'string') return [place]
+  if (Array.isArray(place)) return place.map(String)
+  if (!isLoose(place)) return []
+  return [...pathsOf(place['from']), ...pathsOf(place['join'])]
+}

@@ -1,0 +1,106 @@
+/** A file through the real hub: by the command line and by upload, each row counted once. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from '../../cli/program.ts'
+import type { Hub } from '../../core/hub.ts'
+import { historyOf, makePlace, type Place, startInProcess, startVendor, type Vendor } from './rig.ts'
+
+let vendor: Vendor
+let place: Place
+let hub: Hub
+
+beforeAll(async () => {
+  vendor = await startVendor()
+  place = await makePlace(vendor, {
+    change: (config) => {
+      Object.assign(config['sources'] as object, {
+        erp: {
+          connector: 'file',
+          notice: { id: 'cadastro', version: 1 },
+          settings: {
+            token: 'segredo-do-arquivo',
+            mapping: {
+              event: { const: 'Order Completed' },
+              timestamp: 'Data',
+              identifiers: { email: 'E-mail' },
+              traits: { name: 'Nome' },
+              properties: { order_id: 'Pedido', total: { from: 'Total', as: 'number' } },
+            },
+          },
+        },
+      })
+    },
+  })
+  hub = await startInProcess(place)
+}, 60_000)
+afterAll(async () => {
+  await hub?.close()
+  await vendor?.close()
+  place?.remove()
+})
+
+const file =
+  'Pedido;Data;E-mail;Nome;Total\n1;24/11/2025;ana@example.com;Ana;1.219,90\n2;24/11/2025;bia@example.com;Bia;10,00\n3;nunca;x@example.com;X;1,00\n'
+
+async function backfill(name: string, ...args: string[]): Promise<{ status: number; out: string }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  let out = ''
+  stdout.on('data', (part: Buffer) => {
+    out += part
+  })
+  stderr.resume()
+  const words = ['node', 'anuente', 'backfill', join(place.dir, name), '--source', 'erp', '--json', ...args]
+  const status = await run([...words, '--config', place.configFile], { stdin, stdout, stderr, env: process.env })
+  await new Promise(setImmediate)
+  return { status, out }
+}
+
+const orders = async () =>
+  (await historyOf(place))
+    .filter(({ name }) => name === 'Order Completed')
+    .map(({ sealed, source, occurredAt }) => [
+      sealed.properties['order_id'],
+      sealed.properties['total'],
+      source,
+      occurredAt,
+    ])
+
+test('rows become orders of their own time, once, and what is wrong waits', async () => {
+  writeFileSync(join(place.dir, 'pedidos.csv'), file)
+  expect(JSON.parse((await backfill('pedidos.csv')).out)).toMatchObject({
+    rows: 3,
+    recorded: 4,
+    quarantined: 1,
+    codes: { BAD_TIMESTAMP: 1 },
+  })
+  await hub.drained()
+  const expected = [
+    ['1', 1219.9, 'erp', '2025-11-24T03:00:00.000Z'],
+    ['2', 10, 'erp', '2025-11-24T03:00:00.000Z'],
+  ]
+  expect(await orders()).toEqual(expected)
+  const aside = await hub.state.db
+    .selectFrom('quarantine')
+    .select(['code', 'path'])
+    .where('source_id', '=', 'erp')
+    .execute()
+  expect(aside).toEqual([{ code: 'BAD_TIMESTAMP', path: '/2/Data' }])
+
+  // The same bytes uploaded are the same import.
+  const sent = await fetch(`${hub.url}/in/erp`, {
+    method: 'POST',
+    headers: { 'x-anuente-token': 'segredo-do-arquivo', 'content-type': 'text/csv' },
+    body: file,
+  })
+  expect([sent.status, await sent.json()]).toEqual([200, { ok: true, recorded: 4, quarantined: 1 }])
+  await hub.drained()
+  expect(await orders()).toEqual(expected)
+})
+
+test('only the token may upload, and only a source for files takes rows', async () => {
+  const sent = await fetch(`${hub.url}/in/erp`, { method: 'POST', body: file })
+  expect(sent.status).toBe(401)
+  expect(await backfill('pedidos.csv', '--again', '--source', 'site')).toMatchObject({ status: 1 })
+})
