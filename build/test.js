@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { contractPageIsFresh, contractText, testsOf } from './contract-table.js'
 import { writeLongReport } from './long-report.js'
 import { environment, prepare, root } from './prepare.js'
 import { installPrograms } from './programs.js'
@@ -69,6 +70,19 @@ async function suites() {
   // A run that went wrong outside its tests (an unhandled rejection, a crashed worker) failed, whatever its tests say.
   sums.failed += failed === 0 && code !== 0 ? 1 : failed
   rmSync(folder, { recursive: true, force: true })
+  if (!long && results) showContract(testsOf(results))
+}
+
+/** The table of checks × connectors with its results, and whether the page that lists them is up to date. */
+function showContract(tests) {
+  console.log(contractText(tests))
+  const fresh = contractPageIsFresh(tests)
+  sums[fresh ? 'passed' : 'failed'] += 1
+  console.log(
+    fresh
+      ? '✓ docs/reference/contract.md is up to date'
+      : '✗ docs/reference/contract.md is stale: npm run build:contract',
+  )
 }
 
 /** A vitest JSON report; undefined when the run ended before it was written. */
