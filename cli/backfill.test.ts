@@ -136,6 +136,15 @@ test('a dry run shows the first events and what each column becomes, and sends n
 })
 const noIdentifier = 'NO_IDENTIFIER: no usable userId, anonymousId, e-mail, phone or device id'
 
+test('what is older than a day is marked as past: it starts nothing', async () => {
+  writeFileSync(at('velho.ndjson'), '{"E-mail":"ana@example.com","Data":"24/11/2020"}\n{"E-mail":"ana@example.com"}\n')
+  const dry = await backfill(at('velho.ndjson'), '--source', 'erp', '--dry-run', '--json')
+  expect(JSON.parse(dry.out).first.map(({ source }: { source: { past?: true } }) => source.past)).toEqual([
+    true,
+    undefined,
+  ])
+})
+
 test('another mapping can be tried', async () => {
   writeFileSync(at('outro.yaml'), 'identifiers: {email: E-mail}\ntraits: {city: Cidade}\n')
   writeFileSync(at('pessoas.ndjson'), '{"E-mail":"ana@example.com","Cidade":"Recife"}\n')

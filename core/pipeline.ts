@@ -155,7 +155,8 @@ function processEvent(
   }
   const purposes = collected.allowed.map(({ id }) => id)
   const applied = apply(identified, keepFields(event, collected.allowed), purposes, batch, settings)
-  const turn = { person: applied.person, deviceNode: applied.deviceNode, purposes, copy: applied.copy }
+  const copy = applied.copy || event.source.past === true
+  const turn = { person: applied.person, deviceNode: applied.deviceNode, purposes, copy }
   const decided = decideTurn({ kind: 'event', event: applied.event, seq: applied.person.seq }, turn, batch, settings)
   enqueueDecision(decided, turn, applied.node, batch)
   enqueueFollowing(applied, turn, batch, settings)

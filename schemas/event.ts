@@ -69,6 +69,11 @@ export const CanonicalEvent = Type.Object(
         id: Type.String({ description: 'Instance name in anuente.yaml.' }),
         connector: Type.String(),
         originalName: Type.Optional(Type.String({ description: 'Name the source used, when the table changed it.' })),
+        past: Type.Optional(
+          Type.Literal(true, {
+            description: 'A row of a file about something over a day old: it changes the profile and starts nothing.',
+          }),
+        ),
         payloadHash: Type.String({
           description: 'SHA-256 (hex) of the raw event without fields that SDK retries change.',
         }),

@@ -1,14 +1,8 @@
 /** Rows of a file into the log, by the ingest every event goes through. The command says who sends, so no credential is asked. */
+import type { RowsAnswer } from '../../schemas/admin.ts'
 import type { RawRequest } from '../kit/define.ts'
 import { type IngestPorts, isRefusal, normalize, record } from '../stages/ingest.ts'
 import { type Command, CommandError } from './context.ts'
-
-export interface RowsAnswer {
-  readonly recorded: number
-  readonly quarantined: number
-  /** Rows set aside, by code. */
-  readonly codes: Readonly<Record<string, number>>
-}
 
 /** Carries out `importRows`: `{source, import, firstRow, rows, dryRun?}`. Answered once everything is on disk. */
 export async function importRows({ args }: Command, ports: IngestPorts): Promise<RowsAnswer> {

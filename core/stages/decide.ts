@@ -28,7 +28,7 @@ export interface Turn {
   readonly deviceNode: NodeState | undefined
   /** Purposes the event was kept for; undefined for a timer, whose rule was armed under its purpose. */
   readonly purposes: readonly string[] | undefined
-  /** Another source already reported this: it may end things, not start them. */
+  /** Another source already reported this, or a file tells of the past: it may end things, not start them. */
   readonly copy: boolean
 }
 

@@ -89,7 +89,7 @@ export function enqueueDecision(
 
 /** Actions that follow an event by themselves, for the purposes the event was kept for. */
 export function enqueueFollowing(applied: Applied, turn: Turn, batch: Batch, settings: DecideSettings): void {
-  if (applied.copy) return
+  if (turn.copy) return
   const { event, person, node } = applied
   for (const destination of settings.destinations.values())
     for (const id of destination.actions) {

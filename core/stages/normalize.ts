@@ -109,6 +109,9 @@ export function canonicalize(
         connector: source.connector,
         ...(event.originalName !== undefined &&
           event.originalName !== event.name && { originalName: event.originalName.toWellFormed() }),
+        // Our own choice: rows of a file may be years old, and nobody wants a message about them.
+        ...(source.definition.takesRows &&
+          Date.parse(receivedAt) - Date.parse(clock.at) > DAY_MS && { past: true as const }),
         payloadHash: hashWithout(item.raw, source.definition.volatileFields, raw),
       },
       subject: { identifiers, ...(previousId !== undefined && { previousId }) },

@@ -104,3 +104,31 @@ test('only the token may upload, and only a source for files takes rows', async 
   expect(sent.status).toBe(401)
   expect(await backfill('pedidos.csv', '--again', '--source', 'site')).toMatchObject({ status: 1 })
 })
+
+test('rows of a program are the same ingest', async () => {
+  const rows = [{ Pedido: '9', Data: '2025-11-24', 'E-mail': 'caio@example.com', Total: '5,00' }, { Pedido: '10' }]
+  const args = { source: 'erp', import: 'export-2026', firstRow: 1, rows }
+  const answer = { recorded: 1, quarantined: 1, codes: { NO_IDENTIFIER: 1 } }
+  const before = (await orders()).length
+  expect(await hub.run({ name: 'importRows', args: { ...args, dryRun: true }, actor: 't' })).toEqual({
+    ok: true,
+    value: answer,
+  })
+  await hub.drained()
+  expect((await orders()).length).toBe(before)
+  for (let sent = 0; sent < 2; sent++) {
+    expect(await hub.run({ name: 'importRows', args, actor: 't' })).toEqual({ ok: true, value: answer })
+    await hub.drained()
+    expect((await orders()).slice(before)).toEqual([['9', 5, 'erp', '2025-11-24T03:00:00.000Z']])
+  }
+  for (const [wrong, code] of [
+    [{ source: 'site' }, 'INVALID'],
+    [{ source: 'nobody' }, 'NOT_FOUND'],
+    [{ firstRow: 0 }, 'INVALID'],
+    [{ import: '../x' }, 'INVALID'],
+  ] as const)
+    expect(await hub.run({ name: 'importRows', args: { ...args, ...wrong }, actor: 't' })).toMatchObject({
+      ok: false,
+      code,
+    })
+})

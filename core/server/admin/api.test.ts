@@ -421,6 +421,19 @@ describe('answers', () => {
     expect(body.items[2]).toMatchObject({ installed: false, settings: [{ secret: true, value: '••••1234' }] })
   })
 
+  test('rows of a file are handed over by who may, for the source of the address', async () => {
+    const login = await signUp('integrator')
+    const me = (await call('GET', '/api/me', { as: login })).body as Me
+    const body = { import: 'export-2026', firstRow: 1, rows: [{ Pedido: '1' }] }
+    await call('POST', '/api/sources/erp/rows', { as: login, body: { ...body } })
+    expect(hub.ran.at(-1)).toEqual({ name: 'importRows', actor: me.user.id, args: { ...body, source: 'erp' } })
+    expect(await call('POST', '/api/sources/erp/rows', { as: login, body: { ...body, import: 'x' } })).toMatchObject({
+      status: 400,
+      body: { error: { path: '/import' } },
+    })
+    expect((await call('POST', '/api/sources/erp/rows', { as: await signUp('marketing'), body })).status).toBe(403)
+  })
+
   test('acts on quarantine and deliveries run as commands of who asks', async () => {
     const login = await signUp('integrator')
     const me = (await call('GET', '/api/me', { as: login })).body as Me

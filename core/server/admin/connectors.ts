@@ -1,9 +1,9 @@
 /** Sources, destinations, purposes and rules as they are configured, with what passed through them in a day. */
-import { Destinations, Purposes, Rules, Sources } from '../../../schemas/admin.ts'
+import { Destinations, IdParams, Purposes, RowsAnswer, RowsRequest, Rules, Sources } from '../../../schemas/admin.ts'
 import type { Db } from '../../stores/open.ts'
 import { parse } from './explanations.ts'
 import { maskSettings } from './masking.ts'
-import { type AnyRoute, defineRoute } from './route.ts'
+import { type AnyRoute, defineRoute, expectOk } from './route.ts'
 
 const TAG = 'Connectors'
 const MINUTE_MS = 60_000
@@ -65,6 +65,29 @@ export function connectorRoutes(options: { readonly publicUrl: string }): readon
           }),
         }
       },
+    }),
+
+    defineRoute({
+      method: 'POST',
+      path: '/api/sources/{id}/rows',
+      operationId: 'importRows',
+      tag: TAG,
+      summary:
+        'Rows of a file for a source with connector file: mapped by its settings, through the ingest of every event.',
+      permission: 'sources.write',
+      params: IdParams,
+      bodyLimit: 1024 * 1024,
+      body: RowsRequest,
+      answer: RowsAnswer,
+      errors: [
+        { status: 400, code: 'INVALID', when: 'The source takes no rows. Mistakes of a row set that row aside.' },
+        { status: 404, code: 'NOT_FOUND', when: 'No source has this id.' },
+        { status: 429, code: 'OVERLOADED', when: 'The hub is behind: send the same rows again in a few seconds.' },
+      ],
+      handle: async ({ context, identity, params, body }) =>
+        expectOk(
+          await context.run({ name: 'importRows', args: { ...body, source: params.id }, actor: identity.id }),
+        ) as RowsAnswer,
     }),
 
     defineRoute({

@@ -77,6 +77,7 @@ const COMMAND_STATUS: Readonly<Record<string, number>> = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   INVITATION_INVALID: 410,
+  OVERLOADED: 429,
   UNAVAILABLE: 503,
 }
 
