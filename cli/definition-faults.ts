@@ -58,13 +58,17 @@ const SEEN: Readonly<Record<Kind, string>> = {
 
 const CONNECTOR_ID = /^[a-z][a-z0-9-]{0,38}$/
 
+const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?$/i
+
 /** @returns one sentence per fault, empty when the core can work with it. */
 export function faultsOf(role: Role, value: unknown): string[] {
   if (!isObject(value)) return [`what it exports is no ${role} definition.`]
   const faults = missing(value, PARTS[role], '')
   if (typeof value['id'] === 'string' && !CONNECTOR_ID.test(value['id']))
     faults.push(`the id "${value['id']}" must be lower-case letters, digits and hyphens, beginning with a letter.`)
-  const { actions } = value
+  const { actions, hosts } = value
+  if (hosts !== undefined && !(Array.isArray(hosts) && hosts.every((host) => HOST.test(String(host)))))
+    faults.push("hosts is wrong. It is a list of names without https:// and path, such as ['login.clima.example'].")
   if (role !== 'destination' || !isObject(actions)) return faults
   if (Object.keys(actions).length === 0) faults.push('has no action.')
   for (const [name, action] of Object.entries(actions)) {

@@ -99,6 +99,11 @@ describe('a folder', () => {
       ['actions.send needs exactly one of perform and performBatch; it has 2'],
     ],
     [
+      'names a host with its scheme',
+      { 'connectors/own/destination.mjs': destination('own', "hosts: ['https://login.own.example'],") },
+      ['hosts is wrong. It is a list of names without https://'],
+    ],
+    [
       'takes a name of the hub',
       { 'connectors/slack/destination.mjs': destination('slack') },
       ['there is a destination connector "slack" already. Give this one another id.'],

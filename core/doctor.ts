@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { lintPurposes, loadPurposes } from '../consent/purposes.ts'
 import type { DestinationSettings, LoadedConfig } from './config.ts'
 import { lintRules, loadRules } from './decision/index.ts'
-import { connect } from './delivery/perform.ts'
+import { connect, reachOf } from './delivery/perform.ts'
 import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
@@ -378,12 +378,13 @@ async function* examineDestination(
       `Add them to destinations.${id}.purposes, or list only the wanted actions under destinations.${id}.actions.`,
     )
   if (!online) return yield ok('destination', `${id} was not asked; add --online to try its credentials.`)
-  const base = new URL(typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings))
+  const { origin, hosts } = reachOf(definition, settings)
   const sandbox = destination.config.sandbox
   const transport = createTransport({
     allowPrivate: config.network?.allow ?? [],
+    hosts,
     timeoutMs: TIMEOUT_MS,
-    ...(sandbox && { sandbox: { vendorOrigin: base.origin, target: sandbox } }),
+    ...(sandbox && { sandbox: { vendorOrigin: origin.origin, target: sandbox } }),
   })
   try {
     const http = connect(definition, settings, { slot: (job) => job(), lastLook: async () => {}, transport })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { defineDestination, type Outcome } from '../kit/define.ts'
 import { AuthenticationError, RejectedError, RetryableError } from '../kit/errors.ts'
 import { HandOverRefused, type Transport } from '../kit/http.ts'
-import { connect, type Item, performAction, resultOf } from './perform.ts'
+import { connect, type Item, performAction, reachOf, resultOf } from './perform.ts'
 
 const words = { pt: 'x', en: 'x' }
 const common = {
@@ -158,5 +158,19 @@ describe('performing an action', () => {
     ['text', { status: 'rejected', reason: 'connector fault (string)' }],
   ])('%s means %j', (error, result) => {
     expect(resultOf(error)).toEqual(result)
+  })
+})
+
+describe('reach', () => {
+  it('is the host of the base address, and what the connector declares besides', () => {
+    expect(reachOf(vendor, { key: 'k' })).toMatchObject({ hosts: ['api.vendor.example'] })
+    const two: typeof vendor = {
+      ...vendor,
+      baseUrl: ({ key }) => `https://${key}.vendor.example:8443/v1`,
+      hosts: ['*.vendor.example'],
+    }
+    const { origin, hosts } = reachOf(two, { key: 'loja' })
+    expect(origin.origin).toBe('https://loja.vendor.example:8443')
+    expect(hosts).toEqual(['loja.vendor.example:8443', '*.vendor.example'])
   })
 })

@@ -28,6 +28,12 @@ export function connect(
   })
 }
 
+/** Where a destination may send: its base address, and every host it declares. */
+export function reachOf(definition: AnyDestination, settings: unknown): { origin: URL; hosts: readonly string[] } {
+  const origin = new URL(typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings))
+  return { origin, hosts: [origin.host, ...(definition.hosts ?? [])] }
+}
+
 export interface Performance {
   readonly definition: AnyDestination
   readonly action: string

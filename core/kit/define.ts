@@ -359,6 +359,8 @@ export interface DestinationDefinition<
   /** Version of the vendor's API in baseUrl or header, and where its end of life is announced. */
   readonly apiVersion?: { readonly version: string; readonly docs: string }
   readonly baseUrl: string | ((settings: Static<S>) => string)
+  /** Hosts it reaches besides that of `baseUrl`; `*.` stands for any subdomain. Requests to all others are refused. */
+  readonly hosts?: readonly string[]
   readonly settings: S
   /** Headers added to every request. */
   readonly authenticate?: (settings: Static<S>) => Record<string, string>

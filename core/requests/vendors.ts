@@ -5,7 +5,7 @@ import type { RecipientOperation, Right, SystemConfig } from '../../schemas/requ
 import type { DestinationSettings, LoadedConfig } from '../config.ts'
 import { createLimiter, type Limiter } from '../delivery/limiter.ts'
 import { buildPayload } from '../delivery/payload.ts'
-import { connect, performAction, resultOf } from '../delivery/perform.ts'
+import { connect, performAction, reachOf, resultOf } from '../delivery/perform.ts'
 import { buildView } from '../delivery/view.ts'
 import type { Outcome } from '../kit/define.ts'
 import { createHttp, type HttpResponse, judge, type Transport } from '../kit/http.ts'
@@ -57,10 +57,10 @@ export function createVendors(config: LoadedConfig, transportFor?: (id: string) 
     if (given) return given
     let transport = transports.get(id)
     if (!transport) {
-      const origin = new URL(typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings))
+      const { origin, hosts } = reachOf(definition, settings)
       transport = createTransport({
         allowPrivate,
-        hosts: [origin.host],
+        hosts,
         ...(own.sandbox !== undefined && { sandbox: { vendorOrigin: origin.origin, target: own.sandbox } }),
         timeoutMs: TIMEOUT_MS,
       })

@@ -6,6 +6,7 @@ import type { RuleSet } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
+import { reachOf } from '../delivery/perform.ts'
 import { forgetQuotas } from '../delivery/quotas.ts'
 import type { Keys } from '../keys.ts'
 import type { Transport } from '../kit/http.ts'
@@ -55,8 +56,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
   const stop = new AbortController()
   for (const [id, destination] of config.destinationSettings) {
     const { definition, settings } = destination
-    const baseUrl = typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings)
-    const origin = new URL(baseUrl)
+    const { origin, hosts } = reachOf(definition, settings)
     lines.set(id, {
       destination,
       limiter: createLimiter(definition.limits),
@@ -65,7 +65,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
         options.transportFor?.(id) ??
         createTransport({
           allowPrivate: config.config.network?.allow ?? [],
-          hosts: [origin.host],
+          hosts,
           ...(destination.config.sandbox !== undefined && {
             sandbox: { vendorOrigin: origin.origin, target: destination.config.sandbox },
           }),
