@@ -44,7 +44,7 @@ export default defineSource({
     { additionalProperties: false },
   ),
   routes: [],
-  maxBytes: 16_000_000,
+  maxBytes: 4_000_000,
   takesRows: true,
   volatileFields: [],
   credentials: () => [],

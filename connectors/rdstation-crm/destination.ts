@@ -237,8 +237,8 @@ export default defineDestination({
   },
   feedback: {
     none: {
-      pt: 'O CRM não envia mensagens; mudanças de negociação chegam pela fonte de webhooks.',
-      en: 'The CRM sends no messages; changes of deals arrive through a webhook source.',
+      pt: 'O CRM não envia mensagens; mudanças de negociação chegam pela fonte rdstation-crm.',
+      en: 'The CRM sends no messages; changes of deals arrive through the source rdstation-crm.',
     },
   },
 })
