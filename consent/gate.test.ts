@@ -409,6 +409,11 @@ describe('telling a tool of a withdrawal', () => {
     expect(ask('revoked', 'meta')).toBe('UNDECLARED')
     expect(ask('revoked', 'gone')).toBe('UNDECLARED')
   })
+
+  test('a controller is told that sharing with it was withdrawn', () => {
+    expect(ask('revoked', 'meta', 'share.meta')).toBe('entry-share.meta')
+    expect(ask('revoked', 'rd', 'share.meta')).toBe('UNDECLARED')
+  })
 })
 
 test('what is kept carries only what the allowing purposes asked for', () => {

@@ -256,7 +256,9 @@ const GRANTED_AGAIN: readonly Reason[] = [{ code: 'granted_again', art: '8 §5' 
 export function permitWithdrawal(request: Omit<PermitRequest, 'fences'>): Permit | Halt {
   const { purpose, statusOf, purposes } = request
   const destination = purposes.destinations.get(request.destinationId)
-  if (!purpose || !destination?.purposes.has(purpose.id)) return halt('UNDECLARED', NOT_DECLARED)
+  // Consent to share with this controller was asked for by the destination itself, not declared among its purposes.
+  const declared = purpose && (destination?.purposes.has(purpose.id) || destination?.sharePurpose?.id === purpose.id)
+  if (!declared || !destination) return halt('UNDECLARED', NOT_DECLARED)
   const at = iso(request.now)
   const current = statusOf(purpose)
   if (!WITHDRAWN.has(standing(purpose, current, at).status))

@@ -110,6 +110,7 @@ destinationContract(rdstation, {
       action: 'updateLegalBases',
       given: identify({ traits: { email: maria.email } }),
       signals: { rd: [{ category: 'communications', type: 'consent', status: 'declined' }] },
+      lookups: [{ path: '/platform/contacts/email:maria.souza%40example.com', answers: { status: 200, body: {} } }],
       sends: {
         method: 'PATCH',
         path: '/platform/contacts/email:maria.souza%40example.com',
@@ -437,6 +438,26 @@ describe('rdstation: what the team keeps stays', () => {
       with: { tags: ['x'] },
     })
     expect(results).toEqual([{ status: 'rejected', reason: 'HTTP 404 RESOURCE_NOT_FOUND' }])
+  })
+
+  it('a withdrawal finds the contact by e-mail when its uuid is gone, and makes none of who is none', async () => {
+    const signals = { rd: [{ category: 'communications', type: 'consent', status: 'declined' }] } as const
+    await run('upsertContact', identify({ traits: { email: maria.email } }))
+    const gone = identify({
+      traits: { email: maria.email },
+      identifiers: [{ type: 'rdstation_uuid', value: '5a5cf8a7-0000-4000-8000-000000000000' }],
+    })
+    const { results, requests } = await run('updateLegalBases', gone, { signals })
+    expect(results).toMatchObject([{ status: 'delivered' }])
+    expect(requests.map(({ method, url }) => [method, new URL(url).pathname])).toEqual([
+      ['GET', '/platform/contacts/uuid:5a5cf8a7-0000-4000-8000-000000000000'],
+      ['GET', '/platform/contacts/email:maria.souza%40example.com'],
+      ['PATCH', '/platform/contacts/email:maria.souza%40example.com'],
+    ])
+    const nobody = identify({ traits: { email: 'ninguem@example.com' } })
+    expect((await run('updateLegalBases', nobody, { signals })).results).toEqual([
+      { status: 'delivered', answer: 'not a contact' },
+    ])
   })
 
   it('an empty answer of the ledger is refused with a reason, not sent as an empty list', async () => {

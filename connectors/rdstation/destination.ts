@@ -235,15 +235,21 @@ export default defineDestination({
       identifier: ['rdstation_uuid', 'email'],
       idempotency: 'natural',
       payload: Type.Object(contact, someContact),
-      perform: async ({ http, payload, signals }) =>
-        signals.rd.length > 0
-          ? http.request('PATCH', contactPath(payload), { json: { legal_bases: signals.rd } })
-          : {
-              status: 'rejected',
-              reason:
-                signals.omitted?.map(({ purpose, basis, reason }) => `${purpose} (${basis}): ${reason}`).join('; ') ||
-                'no legal basis that RD Station has a word for',
-            },
+      // PATCH by e-mail would make a contact of somebody who is none, and a uuid that the team deleted or merged
+      // away says nothing of the address: so it is looked for first.
+      async perform({ http, payload: { uuid, email }, signals }) {
+        if (signals.rd.length === 0)
+          return {
+            status: 'rejected',
+            reason:
+              signals.omitted?.map(({ purpose, basis, reason }) => `${purpose} (${basis}): ${reason}`).join('; ') ||
+              'no legal basis that RD Station has a word for',
+          }
+        for (const path of [...(uuid ? [contactPath({ uuid })] : []), ...(email ? [contactPath({ email })] : [])])
+          if ((await http.lookup(path)).status !== 404)
+            return http.request('PATCH', path, { json: { legal_bases: signals.rd } })
+        return { status: 'delivered', answer: 'not a contact' }
+      },
     },
 
     markOpportunity: {
