@@ -10,7 +10,7 @@ const MUTATION = join(root, 'dist', 'mutation.json')
 
 /** Mutants killed, survived and without a test, per file of the last mutation run. */
 function mutationLines() {
-  if (!existsSync(MUTATION)) return []
+  if (!existsSync(MUTATION)) return ['', 'The mutation tests were no part of this run.']
   const { files } = JSON.parse(readFileSync(MUTATION, 'utf8'))
   const lines = Object.entries(files).map(([file, { mutants }]) => {
     const of = (...statuses) => mutants.filter(({ status }) => statuses.includes(status)).length
@@ -38,7 +38,7 @@ export function writeLongReport(results) {
     '<!-- Written by `npm run test:long`. -->',
     '',
     `${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node} and up.`,
-    'Property and fault tests with ANUENTE_EFFORT times as many cases as in `npm test` (25 unless set), and the suites that only run here.',
+    `Property and fault tests with ${process.env.ANUENTE_EFFORT ?? 25} times as many cases as in \`npm test\`, ${process.env.ANUENTE_SOAK_MINUTES ?? 10} minutes of steady traffic, and the suites that only run here.`,
     '',
     '| file | passed | failed | time |',
     '|---|---|---|---|',
