@@ -1,5 +1,5 @@
 /** Rows of a file into the log, by the ingest every event goes through. The command says who sends, so no credential is asked. */
-import type { RowsAnswer } from '../../schemas/admin.ts'
+import type { RowsAnswer } from '../../schemas/import-rows.ts'
 import type { RawRequest } from '../kit/define.ts'
 import { type IngestPorts, isRefusal, normalize, record } from '../stages/ingest.ts'
 import { type Command, CommandError } from './context.ts'

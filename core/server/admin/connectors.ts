@@ -1,5 +1,6 @@
 /** Sources, destinations, purposes and rules as they are configured, with what passed through them in a day. */
-import { Destinations, IdParams, Purposes, RowsAnswer, RowsRequest, Rules, Sources } from '../../../schemas/admin.ts'
+import { Destinations, IdParams, Purposes, Rules, Sources } from '../../../schemas/admin.ts'
+import { RowsAnswer, RowsRequest } from '../../../schemas/import-rows.ts'
 import type { Db } from '../../stores/open.ts'
 import { parse } from './explanations.ts'
 import { maskSettings } from './masking.ts'
