@@ -98,6 +98,8 @@ for (const path of [
   'demo/anuente.yaml',
   'demo/rules',
   'consent/ledger/offline',
+  'connectors/gtm/templates/web.tpl',
+  'connectors/gtm/templates/server.tpl',
   'LICENSE',
   'README.md',
   'README.pt-BR.md',
