@@ -1,13 +1,13 @@
 /** Requests of data subjects, as a person, an officer and an auditor meet them: over HTTP, with a real mail server. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { SMTPServer } from 'smtp-server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openNote, parseVerifierKey } from '../../consent/ledger/note.ts'
 import type { Hub } from '../../core/hub.ts'
 import { sha256 } from '../../core/requests/package.ts'
 import type { RequestContent, RequestDetail, RequestPlan } from '../../schemas/requests.ts'
+import { type MailServer, startMail } from './mail-server.ts'
+import { portalBrowser } from './portal-browser.ts'
 import {
   basic,
   historyOf,
@@ -32,55 +32,6 @@ afterEach(async () => {
   mail = undefined
   place?.remove()
 })
-
-interface MailServer {
-  readonly url: string
-  readonly received: { readonly to: string; readonly text: string }[]
-  /** The newest code sent to somebody. */
-  code(to: string): Promise<string>
-  close(): Promise<void>
-}
-
-async function startMail(): Promise<MailServer> {
-  const received: { to: string; text: string }[] = []
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData(stream, session, callback) {
-      let text = ''
-      stream.setEncoding('utf8').on('data', (part: string) => {
-        text += part
-      })
-      stream.on('end', () => {
-        // Quoted-printable, as far as these texts need it.
-        const plain = text
-          .replace(/=\r?\n/g, '')
-          .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-        for (const { address } of session.envelope.rcptTo) received.push({ to: address, text: plain })
-        callback()
-      })
-    },
-  })
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  const until = async <T>(find: () => T | undefined): Promise<T> => {
-    for (let tries = 0; tries < 400; tries++) {
-      const found = find()
-      if (found !== undefined) return found
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    throw new Error('the mail did not come')
-  }
-  return {
-    url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
-    received,
-    code: (to) =>
-      until(() => {
-        const text = received.findLast((one) => one.to === to && /portal-|c=C3=B3digo|digo|code/.test(one.text))?.text
-        return text && /^(\d{6})\r?$/m.exec(text)?.[1]
-      }),
-    close: () => new Promise((done) => server.close(() => done())),
-  }
-}
 
 const NOTICE_TEXT =
   'A Loja Exemplo usa seu e-mail para enviar ofertas enquanto você quiser. Controlador: Loja Exemplo. Contato: privacidade@loja.example. Compartilhamos com a RD Station, que envia. Respondemos pela segurança. Você pode revogar, acessar e eliminar (art. 18).'
@@ -147,60 +98,7 @@ async function knowAna(): Promise<void> {
   await hub.drained()
 }
 
-/** A browser without script: keeps cookies, follows redirects, fills in forms. */
-function browser() {
-  const cookies = new Map<string, string>()
-  const remember = (response: Response) => {
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';')
-      const [name = '', ...rest] = pair.split('=')
-      cookies.set(name, rest.join('='))
-    }
-  }
-  const headers = () => ({ cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') })
-  const go = async (
-    method: 'GET' | 'POST',
-    path: string,
-    body?: URLSearchParams,
-  ): Promise<{ status: number; path: string; text: string }> => {
-    const response = await fetch(new URL(path, hub.url), {
-      method,
-      redirect: 'manual',
-      headers: { ...headers(), ...(body && { 'content-type': 'application/x-www-form-urlencoded' }) },
-      ...(body && { body: body.toString() }),
-    })
-    remember(response)
-    const next = response.headers.get('location')
-    if (next) {
-      await response.arrayBuffer()
-      return go('GET', next)
-    }
-    return { status: response.status, path, text: await response.text() }
-  }
-  /** Sends the form whose address begins so, with its hidden fields. */
-  const submit = (
-    page: string,
-    action: string,
-    fields: Record<string, string>,
-    pick: (form: string) => boolean = () => true,
-  ) => {
-    const form = [...page.matchAll(/<form method="post" action="([^"]+)"[^>]*>([\s\S]*?)<\/form>/g)].find(
-      (match) => match[1]!.startsWith(action) && pick(match[2]!),
-    )
-    if (!form) throw new Error(`no form for ${action}`)
-    const body = new URLSearchParams()
-    for (const [, name, value] of form[2]!.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)">/g))
-      body.set(name!, value!)
-    for (const [name, value] of Object.entries(fields)) body.set(name, value)
-    return go('POST', form[1]!.replaceAll('&amp;', '&'), body)
-  }
-  const enter = async (email: string, lang = 'pt') => {
-    const home = await go('GET', `/privacidade?lang=${lang}`)
-    const asked = await submit(home.text, '/privacidade/codigo', { contact: email })
-    return submit(asked.text, '/privacidade/entrar', { code: await mail!.code(email) })
-  }
-  return { go, submit, enter, cookies }
-}
+const browser = () => portalBrowser(hub.url, mail!)
 
 async function run<T>(name: string, args: Record<string, unknown>): Promise<T> {
   const result = await hub.run({ name, args, actor: 'officer' })
