@@ -7,6 +7,7 @@ import type { Tables } from '../stores/tables.ts'
 import type { Batch } from './batch.ts'
 import { dedupeTable, ensureDedupeTable, recode } from './deduplicate.ts'
 import { lockPeople } from './lock.ts'
+import { NEW_DELIVERY } from './new-delivery.ts'
 import { writeGaps } from './note-unanswered.ts'
 
 /** The state moved on without us: another process holds this partition. Nothing was written. */
@@ -303,37 +304,7 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
         )
         .execute()
   }
-  await insertMany(
-    trx,
-    dialect,
-    'deliveries',
-    [
-      'id',
-      'destination',
-      'action',
-      'kind',
-      'person_id',
-      'node_id',
-      'purpose',
-      'channel',
-      'rule',
-      'rule_version',
-      'arm',
-      'event_id',
-      'ord',
-      'status',
-      'reason',
-      'entry_id',
-      'due_at',
-      'expires_at',
-      'attempt',
-      'input',
-      'created_at',
-      'since',
-    ],
-    rows.deliveries,
-    'on conflict (id) do nothing',
-  )
+  await insertMany(trx, dialect, 'deliveries', NEW_DELIVERY, rows.deliveries, 'on conflict (id) do nothing')
   const caps = [...batch.persons.values()].flatMap((person) =>
     batch.merged.has(person.id)
       ? []

@@ -8,6 +8,7 @@ import { nextOrder } from '../ids.ts'
 import { sealJson } from '../seal.ts'
 import { insertMany } from '../stores/open.ts'
 import { followingDeliveryId } from './apply.ts'
+import { NEW_DELIVERY } from './new-delivery.ts'
 import type { ProcessPorts } from './ports.ts'
 
 const MOST = 200
@@ -75,29 +76,7 @@ export async function propagate({ state, keys, clock, settings }: ProcessPorts):
         ])
       }
     }
-    await insertMany(
-      trx,
-      state.dialect,
-      'deliveries',
-      [
-        ...[
-          'id',
-          'destination',
-          'action',
-          'kind',
-          'person_id',
-          'node_id',
-          'purpose',
-          'channel',
-          'rule',
-          'rule_version',
-        ],
-        ...['arm', 'event_id', 'ord', 'status', 'reason', 'entry_id', 'due_at', 'expires_at', 'attempt', 'input'],
-        ...['created_at', 'since'],
-      ],
-      deliveries,
-      'on conflict (id) do nothing',
-    )
+    await insertMany(trx, state.dialect, 'deliveries', NEW_DELIVERY, deliveries, 'on conflict (id) do nothing')
     await insertMany(
       trx,
       state.dialect,
