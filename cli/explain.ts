@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { LoadedConfig } from '../core/config.ts'
+import { moneyWords } from '../core/decision/money-words.ts'
 import type { ExplainedJourney } from '../core/explain.ts'
 import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
@@ -215,7 +216,5 @@ function formatTime(at: string, { language, timezone }: ExplainLook): string {
 
 /** Money as the clause writes it, with its cents; everything else as it is stored. */
 function foundWords(value: unknown, unit: 'cents' | undefined, language: 'pt' | 'en'): string {
-  if (unit !== 'cents' || typeof value !== 'number') return JSON.stringify(value)
-  const money = (value / 100).toFixed(2)
-  return language === 'pt' ? money.replace('.', ',') : money
+  return unit === 'cents' && typeof value === 'number' ? moneyWords(value, language) : JSON.stringify(value)
 }

@@ -6,6 +6,7 @@
 import type { OpenProfile } from '../../schemas/profile.ts'
 import type { Condition, Conditions, CountCondition, FieldCondition } from '../../schemas/rule.ts'
 import { durationWords, parseDuration } from './duration.ts'
+import { moneyWords } from './money-words.ts'
 import { nameMatches } from './names.ts'
 
 /** What conditions may look at. `now` is epoch milliseconds; counts include the event being decided on. */
@@ -302,8 +303,7 @@ function literalWords(value: string | number | boolean, field: string, language:
   if (typeof value === 'boolean') return language === 'pt' ? (value ? 'sim' : 'não') : value ? 'yes' : 'no'
   if (typeof value === 'number') {
     if (field !== 'cart.total') return field.startsWith('event.') && Math.abs(value) >= 1e9 ? '(…)' : String(value)
-    const money = (value / 100).toFixed(2)
-    return language === 'pt' ? money.replace('.', ',') : money
+    return moneyWords(value, language)
   }
   return /@|\d{8}/.test(value.replace(/[\s.()-]/g, '')) ? '(…)' : `"${value}"`
 }
