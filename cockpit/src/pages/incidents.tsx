@@ -1,14 +1,16 @@
-import { Alert, Button, Checkbox, Modal, Textarea, TextInput } from '@mantine/core'
+import { Alert, Button, Checkbox, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Incident, Letters } from '../../../schemas/records.ts'
 import { get, patch, post } from '../api.ts'
 import { saveFile } from '../csv.ts'
+import { useFields } from '../fields.ts'
 import { date, dateTime, number } from '../format.ts'
 import { ClockLine } from '../parts/clock-line.tsx'
 import { Badge } from '../parts/exit-badge.tsx'
+import { FormDialog } from '../parts/form-dialog.tsx'
 import { Page } from '../parts/page.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
 import { useMay } from '../session.ts'
@@ -152,7 +154,12 @@ function Card({ incident }: { incident: Incident }) {
 function Open({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form, setForm] = useState({ title: '', description: '', knownAt: '', risks: '', measuresAfter: '' })
+  const { form, field } = useFields(
+    { title: '', description: '', knownAt: '', risks: '', measuresAfter: '' },
+    {
+      mb: 'sm',
+    },
+  )
   const [flags, setFlags] = useState({ sensitive: false, minors: false })
   const open = useMutation({
     mutationFn: () =>
@@ -167,69 +174,48 @@ function Open({ onClose }: { onClose: () => void }) {
     onSuccess: onClose,
     onSettled: () => void queries.invalidateQueries({ queryKey: ['incidents'] }),
   })
-  const field = (name: keyof typeof form) => ({
-    value: form[name],
-    mb: 'sm' as const,
-    onChange: (event: { currentTarget: { value: string } }) => {
-      const { value } = event.currentTarget
-      setForm((before) => ({ ...before, [name]: value }))
-    },
-  })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    open.mutate()
-  }
   return (
-    <Modal
-      opened
+    <FormDialog
       onClose={onClose}
-      title={<strong>{t('incidents.open')}</strong>}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
+      title={t('incidents.open')}
+      text={t('incidents.openText')}
+      act={t('incidents.register')}
+      pending={open.isPending}
+      error={open.error}
+      go={() => open.mutate()}
     >
-      <form onSubmit={submit}>
-        <p style={{ marginTop: 0 }}>{t('incidents.openText')}</p>
-        <TextInput label={t('incidents.what')} required withAsterisk={false} minLength={3} {...field('title')} />
-        <Textarea
-          label={t('incidents.description')}
-          required
-          withAsterisk={false}
-          minLength={3}
-          autosize
-          minRows={3}
-          {...field('description')}
+      <TextInput label={t('incidents.what')} required withAsterisk={false} minLength={3} {...field('title')} />
+      <Textarea
+        label={t('incidents.description')}
+        required
+        withAsterisk={false}
+        minLength={3}
+        autosize
+        minRows={3}
+        {...field('description')}
+      />
+      <TextInput
+        label={t('incidents.known')}
+        description={t('incidents.knownHint')}
+        type="datetime-local"
+        required
+        withAsterisk={false}
+        {...field('knownAt')}
+      />
+      <Textarea label={t('incidents.risks')} autosize minRows={2} {...field('risks')} />
+      <Textarea label={t('incidents.measures')} autosize minRows={2} {...field('measuresAfter')} />
+      {(['sensitive', 'minors'] as const).map((name) => (
+        <Checkbox
+          key={name}
+          mb="xs"
+          label={t(`incidents.${name}`)}
+          checked={flags[name]}
+          onChange={(event) => {
+            const { checked } = event.currentTarget
+            setFlags((before) => ({ ...before, [name]: checked }))
+          }}
         />
-        <TextInput
-          label={t('incidents.known')}
-          description={t('incidents.knownHint')}
-          type="datetime-local"
-          required
-          withAsterisk={false}
-          {...field('knownAt')}
-        />
-        <Textarea label={t('incidents.risks')} autosize minRows={2} {...field('risks')} />
-        <Textarea label={t('incidents.measures')} autosize minRows={2} {...field('measuresAfter')} />
-        {(['sensitive', 'minors'] as const).map((name) => (
-          <Checkbox
-            key={name}
-            mb="xs"
-            label={t(`incidents.${name}`)}
-            checked={flags[name]}
-            onChange={(event) => {
-              const { checked } = event.currentTarget
-              setFlags((before) => ({ ...before, [name]: checked }))
-            }}
-          />
-        ))}
-        {open.error && <Failure error={open.error} />}
-        <div className="dialog-acts">
-          <Button variant="default" onClick={onClose}>
-            {t('app.cancel')}
-          </Button>
-          <Button type="submit" loading={open.isPending}>
-            {t('incidents.register')}
-          </Button>
-        </div>
-      </form>
-    </Modal>
+      ))}
+    </FormDialog>
   )
 }

@@ -8,6 +8,7 @@ import type { PersonFound, PersonTimeline, TimelineItem } from '../../../schemas
 import type { Revealed } from '../../../schemas/records.ts'
 import { linkChanging, linkTo, useAddress, useChangeAddress } from '../address.ts'
 import { get, post, withQuery } from '../api.ts'
+import { useFields } from '../fields.ts'
 import { date, dateTime, dayRange } from '../format.ts'
 import { ConsentStatus, useConsentWords } from '../parts/consent-words.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
@@ -63,22 +64,14 @@ function Person() {
 function Find() {
   const { t } = useTranslation()
   const change = useChangeAddress()
-  const [form, setForm] = useState({ type: 'email', value: '', reason: '' })
+  const { form, set, field } = useFields({ type: 'email', value: '', reason: '' }, { size: 'xs' })
   const find = useMutation({
     mutationFn: () =>
       post<PersonFound>('/api/people/find', { type: form.type, value: form.value.trim(), reason: form.reason.trim() }),
     onSuccess: ({ people }) => {
       if (people.length > 0) change({ subject: people[0]!.personId, until: undefined })
       // What identifies somebody does not stay on the screen.
-      setForm((before) => ({ ...before, value: '' }))
-    },
-  })
-  const field = (name: keyof typeof form) => ({
-    size: 'xs' as const,
-    value: form[name],
-    onChange: (event: { currentTarget: { value: string } }) => {
-      const { value } = event.currentTarget
-      setForm((before) => ({ ...before, [name]: value }))
+      set('value', '')
     },
   })
   const submit = (event: FormEvent) => {

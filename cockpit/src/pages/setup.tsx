@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { Me } from '../../../schemas/admin.ts'
 import { homeOf, linkTo, useGo } from '../address.ts'
 import { ApiFailure, keepMe, post } from '../api.ts'
+import { useFields } from '../fields.ts'
 import { Gate } from '../parts/gate.tsx'
 import { useFailureText } from '../parts/states.tsx'
 
@@ -16,7 +17,14 @@ export function SetupPage() {
   const queries = useQueryClient()
   // After the #: browsers send it to no server and in no Referer.
   const [token] = useState(() => location.hash.slice(1))
-  const [form, setForm] = useState({ name: '', email: '', password: '' })
+  const { form, field } = useFields(
+    { name: '', email: '', password: '' },
+    {
+      required: true,
+      withAsterisk: false,
+      mb: 'sm',
+    },
+  )
   const setup = useMutation({
     mutationFn: () => post<Me>('/api/setup', { token, ...form }),
     onSuccess: (me) => {
@@ -35,16 +43,6 @@ export function SetupPage() {
     event.preventDefault()
     setup.mutate()
   }
-  const field = (name: keyof typeof form) => ({
-    value: form[name],
-    required: true,
-    withAsterisk: false,
-    mb: 'sm' as const,
-    onChange: (event: { currentTarget: { value: string } }) => {
-      const { value } = event.currentTarget
-      setForm((before) => ({ ...before, [name]: value }))
-    },
-  })
   return (
     <Gate title={t('setup.title')} intro={t('login.intro')}>
       {token === '' ? (

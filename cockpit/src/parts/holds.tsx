@@ -1,15 +1,16 @@
-import { Button, Modal, Textarea, TextInput } from '@mantine/core'
+import { Button, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { LegalHold } from '../../../schemas/retention.ts'
 import { post } from '../api.ts'
+import { useFields } from '../fields.ts'
 import { date, dayRange } from '../format.ts'
 import { useMay } from '../session.ts'
 import { type Column, DataTable } from './data-table.tsx'
+import { FormDialog } from './form-dialog.tsx'
 import { ReasonDialog } from './reason-dialog.tsx'
-import { Failure } from './states.tsx'
 
 /** Legal holds: what stays although its time is over, on whose order. */
 export function Holds({ holds }: { holds: readonly LegalHold[] }) {
@@ -117,7 +118,7 @@ export function Holds({ holds }: { holds: readonly LegalHold[] }) {
 function NewHold({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form, setForm] = useState({ subject: '', from: '', until: '', ref: '', reason: '' })
+  const { form, field } = useFields({ subject: '', from: '', until: '', ref: '', reason: '' }, { mb: 'sm' })
   const set = useMutation({
     mutationFn: () =>
       post<LegalHold>('/api/retention/holds', {
@@ -129,53 +130,32 @@ function NewHold({ onClose }: { onClose: () => void }) {
     onSuccess: onClose,
     onSettled: () => void queries.invalidateQueries({ queryKey: ['retention'] }),
   })
-  const field = (name: keyof typeof form) => ({
-    value: form[name],
-    mb: 'sm' as const,
-    onChange: (event: { currentTarget: { value: string } }) => {
-      const { value } = event.currentTarget
-      setForm((before) => ({ ...before, [name]: value }))
-    },
-  })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    set.mutate()
-  }
   return (
-    <Modal
-      opened
+    <FormDialog
       onClose={onClose}
-      title={<strong>{t('hold.set')}</strong>}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
+      title={t('hold.set')}
+      text={t('hold.setText')}
+      act={t('hold.set')}
+      pending={set.isPending}
+      error={set.error}
+      go={() => set.mutate()}
     >
-      <form onSubmit={submit}>
-        <p style={{ marginTop: 0 }}>{t('hold.setText')}</p>
-        <TextInput label={t('hold.ref')} required withAsterisk={false} maxLength={200} {...field('ref')} />
-        <Textarea
-          label={t('hold.reason')}
-          required
-          withAsterisk={false}
-          minLength={10}
-          maxLength={1000}
-          autosize
-          minRows={2}
-          {...field('reason')}
-        />
-        <TextInput label={t('hold.subject')} description={t('hold.subjectHint')} {...field('subject')} />
-        <div className="filters">
-          <TextInput type="date" label={t('table.from')} {...field('from')} />
-          <TextInput type="date" label={t('table.until')} {...field('until')} />
-        </div>
-        {set.error && <Failure error={set.error} />}
-        <div className="dialog-acts">
-          <Button variant="default" onClick={onClose}>
-            {t('app.cancel')}
-          </Button>
-          <Button type="submit" loading={set.isPending}>
-            {t('hold.set')}
-          </Button>
-        </div>
-      </form>
-    </Modal>
+      <TextInput label={t('hold.ref')} required withAsterisk={false} maxLength={200} {...field('ref')} />
+      <Textarea
+        label={t('hold.reason')}
+        required
+        withAsterisk={false}
+        minLength={10}
+        maxLength={1000}
+        autosize
+        minRows={2}
+        {...field('reason')}
+      />
+      <TextInput label={t('hold.subject')} description={t('hold.subjectHint')} {...field('subject')} />
+      <div className="filters">
+        <TextInput type="date" label={t('table.from')} {...field('from')} />
+        <TextInput type="date" label={t('table.until')} {...field('until')} />
+      </div>
+    </FormDialog>
   )
 }

@@ -1,11 +1,11 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
+import { NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { RequestOpened } from '../../../schemas/requests.ts'
 import { useChangeAddress } from '../address.ts'
 import { post } from '../api.ts'
-import { Failure } from './states.tsx'
+import { useFields } from '../fields.ts'
+import { FormDialog } from './form-dialog.tsx'
 
 const CHANNELS = ['letter', 'email', 'phone', 'in_person', 'chat', 'authority', 'other'] as const
 const IDENTIFIERS = ['email', 'phone', 'cpf', 'userId'] as const
@@ -28,18 +28,21 @@ export function NewRequestDialog({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
   const change = useChangeAddress()
-  const [form, setForm] = useState({
-    right: 'access',
-    channel: 'letter',
-    receivedAt: new Date().toISOString().slice(0, 10),
-    type: 'email',
-    value: '',
-    name: '',
-    contact: '',
-    text: '',
-    reference: '',
-    dueAt: '',
-  })
+  const { form, field } = useFields(
+    {
+      right: 'access',
+      channel: 'letter',
+      receivedAt: new Date().toISOString().slice(0, 10),
+      type: 'email',
+      value: '',
+      name: '',
+      contact: '',
+      text: '',
+      reference: '',
+      dueAt: '',
+    },
+    { mb: 'sm' },
+  )
   const authority = form.channel === 'authority'
   const open = useMutation({
     mutationFn: () =>
@@ -61,88 +64,67 @@ export function NewRequestDialog({ onClose }: { onClose: () => void }) {
     },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['requests'] }),
   })
-  const field = (name: keyof typeof form) => ({
-    value: form[name],
-    mb: 'sm' as const,
-    onChange: (event: { currentTarget: { value: string } }) => {
-      const { value } = event.currentTarget
-      setForm((before) => ({ ...before, [name]: value }))
-    },
-  })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    open.mutate()
-  }
   return (
-    <Modal
-      opened
+    <FormDialog
       onClose={onClose}
-      title={<strong>{t('requests.enter')}</strong>}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
+      title={t('requests.enter')}
+      text={t('requests.enterText')}
+      act={t('requests.enterGo')}
+      pending={open.isPending}
+      error={open.error}
+      go={() => open.mutate()}
     >
-      <form onSubmit={submit}>
-        <p style={{ marginTop: 0 }}>{t('requests.enterText')}</p>
+      <NativeSelect
+        label={t('requests.channel')}
+        data={CHANNELS.map((value) => ({ value, label: t(`requests.channels.${value}`) }))}
+        {...field('channel')}
+      />
+      {authority ? (
+        <TextInput type="date" label={t('requests.authorityDue')} {...field('dueAt')} />
+      ) : (
         <NativeSelect
-          label={t('requests.channel')}
-          data={CHANNELS.map((value) => ({ value, label: t(`requests.channels.${value}`) }))}
-          {...field('channel')}
+          label={t('requests.right')}
+          data={RIGHTS.map((value) => ({ value, label: t(`requests.rights.${value}`) }))}
+          {...field('right')}
         />
-        {authority ? (
-          <TextInput type="date" label={t('requests.authorityDue')} {...field('dueAt')} />
-        ) : (
-          <NativeSelect
-            label={t('requests.right')}
-            data={RIGHTS.map((value) => ({ value, label: t(`requests.rights.${value}`) }))}
-            {...field('right')}
-          />
-        )}
+      )}
+      <TextInput
+        type="date"
+        label={t('requests.arrived')}
+        description={t('requests.arrivedHint')}
+        required
+        withAsterisk={false}
+        {...field('receivedAt')}
+      />
+      <div className="filters">
+        <NativeSelect
+          label={t('requests.identifier')}
+          data={IDENTIFIERS.map((value) => ({ value, label: t(`requests.identifiers.${value}`) }))}
+          {...field('type')}
+        />
         <TextInput
-          type="date"
-          label={t('requests.arrived')}
-          description={t('requests.arrivedHint')}
-          required
+          style={{ flex: 1 }}
+          label={t('requests.identifierValue')}
+          required={!authority}
           withAsterisk={false}
-          {...field('receivedAt')}
-        />
-        <div className="filters">
-          <NativeSelect
-            label={t('requests.identifier')}
-            data={IDENTIFIERS.map((value) => ({ value, label: t(`requests.identifiers.${value}`) }))}
-            {...field('type')}
-          />
-          <TextInput
-            style={{ flex: 1 }}
-            label={t('requests.identifierValue')}
-            required={!authority}
-            withAsterisk={false}
-            autoComplete="off"
-            {...field('value')}
-          />
-        </div>
-        <TextInput label={t('requests.name')} autoComplete="off" {...field('name')} />
-        <TextInput
-          label={t('requests.contact')}
-          description={t('requests.contactHint')}
           autoComplete="off"
-          {...field('contact')}
+          {...field('value')}
         />
-        <Textarea label={t('requests.text')} autosize minRows={2} {...field('text')} />
-        <TextInput
-          label={t('requests.reference')}
-          description={t('requests.referenceHint')}
-          autoComplete="off"
-          {...field('reference')}
-        />
-        {open.error && <Failure error={open.error} />}
-        <div className="dialog-acts">
-          <Button variant="default" onClick={onClose}>
-            {t('app.cancel')}
-          </Button>
-          <Button type="submit" loading={open.isPending}>
-            {t('requests.enterGo')}
-          </Button>
-        </div>
-      </form>
-    </Modal>
+      </div>
+      <TextInput label={t('requests.name')} autoComplete="off" {...field('name')} />
+      <TextInput
+        label={t('requests.contact')}
+        description={t('requests.contactHint')}
+        autoComplete="off"
+        {...field('contact')}
+      />
+      <Textarea label={t('requests.text')} autosize minRows={2} {...field('text')} />
+      <TextInput
+        label={t('requests.reference')}
+        description={t('requests.referenceHint')}
+        autoComplete="off"
+        {...field('reference')}
+      />
+    </FormDialog>
   )
 }

@@ -1,6 +1,6 @@
-import { Button, Modal, Textarea } from '@mantine/core'
-import { type FormEvent, type ReactNode, useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { Textarea } from '@mantine/core'
+import { type ReactNode, useState } from 'react'
+import { FormDialog } from './form-dialog.tsx'
 import { Failure } from './states.tsx'
 
 /** What is kept with who did it and why. */
@@ -28,46 +28,33 @@ export function ReasonDialog({
   /** Shorter than this says nothing. */
   least?: number
 }) {
-  const { t } = useTranslation()
   const [reason, setReason] = useState('')
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    go(reason.trim())
-  }
   return (
-    <Modal
+    <FormDialog
       opened={opened}
       onClose={onClose}
-      title={<strong>{title}</strong>}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
+      title={title}
+      text={text}
+      act={act}
+      pending={pending}
+      go={() => go(reason.trim())}
     >
-      <form onSubmit={submit}>
-        <p style={{ marginTop: 0 }}>{text}</p>
-        <Textarea
-          label={label}
-          required
-          withAsterisk={false}
-          minLength={least}
-          maxLength={500}
-          autosize
-          minRows={2}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
-        {error ? (
-          <div style={{ marginTop: '1rem' }}>
-            <Failure error={error} />
-          </div>
-        ) : null}
-        <div className="dialog-acts">
-          <Button variant="default" onClick={onClose}>
-            {t('app.cancel')}
-          </Button>
-          <Button type="submit" loading={pending}>
-            {act}
-          </Button>
+      <Textarea
+        label={label}
+        required
+        withAsterisk={false}
+        minLength={least}
+        maxLength={500}
+        autosize
+        minRows={2}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+      {error ? (
+        <div style={{ marginTop: '1rem' }}>
+          <Failure error={error} />
         </div>
-      </form>
-    </Modal>
+      ) : null}
+    </FormDialog>
   )
 }
