@@ -4,7 +4,7 @@ import { LEDGER_PRIVACY } from './ledger.ts'
 import { oneOf } from './one-of.ts'
 import { RequestsConfig, SystemConfig } from './requests.ts'
 import { RetentionConfig } from './retention.ts'
-import { Duration } from './rule.ts'
+import { Duration, TestRecipient } from './rule.ts'
 
 const Text = Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })
 
@@ -320,6 +320,11 @@ export const Config = Type.Object(
     requests: Type.Optional(RequestsConfig),
     systems: Type.Optional(Type.Array(SystemConfig)),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
+    testRecipients: Type.Optional(
+      Type.Array(TestRecipient, {
+        description: 'People who get rules in the stage test, by e-mail, phone or userId. The hub keeps HMACs alone.',
+      }),
+    ),
     connectors: Type.Optional(
       Type.Array(Type.String(), {
         description:

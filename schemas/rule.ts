@@ -107,6 +107,38 @@ export const RuleAction = Type.Object(
   { additionalProperties: false },
 )
 
+const BudgetLimit = Type.Integer({ minimum: 1 })
+
+/** A person named by an identifier, as people write it. The hub keeps its HMAC alone. */
+export const TestRecipient = Type.Object(
+  {
+    email: Type.Optional(Type.String({ minLength: 3 })),
+    phone: Type.Optional(Type.String({ minLength: 8 })),
+    userId: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  { additionalProperties: false, minProperties: 1, maxProperties: 1 },
+)
+export type TestRecipient = Static<typeof TestRecipient>
+
+/** How far a version is published, when its document says so. Not part of the version: it may change without a new one. */
+export const Rollout = Type.Object(
+  {
+    stage: oneOf(['draft', 'test', 'shadow', 'live'], 'live when absent.'),
+    share: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'live only: the share of people who get this version, e.g. 0.01, 0.1; 1 when absent.',
+      }),
+    ),
+    recipients: Type.Optional(
+      Type.Array(TestRecipient, { description: 'Test recipients of this rule besides those of the configuration.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type Rollout = Static<typeof Rollout>
+
 export const Rule = Type.Object(
   {
     id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
@@ -160,6 +192,61 @@ export const Rule = Type.Object(
         description: 'Goal events: they cancel what waits, and are checked again just before sending.',
       }),
     ),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: -1000,
+        maximum: 1000,
+        description: 'Of rules that are due at the same time the highest number goes first; 0 when absent.',
+      }),
+    ),
+    group: Type.Optional(
+      Type.Object(
+        {
+          id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
+          window: Duration,
+        },
+        {
+          additionalProperties: false,
+          description: 'Exclusion group: a person gets one message of all its rules within the window.',
+        },
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          sends: Type.Optional(
+            Type.Object(
+              {
+                hour: Type.Optional(BudgetLimit),
+                day: Type.Optional(BudgetLimit),
+                total: Type.Optional(BudgetLimit),
+              },
+              { additionalProperties: false, minProperties: 1, description: 'How many deliveries this rule may make.' },
+            ),
+          ),
+          money: Type.Optional(
+            Type.Object(
+              {
+                cost: Type.Integer({
+                  minimum: 1,
+                  description: 'What one delivery costs, in minor units (12 is 0.12).',
+                }),
+                hour: Type.Optional(BudgetLimit),
+                day: Type.Optional(BudgetLimit),
+                total: Type.Optional(BudgetLimit),
+              },
+              { additionalProperties: false, description: 'What this rule may spend, in minor units of the currency.' },
+            ),
+          ),
+        },
+        {
+          additionalProperties: false,
+          minProperties: 1,
+          description: 'Hours and days are those of the organisation; total is over all versions of the rule.',
+        },
+      ),
+    ),
+    rollout: Type.Optional(Rollout),
   },
   { $id: 'https://anuente.dev/schemas/rule.json', title: 'Rule', additionalProperties: false },
 )

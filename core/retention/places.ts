@@ -176,7 +176,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'requests',
-    tables: ['requests', 'request_identifiers', 'request_log', 'request_recipients', 'request_files'],
+    tables: ['requests', 'request_identifiers', 'request_marks', 'request_log', 'request_recipients', 'request_files'],
     holds: { pt: 'pedidos de titulares, respostas e arquivos', en: 'data-subject requests, answers and files' },
     key: { pt: 'uma chave por pedido; busca por HMAC', en: 'one key per request; found by HMAC' },
     clock: policy('requests/*/answered', '5 anos', '5 years'),
@@ -257,11 +257,33 @@ export const PLACES: readonly Place[] = [
     },
   },
   {
+    place: 'rule recipients',
+    tables: ['rule_rollouts'],
+    holds: {
+      pt: 'destinatários de teste das regras, que a equipe indicou',
+      en: 'test recipients of rules, named by the team',
+    },
+    key: { pt: 'HMAC com a chave de índice', en: 'HMAC under the index key' },
+    clock: { pt: 'fica com a versão da regra', en: 'stays with the version of the rule' },
+  },
+  {
+    place: 'budgets',
+    tables: ['budget_uses'],
+    holds: { pt: 'quais entregas gastaram o orçamento de uma regra', en: "which deliveries used a rule's budget" },
+    key: PSEUDONYMS,
+    clock: { pt: '40 dias', en: '40 days' },
+  },
+  {
     place: 'configuration',
     tables: [
       'meta',
       'positions',
       'rule_versions',
+      'rule_rollout_log',
+      'rule_switches',
+      'rule_files',
+      'rule_slots',
+      'rule_budgets',
       'notices',
       'destination_roles',
       'ropa_snapshots',

@@ -4,6 +4,7 @@ import { ledgerTables } from './migrations/002-ledger.ts'
 import { consentTables } from './migrations/003-consent.ts'
 import { requestsTables } from './migrations/004-requests.ts'
 import { recordsTables } from './migrations/005-records.ts'
+import { rolloutTables } from './migrations/007-rollouts.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -167,6 +168,7 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '003-consent', run: consentTables },
   { id: '004-requests', run: requestsTables },
   { id: '005-records', run: recordsTables },
+  { id: '007-rollouts', run: rolloutTables },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

@@ -1,8 +1,10 @@
+import type { RuleTables } from './rule-tables.ts'
+
 /**
  * The tables of the state store, one set for SQLite and PostgreSQL. Times are epoch milliseconds,
  * ids are ULIDs, JSON is text, sealed values are AES-256-GCM under the key named beside them.
  */
-export interface Tables {
+export interface Tables extends RuleTables {
   meta: { key: string; value: string }
   /** How far each partition of the log has been processed. Advanced by compare-and-set in the state transaction. */
   positions: { partition: number; log_id: string; position: number }
@@ -204,7 +206,6 @@ export interface Tables {
 
   /** The earliest due timer per person; the timers themselves live in the profile. */
   wakeups: { person_id: string; due_at: number }
-  rule_versions: { rule: string; version: number; hash: string; body: string; loaded_at: number }
 
   /** The outbox is the rows with settled_at null. */
   deliveries: {
@@ -426,6 +427,8 @@ export interface Tables {
   }
   /** By HMAC under the suppression key, so that the same person asking twice is seen, also after erasure. */
   request_identifiers: { hmac: Uint8Array; request_id: string }
+  /** What it may have in common with requests of others. */
+  request_marks: { request_id: string; kind: string; hmac: Uint8Array; person: Uint8Array }
   /** Codes and ids only; no personal data. */
   request_log: {
     id: string
