@@ -1,0 +1,106 @@
+/** One decision under way: what it was asked, and what has come of it so far. Shared by clocks, gates and explanations. */
+import { createHash } from 'node:crypto'
+import type { CanonicalEvent } from '../../schemas/event.ts'
+import type { Closing, OpenProfile, OpenTimer } from '../../schemas/profile.ts'
+import type { RuleView } from './compile.ts'
+import type {
+  CapUse,
+  DecisionContext,
+  DecisionResult,
+  DeliveryDraft,
+  DroppedTimer,
+  Explanation,
+  GoalCancel,
+} from './decision.ts'
+import type { CompiledRule, RuleSet } from './ruleset.ts'
+
+export interface Deciding {
+  readonly state: OpenProfile
+  readonly rules: RuleSet
+  readonly context: DecisionContext
+  readonly seq: number | undefined
+  readonly nowMs: number
+  timers: OpenTimer[]
+  readonly entries: Record<string, string[]>
+  readonly closings: Record<string, Closing[]>
+  readonly deliveries: DeliveryDraft[]
+  readonly capUses: CapUse[]
+  readonly cancels: GoalCancel[]
+  readonly explanations: Explanation[]
+  readonly dropped: DroppedTimer[]
+}
+
+/** One instance of a rule about to be judged. */
+export interface Instance {
+  readonly compiled: CompiledRule
+  readonly correlation: string
+  readonly eventId: string
+  /** Epoch ms of the trigger, or of the start of the clock. */
+  readonly sinceMs: number
+  /** Epoch ms from which `then.expires` says the action is not worth it any more. */
+  readonly ripeMs: number
+  readonly startedAt?: string
+}
+
+export function beginDecision(
+  state: OpenProfile,
+  rules: RuleSet,
+  context: DecisionContext,
+  seq: number | undefined,
+): Deciding {
+  return {
+    state,
+    rules,
+    context,
+    seq,
+    nowMs: Date.parse(context.now),
+    timers: [...state.timers],
+    entries: { ...state.entries },
+    closings: { ...state.closings },
+    deliveries: [],
+    capUses: [],
+    cancels: [],
+    explanations: [],
+    dropped: [],
+  }
+}
+
+export function resultOf(deciding: Deciding): DecisionResult {
+  const { timers, entries, closings, deliveries, capUses, cancels, explanations, dropped } = deciding
+  const wakeAt = timers.map((timer) => timer.graceUntil).sort()[0]
+  return {
+    timers,
+    entries,
+    closings,
+    deliveries,
+    capUses,
+    cancels,
+    explanations,
+    dropped,
+    ...(wakeAt !== undefined && { wakeAt }),
+  }
+}
+
+/** A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts and traits of that purpose alone. */
+export function viewOf(deciding: Deciding, compiled: CompiledRule, event: CanonicalEvent | undefined): RuleView {
+  const { state, context, nowMs } = deciding
+  const { cart, ...withoutCart } = state
+  const { purpose } = compiled.rule.unless
+  const seesCart = !cart?.purposes || cart.purposes.includes(purpose)
+  return {
+    now: nowMs,
+    profile: seesCart ? state : withoutCart,
+    purpose,
+    counted: state.counted?.[purpose] ?? {},
+    known: context.reachable(['userId', 'email', 'phone']),
+    ...(event && { event }),
+  }
+}
+
+export const cartIsEmpty = ({ state }: Pick<Deciding, 'state'>): boolean => (state.cart?.lines.length ?? 0) === 0
+
+export const iso = (ms: number): string => new Date(ms).toISOString()
+
+/** 128 bits of SHA-256, hex. */
+export const digest = (...parts: readonly (string | number)[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
