@@ -200,6 +200,42 @@ export const EXITS = {
     en: 'The person entered this rule too recently or too often.',
     pt: 'A pessoa entrou nesta regra há pouco tempo ou vezes demais.',
   },
+  EXCLUDED: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'Another message of the same exclusion group went to this person within its window.',
+    pt: 'Outra mensagem do mesmo grupo de exclusão foi para esta pessoa dentro do prazo do grupo.',
+  },
+  BUDGET: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The budget of the rule is spent for this hour, this day or altogether.',
+    pt: 'O orçamento da regra acabou: na hora, no dia ou no total.',
+  },
+  NOT_PUBLISHED: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The rule is not published to this person: it is a draft, in test, or this person is outside its share.',
+    pt: 'A regra não está publicada para esta pessoa: é rascunho, está em teste, ou a pessoa está fora da parcela.',
+  },
+  PAUSED: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The rule is paused: nothing starts, and what waits is held until it is resumed.',
+    pt: 'A regra está pausada: nada começa, e o que espera fica retido até ela ser retomada.',
+  },
+  KILLED: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'Somebody stopped the rule: nothing starts, and what waited was cancelled.',
+    pt: 'Alguém parou a regra: nada começa, e o que esperava foi cancelado.',
+  },
+  SHADOW: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The rule runs as a shadow: it decided, and sent nothing.',
+    pt: 'A regra roda em sombra: decidiu e não enviou nada.',
+  },
   GOAL_REACHED: {
     stage: 'decide',
     group: 'rule',

@@ -37,3 +37,14 @@ export const tooLateClause = (lateMs: number) =>
     false,
     `PT${Math.floor(lateMs / 1000)}S`,
   )
+
+const REFUSED: Readonly<Record<string, readonly [string, string]>> = {
+  PAUSED: ['the rule is not paused', 'a regra não está pausada'],
+  KILLED: ['the rule is not stopped', 'a regra não está parada'],
+  NOT_PUBLISHED: ['the rule is published to this person', 'a regra está publicada para esta pessoa'],
+}
+
+export function publishedClause(refusal: string): Clause {
+  const [en, pt] = REFUSED[refusal] ?? REFUSED['NOT_PUBLISHED']!
+  return clause('rollout', en, pt, false, refusal)
+}

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { Closing, OpenProfile, OpenTimer } from '../../schemas/profile.ts'
+import type { BudgetUse } from './budget.ts'
 import type { RuleView } from './compile.ts'
 import type {
   CapUse,
@@ -25,6 +26,7 @@ export interface Deciding {
   readonly closings: Record<string, Closing[]>
   readonly deliveries: DeliveryDraft[]
   readonly capUses: CapUse[]
+  readonly budgetUses: BudgetUse[]
   readonly cancels: GoalCancel[]
   readonly explanations: Explanation[]
   readonly dropped: DroppedTimer[]
@@ -59,6 +61,7 @@ export function beginDecision(
     closings: { ...state.closings },
     deliveries: [],
     capUses: [],
+    budgetUses: [],
     cancels: [],
     explanations: [],
     dropped: [],
@@ -66,7 +69,7 @@ export function beginDecision(
 }
 
 export function resultOf(deciding: Deciding): DecisionResult {
-  const { timers, entries, closings, deliveries, capUses, cancels, explanations, dropped } = deciding
+  const { timers, entries, closings, deliveries, capUses, budgetUses, cancels, explanations, dropped } = deciding
   const wakeAt = timers.map((timer) => timer.graceUntil).sort()[0]
   return {
     timers,
@@ -74,6 +77,7 @@ export function resultOf(deciding: Deciding): DecisionResult {
     closings,
     deliveries,
     capUses,
+    budgetUses,
     cancels,
     explanations,
     dropped,

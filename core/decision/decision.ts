@@ -3,6 +3,7 @@ import type { Arm, LaneKind } from '../../schemas/delivery.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { Closing, OpenTimer } from '../../schemas/profile.ts'
+import type { BudgetBook, BudgetUse } from './budget.ts'
 import type { Clause } from './compile.ts'
 
 export type DecisionInput =
@@ -47,6 +48,13 @@ export interface DecisionContext {
    * Reservations of earlier decisions in the same transaction included.
    */
   capUses(key: string): readonly string[]
+  /**
+   * Why this version does nothing for this person now: paused, killed, not published to them. Nothing is refused
+   * when absent. @param running an instance that began earlier.
+   */
+  refusal?(rule: string, version: number, running: boolean): ExitCode | undefined
+  /** Budgets as they are spent; rules have none when absent. */
+  readonly budgets?: BudgetBook
   /** Undefined when the destination or action does not exist. */
   actionOf(destination: string, action: string): ActionFacts | undefined
 }
@@ -134,6 +142,8 @@ export interface DecisionResult {
   readonly deliveries: DeliveryDraft[]
   /** Reservations to write; released when their delivery is blocked. */
   readonly capUses: CapUse[]
+  /** Parts of budgets to take; given back when their delivery is blocked. */
+  readonly budgetUses: BudgetUse[]
   /** What to cancel among this person's open deliveries; never `deliveries` of this same result. */
   readonly cancels: GoalCancel[]
   readonly explanations: Explanation[]

@@ -2,12 +2,14 @@
 import type { Arm } from '../../schemas/delivery.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { assignArm } from './assign.ts'
+import { budgetUses, spentClause } from './budget.ts'
 import { CAP_WORDS, capKey, capKeys } from './caps.ts'
-import { clause, tooLateClause } from './clauses.ts'
+import { clause, publishedClause, tooLateClause } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import { type Deciding, digest, type Instance, iso } from './deciding.ts'
 import type { ActionFacts, DeliveryDraft, SkippedAction } from './decision.ts'
 import { durationWords } from './duration.ts'
+import { exclusionClause, groupKey } from './exclusion.ts'
 import { explain } from './explanations.ts'
 import type { CompiledRule } from './ruleset.ts'
 
@@ -27,6 +29,13 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
   const clauses = [...triggered, ...who]
   if (!compiled.who.holds(who)) {
     explain(deciding, instance, 'NOT_MATCHED', clauses, { latestOnly: instance.startedAt === undefined })
+    return
+  }
+  const refusal = deciding.context.refusal?.(compiled.rule.id, compiled.rule.version, instance.startedAt !== undefined)
+  if (refusal) {
+    explain(deciding, instance, refusal, [...clauses, publishedClause(refusal)], {
+      latestOnly: instance.startedAt === undefined,
+    })
     return
   }
   const { expiresMs } = compiled
@@ -106,12 +115,23 @@ function act(
   const { personKey, now } = deciding.context
   const capped: Clause[] = []
   const arm = assign(deciding, compiled)
+  const excluded = reachable.some(({ facts }) => groupKey(compiled, facts)) && exclusionClause(deciding, compiled)
+  if (excluded) {
+    explain(deciding, instance, 'EXCLUDED', [...clauses, excluded], { ...entry, skipped })
+    return
+  }
   const drafts: DeliveryDraft[] = []
   for (const { action, index, facts } of reachable) {
     const full = fullCap(deciding, compiled, facts)
     if (full) {
       if (!capped.some((other) => other.id === full.id)) capped.push(full)
       skipped.push({ destination: action.destination, action: action.action, code: 'CAPPED' })
+      continue
+    }
+    const spent = spentClause(rule, deciding.context.budgets, now, drafts.length)
+    if (spent) {
+      if (!capped.some((other) => other.id === spent.id)) capped.push(spent)
+      skipped.push({ destination: action.destination, action: action.action, code: 'BUDGET' })
       continue
     }
     const id = digest(rule.id, rule.version, personKey, correlation, eventId, index)
@@ -132,11 +152,13 @@ function act(
       ...entry,
       since: iso(instance.sinceMs),
     })
-    for (const key of capKeys(compiled, facts))
+    if (arm === 'treated') deciding.budgetUses.push(...budgetUses(rule, deciding.context.budgets, now, id))
+    for (const key of [...capKeys(compiled, facts), ...listed(groupKey(compiled, facts))])
       deciding.capUses.push({ key, at: now, deliveryId: id, shadow: arm !== 'treated' })
   }
   if (drafts.length === 0) {
-    explain(deciding, instance, 'CAPPED', [...clauses, ...capped], { ...entry, skipped })
+    const result = skipped.some(({ code }) => code === 'CAPPED') ? 'CAPPED' : 'BUDGET'
+    explain(deciding, instance, result, [...clauses, ...capped], { ...entry, skipped })
     return
   }
   deciding.deliveries.push(...drafts)
@@ -184,3 +206,5 @@ function enter(deciding: Deciding, compiled: CompiledRule): void {
   if (!reentry) return
   deciding.entries[rule.id] = [...(deciding.entries[rule.id] ?? []), deciding.context.now].slice(-(reentry.max ?? 1))
 }
+
+const listed = (key: string | undefined): string[] => (key === undefined ? [] : [key])

@@ -28,5 +28,6 @@ export async function rolloutTables(db: Kysely<Tables>): Promise<void> {
     'create table rule_slots (rule text not null, version integer not null, slot bigint not null, state text not null, place text not null, started_at bigint not null, moved_at bigint not null, finished_at bigint, people bigint not null, decided bigint not null, reason text, primary key (rule, version, slot))',
   )
   await run("create index rule_slots_open on rule_slots (slot) where state = 'running'")
+  await run('create index rollups_origin on rollups (origin, minute)')
   await run('create index deliveries_rule on deliveries (rule) where settled_at is null and rule is not null')
 }
