@@ -34,15 +34,26 @@ export function decide(
   return resultOf(deciding)
 }
 
-/** Timers that may fire now, in the order in which to give them to `decide`. */
+/**
+ * Timers that may fire now, in the order in which to give them to `decide`: of those that are due together the rule
+ * with the highest priority comes first.
+ */
 export function dueTimers(
   state: Pick<OpenProfile, 'timers'>,
   now: string,
+  rules?: Pick<RuleSet, 'versionOf'>,
 ): Extract<DecisionInput, { kind: 'timer' }>[] {
   const nowMs = Date.parse(now)
+  const priority = ({ rule, version }: OpenTimer) => rules?.versionOf(rule, version)?.rule.priority ?? 0
   return state.timers
     .filter((timer) => Date.parse(timer.graceUntil) <= nowMs)
-    .sort((a, b) => order(a.graceUntil, b.graceUntil) || order(a.rule, b.rule) || order(a.correlation, b.correlation))
+    .sort(
+      (a, b) =>
+        priority(b) - priority(a) ||
+        order(a.graceUntil, b.graceUntil) ||
+        order(a.rule, b.rule) ||
+        order(a.correlation, b.correlation),
+    )
     .map(({ rule, correlation, dueAt }) => ({ kind: 'timer', rule, correlation, dueAt }))
 }
 

@@ -4,7 +4,9 @@ import canonicalize from 'canonicalize'
 import type { Conditions, Rule } from '../../schemas/rule.ts'
 import { type Compiled, compileConditions } from './compile.ts'
 import { parseDuration } from './duration.ts'
+import { byPriority, groupMemoryMs } from './exclusion.ts'
 import { NameIndex, nameMatches, namesMatcher } from './names.ts'
+import type { Rollouts } from './rollout.ts'
 
 /** How long after its time an event may still start a clock when its rule has no `expires`. */
 export const LATE_START_MS = 86_400_000
@@ -61,7 +63,9 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
   const { reentry } = unless
   return {
     rule,
-    hash: createHash('sha256').update(canonicalize(rule)!).digest('hex'),
+    hash: createHash('sha256')
+      .update(canonicalize(versionText(rule))!)
+      .digest('hex'),
     where: compileConditions('event' in when ? when.where : undefined, 'when.where'),
     who: compileConditions(rule.who, 'who'),
     absence: absence && {
@@ -86,6 +90,11 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
   }
 }
 
+/** What makes a version: all of the rule but how far it is published, which may change without a new version. */
+export function versionText({ rollout: _, ...text }: Rule): Rule {
+  return text
+}
+
 export function conditionsOf(conditions: Conditions | undefined) {
   return [...(conditions?.all ?? []), ...(conditions?.any ?? []), ...(conditions?.none ?? [])]
 }
@@ -104,6 +113,10 @@ export interface RuleSet {
   /** All versions that have this event among their goals. */
   readonly goalOf: (name: string) => CompiledRule[]
   readonly isCurrent: (compiled: CompiledRule) => boolean
+  /** Who gets which version; everybody gets what is published when absent. */
+  readonly rollouts?: Rollouts
+  /** Rules that decide and send nothing, under names of their own. */
+  readonly shadows?: RuleSet
 }
 
 const byIdThenVersion = (a: CompiledRule, b: CompiledRule) =>
@@ -126,7 +139,8 @@ export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly C
   const starts = new NameIndex<CompiledRule>()
   const closings = new NameIndex<CompiledRule>()
   const goals = new NameIndex<CompiledRule>()
-  for (const compiled of [...versions.values()].sort(byIdThenVersion)) {
+  // What one event triggers is asked in the order of priority, so that the highest takes what there is to take.
+  for (const compiled of [...versions.values()].sort((a, b) => byPriority(a, b) || byIdThenVersion(a, b))) {
     const { when, exit_on: exitOn = [] } = compiled.rule
     if ('absence' in when) starts.add([when.absence.start.event], compiled)
     else if (published.has(compiled)) triggers.add([when.event], compiled)
@@ -206,7 +220,7 @@ export function recentWindow(needed: ReadonlyMap<string, number>): (name: string
   }
 }
 
-/** The longest window of any cap, in milliseconds: uses older than this may be forgotten. */
+/** The longest window of any cap or exclusion group, in milliseconds: uses older than this may be forgotten. */
 export function capMemoryMs(rules: readonly CompiledRule[]): number {
-  return Math.max(0, ...rules.flatMap((compiled) => compiled.caps.map((cap) => cap.windowMs)))
+  return Math.max(groupMemoryMs(rules), ...rules.flatMap((compiled) => compiled.caps.map((cap) => cap.windowMs)))
 }
