@@ -15,10 +15,10 @@ import { EXITS } from '../schemas/exits.ts'
 import { dueTimers } from './decision/index.ts'
 import type { HttpAnswer, RawRequest } from './kit/define.ts'
 import type { Positioned } from './log/event-log.ts'
-import { apply } from './stages/apply.ts'
+import { type Applied, apply } from './stages/apply.ts'
 import { Batch } from './stages/batch.ts'
 import { commitBatch } from './stages/commit.ts'
-import { decideTurn } from './stages/decide.ts'
+import { decideTurn, type Turn } from './stages/decide.ts'
 import { deduplicate, type Fresh, remember, rememberReleased } from './stages/deduplicate.ts'
 import type { DeliverPorts } from './stages/deliver-ports.ts'
 import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
@@ -28,10 +28,12 @@ import { identify } from './stages/identify.ts'
 import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
 import { isolate } from './stages/isolate.ts'
 import { leaseDue, whileLeased } from './stages/lease.ts'
-import { type Loaded, loadBatch, loadTimers } from './stages/load.ts'
+import { type DueTimers, type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
 import { noteUnanswered } from './stages/note-unanswered.ts'
+import { noteWake } from './stages/note-wake.ts'
+import type { PersonState } from './stages/people.ts'
 import { permitLeased } from './stages/permit.ts'
 import type { ProcessPorts } from './stages/ports.ts'
 import { moveQuarantined } from './stages/quarantine.ts'
@@ -87,23 +89,35 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
   const due = await loadTimers(watermark, batch, ports)
   if (due.people.length === 0) return undefined
   for (const person of due.people) {
-    for (const timer of dueTimers(person.profile, new Date(watermark).toISOString())) {
-      const start = due.startOf(person, timer)
-      person.seq += 1
-      person.profile.seq = person.seq
-      const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
-      const result = decideTurn(
-        { ...timer, seq: person.seq, ...(start && { event: start.event }) },
-        turn,
-        batch,
-        ports.settings,
-      )
-      enqueueDecision(result, turn, start?.node ?? person.nodes[0]!, batch)
-    }
-    person.dirty = true
+    noteWake(person, watermark, batch)
+    wake(person, watermark, due.startOf, batch, ports.settings)
   }
   await commitBatch(batch, ports.state, undefined)
   return batch
+}
+
+/** Time passed for one person: the same lines live and in a replay. */
+export function wake(
+  person: PersonState,
+  watermark: number,
+  startOf: DueTimers['startOf'],
+  batch: Batch,
+  settings: ProcessPorts['settings'],
+): void {
+  for (const timer of dueTimers(person.profile, new Date(watermark).toISOString())) {
+    const start = startOf(person, timer)
+    person.seq += 1
+    person.profile.seq = person.seq
+    const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
+    const result = decideTurn(
+      { ...timer, seq: person.seq, ...(start && { event: start.event }) },
+      turn,
+      batch,
+      settings,
+    )
+    enqueueDecision(result, turn, start?.node ?? person.nodes[0]!, batch)
+  }
+  person.dirty = true
 }
 
 /**
@@ -155,16 +169,22 @@ function processEvent(
   }
   const purposes = collected.allowed.map(({ id }) => id)
   const applied = apply(identified, keepFields(event, collected.allowed), purposes, batch, settings)
-  const copy = applied.copy || event.source.past === true
-  const turn = { person: applied.person, deviceNode: applied.deviceNode, purposes, copy }
-  const decided = decideTurn({ kind: 'event', event: applied.event, seq: applied.person.seq }, turn, batch, settings)
-  enqueueDecision(decided, turn, applied.node, batch)
+  const turn = follow(applied, event.source.past === true, batch, settings)
   enqueueFollowing(applied, turn, batch, settings)
   if (item) remember(item, 'KEPT', batch)
   else rememberReleased(event, 'KEPT', batch)
   exit(event, 'KEPT', batch, applied.person.id)
   if (item && applied.joined)
     for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
+}
+
+/** decide ─▶ enqueue for an event that was applied: the same lines live and in a replay. @param past a file tells of it long after. */
+export function follow(applied: Applied, past: boolean, batch: Batch, settings: ProcessPorts['settings']): Turn {
+  const { person, deviceNode, purposes, copy } = applied
+  const turn = { person, deviceNode, purposes, copy: copy || past }
+  const decided = decideTurn({ kind: 'event', event: applied.event, seq: person.seq }, turn, batch, settings)
+  enqueueDecision(decided, turn, applied.node, batch)
+  return turn
 }
 
 /**

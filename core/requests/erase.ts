@@ -52,7 +52,7 @@ export async function eraseEverything(
   await resealBlocked(byId, context)
   const deliveries: string[] = []
   for (const part of chunks(nodeIds)) {
-    for (const table of ['history', 'node_traits', 'facts', 'consent_status'] as const)
+    for (const table of ['history', 'history_inputs', 'node_traits', 'facts', 'consent_status'] as const)
       await db.deleteFrom(table).where('node_id', 'in', part).execute()
     for (const { id } of await db.selectFrom('deliveries').select('id').where('node_id', 'in', part).execute())
       deliveries.push(id)

@@ -81,7 +81,13 @@ async function erasePart(
       return
     case 'requests':
       // Suppressions outlive the request: what was erased stays out.
-      for (const table of ['request_identifiers', 'request_log', 'request_recipients', 'request_files'] as const)
+      for (const table of [
+        'request_identifiers',
+        'request_marks',
+        'request_log',
+        'request_recipients',
+        'request_files',
+      ] as const)
         await db.deleteFrom(table).where('request_id', 'in', ids).execute()
       await db.deleteFrom('requests').where('id', 'in', ids).execute()
       return
@@ -100,7 +106,7 @@ export async function eraseNodes(nodeIds: readonly string[], db: Db): Promise<Re
     if (count > 0n) gone[table] = (gone[table] ?? 0) + Number(count)
   }
   for (const part of chunks(nodeIds)) {
-    for (const table of ['history', 'node_traits', 'facts', 'blocked'] as const)
+    for (const table of ['history', 'history_inputs', 'node_traits', 'facts', 'blocked'] as const)
       add(table, (await db.deleteFrom(table).where('node_id', 'in', part).executeTakeFirst()).numDeletedRows)
     add(
       'identifiers',

@@ -39,7 +39,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'history',
-    tables: ['history'],
+    tables: ['history', 'history_inputs'],
     holds: {
       pt: 'eventos mantidos, com os campos que as finalidades pedem',
       en: 'kept events, with the fields the purposes ask for',

@@ -190,6 +190,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       .where('day', '<', Math.floor(now / 86_400_000) - ROLLUP_KEPT_MINUTES / (24 * 60))
       .execute()
     await state.db
+      .deleteFrom('history_inputs')
+      .where('at', '<', now - ROLLUP_KEPT_MINUTES * 60_000)
+      .execute()
+    await state.db
       .deleteFrom('caps')
       .where('at', '<', now - options.capMemoryMs)
       .execute()

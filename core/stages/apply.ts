@@ -4,12 +4,23 @@ import type { KeptEvent } from '../../consent/collects.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { isContactKey } from '../../consent/spec-properties.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import type { OpenProfile } from '../../schemas/profile.ts'
 import { triggerName } from '../decision/names.ts'
+import { newId } from '../ids.ts'
 import { readPath } from '../kit/read-path.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { cartAfter } from './cart.ts'
-import { type Amounts, amountsOf, applyCounters, isCartCopy, reportFact } from './facts.ts'
+import {
+  type Amounts,
+  amountsOf,
+  applyCounters,
+  type CounterChange,
+  factKey,
+  isCartCopy,
+  type Reported,
+  reportFact,
+} from './facts.ts'
 import { ageOn, rememberAge } from './facts-of-person.ts'
 import { type Identified, join } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
@@ -56,6 +67,12 @@ export interface SealedEvent {
   readonly late?: true
   /** It was held, and an answer released it then: epoch milliseconds. */
   readonly releasedAt?: number
+  /** A file told of it long after: it may end things, not start them. */
+  readonly past?: true
+  /** What it said of the person's age, when the field itself was not kept. */
+  readonly age?: NonNullable<OpenProfile['age']>
+  /** Of an order: how it was counted, which depends on who else had reported it by then. */
+  readonly fact?: CountedFact
   /** Node that stands for the device. */
   readonly device: string
 }
@@ -76,29 +93,15 @@ export function apply(
   const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
   const amounts = amountsOf(event, settings.currency)
   const fact = reportFact(event, { person, node }, amounts, allowed, batch, settings.believed)
-  const { profile } = person
-  const copy = fact.copy || isCartCopy(event, profile)
-
-  person.seq += 1
-  person.dirty = true
-  profile.seq = person.seq
-  const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
-  if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
-  if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
-  rememberAge(person, ageOn(identified.event, settings.purposes))
-
-  storeIdentifiers(identified, kept, batch)
-  storeTraits(kept, node, person, batch, settings)
-  // A person's cart and goals hear of an order also when it was counted for somebody else first.
-  if (!copy || (fact.copy && fact.news)) {
-    const { cart, cartAsOf } = cartAfter(profile, event, allowed, settings.currency)
-    if (cart) profile.cart = cart
-    else delete profile.cart
-    if (cartAsOf !== undefined) profile.cartAsOf = cartAsOf
-    remember(profile, event, allowed, settings)
-  }
-  applyCounters(fact.changes)
-
+  const taken = newId(batch.now)
+  const age = ageOn(identified.event, settings.purposes)
+  const { applied, late } = change(
+    kept,
+    { person, node, deviceNode, joined, named: identified.named, allowed, amounts, fact, age },
+    batch,
+    settings,
+  )
+  for (const other of fact.changes) if (other.person !== person) noteCorrection(other, batch)
   const sealed: SealedEvent = {
     messageId: event.messageId,
     properties: event.properties,
@@ -107,9 +110,12 @@ export function apply(
     identifiers: event.subject.identifiers.filter(({ type }) => kept.sealedIdentifiers.includes(type)),
     ...(event.subject.previousId !== undefined && { previousId: event.subject.previousId }),
     ...(event.source.originalName !== undefined && { originalName: event.source.originalName }),
-    ...(copy && { copy: true as const }),
+    ...(applied.copy && { copy: true as const }),
     ...(late && { late: true as const }),
     ...(batch.releasedHeld.has(event.id) && { releasedAt: batch.now }),
+    ...(event.source.past && { past: true as const }),
+    ...(age && { age }),
+    ...(factKey(event) && { fact: countedFact(fact, person) }),
     device: deviceNode.id,
   }
   batch.rows.history.push([
@@ -125,13 +131,85 @@ export function apply(
     JSON.stringify(allowed),
     JSON.stringify(amounts),
     seal(batch.keys.unwrap(node.dataKey), JSON.stringify(sealed)),
+    taken,
   ])
-  return { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined }
+  return applied
+}
+
+/** An event whose person is known: what a replay gives again, and `apply` gives the first time. */
+export interface PlacedEvent extends Pick<Applied, 'person' | 'node' | 'deviceNode' | 'amounts' | 'joined'> {
+  readonly named: Identified['named']
+  readonly allowed: readonly string[]
+  readonly fact: Reported
+  readonly age: OpenProfile['age']
+}
+
+/** What a kept event changes of its person. The same function live and in a replay. */
+export function change(
+  kept: KeptEvent,
+  placed: PlacedEvent,
+  batch: Batch,
+  settings: ApplySettings,
+): { readonly applied: Applied; readonly late: boolean } {
+  const { event } = kept
+  const { person, node, deviceNode, allowed, amounts, joined, fact } = placed
+  const { profile } = person
+  const copy = fact.copy || isCartCopy(event, profile)
+
+  person.seq += 1
+  person.dirty = true
+  profile.seq = person.seq
+  const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
+  if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
+  if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
+  rememberAge(person, placed.age)
+
+  storeIdentifiers(placed.named, kept, batch)
+  storeTraits(kept, node, person, batch, settings)
+  // A person's cart and goals hear of an order also when it was counted for somebody else first.
+  if (!copy || (fact.copy && fact.news)) {
+    const { cart, cartAsOf } = cartAfter(profile, event, allowed, settings.currency)
+    if (cart) profile.cart = cart
+    else delete profile.cart
+    if (cartAsOf !== undefined) profile.cartAsOf = cartAsOf
+    remember(profile, event, allowed, settings)
+  }
+  applyCounters(fact.changes)
+  return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined }, late }
+}
+
+/** How an order was counted for its own person. */
+export interface CountedFact {
+  readonly copy: boolean
+  readonly news: boolean
+  readonly changes: readonly Omit<CounterChange, 'person'>[]
+}
+
+/** What `history_inputs` holds of kind `counters`. */
+export type CounterInput = Omit<CounterChange, 'person'>
+
+const plain = ({ purpose, orders, revenue }: CounterChange): CounterInput => ({ purpose, orders, revenue })
+
+function countedFact({ copy, news, changes }: Reported, person: PersonState): CountedFact {
+  return { copy, news, changes: changes.filter((one) => one.person === person).map(plain) }
+}
+
+/** A better report moved an order from one person to another: the other one's history says so too. */
+function noteCorrection(change: CounterChange, batch: Batch): void {
+  const { person } = change
+  batch.rows.historyInputs.push([
+    newId(batch.now),
+    person.nodes[0]!.id,
+    person.seq,
+    'counters',
+    batch.now,
+    JSON.stringify(plain(change)),
+  ])
 }
 
 /** The value behind an identifier is stored, sealed, only when a purpose that allowed the event needs it. */
-function storeIdentifiers(identified: Identified, kept: KeptEvent, batch: Batch): void {
-  for (const { identifier, hmac } of identified.named) {
+function storeIdentifiers(named: Identified['named'], kept: KeptEvent, batch: Batch): void {
+  for (const { identifier, hmac } of named) {
     const node = batch.nodes.get(hmac)
     if (!node || node.hasValue || !kept.sealedIdentifiers.includes(identifier.type)) continue
     node.hasValue = true

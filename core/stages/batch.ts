@@ -32,6 +32,7 @@ export interface Fact {
 /** Rows that only get added. Column order as in commit.ts. */
 export interface NewRows {
   history: unknown[][]
+  historyInputs: unknown[][]
   ledger: unknown[][]
   edges: unknown[][]
   merges: unknown[][]
@@ -48,8 +49,8 @@ export interface NewRows {
 }
 
 export class Batch {
-  /** Epoch milliseconds: the clock of everything in this batch. */
-  readonly now: number
+  /** Epoch milliseconds: the clock of everything in this batch. Only a replay moves it. */
+  now: number
   readonly keys: Keys
   readonly privacy: LedgerPrivacy
   /** By hex of the identifier's HMAC. */
@@ -67,6 +68,7 @@ export class Batch {
   readonly facts = new Map<string, Fact>()
   readonly rows: NewRows = {
     history: [],
+    historyInputs: [],
     ledger: [],
     edges: [],
     merges: [],

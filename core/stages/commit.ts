@@ -228,8 +228,16 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
       'purposes',
       'amounts',
       'sealed',
+      'taken',
     ],
     rows.history,
+  )
+  await insertMany(
+    trx,
+    dialect,
+    'history_inputs',
+    ['id', 'node_id', 'person_seq', 'kind', 'at', 'body'],
+    rows.historyInputs,
   )
   const facts = [...batch.facts.values()].filter((fact) => fact.isNew || fact.dirty)
   await insertMany(

@@ -5,6 +5,7 @@ import { consentTables } from './migrations/003-consent.ts'
 import { requestsTables } from './migrations/004-requests.ts'
 import { recordsTables } from './migrations/005-records.ts'
 import { rolloutTables } from './migrations/007-rollouts.ts'
+import { historyInputs } from './migrations/012-history.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -169,6 +170,7 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '004-requests', run: requestsTables },
   { id: '005-records', run: recordsTables },
   { id: '007-rollouts', run: rolloutTables },
+  { id: '012-history', run: historyInputs },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

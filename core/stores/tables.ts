@@ -168,6 +168,25 @@ export interface Tables extends RuleTables {
     purposes: string
     amounts: string
     sealed: Uint8Array
+    /**
+     * ULID made when the event was taken: its time is the clock of that decision, its order that of all inputs and
+     * ledger entries. Null in rows from before this was noted.
+     */
+    taken: string | null
+  }
+  /**
+   * Inputs of a person that are no events, so that a replay can give them again. Pseudonyms only. `kind`: wake (time
+   * passed; body: `{watermark}`), counters (another person's report corrected what was counted; body: CounterInput).
+   */
+  history_inputs: {
+    /** As `history.taken`. */
+    id: string
+    node_id: string
+    /** The person's number of inputs before this one. */
+    person_seq: number
+    kind: string
+    at: number
+    body: string
   }
   /** One real-world fact, whoever reports it. */
   facts: {
