@@ -9,6 +9,7 @@ import {
   REQUEST_CHANNELS,
   type RequestContent,
   type RequestDetail,
+  type RequestGroupKind,
   type RequestImported,
   type RequestOpened,
   type RequestPage,
@@ -49,6 +50,19 @@ interface OpenOptions extends StandardOptions {
   readonly due?: string
   readonly authority?: boolean
   readonly decision?: string
+}
+
+interface ListOptions extends StandardOptions {
+  readonly state: string
+  readonly right?: string
+  readonly overdue?: boolean
+  readonly group?: string
+}
+
+const ALIKE: Readonly<Record<RequestGroupKind, string>> = {
+  text: 'the same text',
+  contact: 'the same address for the answers',
+  representative: 'the same representative',
 }
 
 export function addRequests(program: Command, cli: Cli): void {
@@ -114,7 +128,8 @@ export function addRequests(program: Command, cli: Cli): void {
       .option('--state <state>', 'a state, or open, or closed', 'open')
       .option('--right <right>', 'only this right')
       .option('--overdue', 'only what is late')
-      .action((options: StandardOptions & { state: string; right?: string; overdue?: boolean }) => list(cli, options)),
+      .option('--group <id>', 'only one group of like requests; the list names them')
+      .action((options: ListOptions) => list(cli, options)),
     [
       'anuente requests list',
       'anuente requests list --overdue || echo "late"',
@@ -144,6 +159,18 @@ export function addRequests(program: Command, cli: Cli): void {
         act(cli, options, 'identifyRequest', { id, assurance: options.assurance, check: options.check }),
       ),
     ['anuente requests identify <id> --assurance document --check "procuração conferida"'],
+  )
+
+  standard(
+    requests
+      .command('ask-identity')
+      .argument('<id>')
+      .requiredOption('--missing <text>', 'what the person is asked for; mailed to the contact of the request')
+      .description('Ask the person to prove who they are. The clock of the law goes on.')
+      .action((id: string, options: StandardOptions & { missing: string }) =>
+        act(cli, options, 'askRequestIdentity', { id, missing: options.missing }),
+      ),
+    ['anuente requests ask-identity <id> --missing "confirme pelo portal, ou envie a procuração"'],
   )
 
   standard(
@@ -367,10 +394,7 @@ async function importFile(cli: Cli, file: string, options: StandardOptions & { d
   if (options.dryRun) await writeLine(cli.stderr, 'Nothing was entered: run it again without --dry-run.')
 }
 
-async function list(
-  cli: Cli,
-  options: StandardOptions & { state: string; right?: string; overdue?: boolean },
-): Promise<void> {
+async function list(cli: Cli, options: ListOptions): Promise<void> {
   const loaded = await openConfig(options, cli)
   const page = await readList(loaded, options)
   if (page.counts.overdue > 0) cli.exit(3)
@@ -394,12 +418,17 @@ async function list(
     cli.stderr,
     `${page.counts.open} open, ${page.counts.overdue} overdue, ${page.counts.dueIn3Days} due within 3 days`,
   )
+  for (const { id, kind, people, open: waiting, firstAt, lastAt } of page.groups)
+    await writeLine(
+      cli.stderr,
+      `${people} people with ${ALIKE[kind]}, ${day(firstAt, loaded)} to ${day(lastAt, loaded)}, ${waiting} open: --group ${id}. Each keeps its clock and its proof of identity.`,
+    )
 }
 
 /** Reads beside a running hub; changes nothing and opens nothing sealed. */
 async function readList(
   loaded: LoadedConfig,
-  { state: wanted, right, overdue }: { state: string; right?: string; overdue?: boolean },
+  { state: wanted, right, overdue, group }: ListOptions,
 ): Promise<RequestPage> {
   const file = join(loaded.dataDir, 'state.db')
   const postgres = loaded.config.storage?.state
@@ -417,6 +446,7 @@ async function readList(
         limit: '200',
         ...(right !== undefined && { right: right as (typeof RIGHTS)[number] }),
         ...(overdue && { overdue: 'true' as const }),
+        ...(group !== undefined && { group }),
       },
       requestRules(loaded.config),
       { db: state.db, now: Date.now() },

@@ -87,6 +87,28 @@ export type RecipientOperation = (typeof RECIPIENT_OPERATIONS)[number]
 export const RECIPIENT_STATUSES = ['pending', 'retry', 'done', 'manual', 'impossible', 'failed'] as const
 export type RecipientStatus = (typeof RECIPIENT_STATUSES)[number]
 
+/** What requests of many people have in common: the words of a form letter, where answers go, who acts for them. */
+export const REQUEST_GROUP_KINDS = ['text', 'contact', 'representative'] as const
+export type RequestGroupKind = (typeof REQUEST_GROUP_KINDS)[number]
+
+export const RequestGroup = Type.Object(
+  {
+    id: Type.String(),
+    kind: oneOf(REQUEST_GROUP_KINDS),
+    people: Type.Integer(),
+    requests: Type.Integer(),
+    open: Type.Integer(),
+    firstAt: Time,
+    lastAt: Time,
+  },
+  {
+    ...closed,
+    description:
+      'Many people asked alike within days (own choice: requests.mass). Each request keeps its clock and its proof of identity.',
+  },
+)
+export type RequestGroup = Static<typeof RequestGroup>
+
 export const RequestIdentifier = Type.Object(
   { type: oneOf(IDENTIFIER_TYPES), value: Type.String({ minLength: 1, maxLength: 512 }) },
   closed,
@@ -208,6 +230,7 @@ export const RequestSummary = Type.Object(
       Type.String({ description: 'Pseudonym: ledger subject. Null: nobody known by these identifiers.' }),
     ),
     duplicateOf: Nullable(Type.String()),
+    groups: Type.Array(Type.String(), { description: 'Ids of the groups of like requests it belongs to.' }),
     recipients: Type.Object({ done: Type.Integer(), open: Type.Integer() }, closed),
     needs: Nullable(Text),
   },
@@ -344,6 +367,7 @@ export const RequestQuery = Type.Object(
     right: Type.Optional(oneOf(RIGHTS)),
     kind: Type.Optional(oneOf(REQUEST_KINDS)),
     overdue: Type.Optional(oneOf(['true'])),
+    group: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
     limit: Type.Optional(Type.String({ pattern: '^([1-9]|[1-9][0-9]|1[0-9]{2}|200)$' })),
     after: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   },
@@ -364,6 +388,7 @@ export const RequestPage = Type.Object(
       },
       closed,
     ),
+    groups: Type.Array(RequestGroup),
   },
   closed,
 )
@@ -400,6 +425,16 @@ export const RequestIdentity = Type.Object(
     assurance: oneOf(ASSURANCES),
     check: Type.String({ minLength: 3, maxLength: 500 }),
     identifiers: Type.Optional(Type.Array(RequestIdentifier, { maxItems: 20 })),
+  },
+  closed,
+)
+export const RequestAskIdentity = Type.Object(
+  {
+    missing: Type.String({
+      minLength: 3,
+      maxLength: 500,
+      description: 'What the person is asked for; mailed to them.',
+    }),
   },
   closed,
 )
@@ -485,6 +520,15 @@ export const RequestsConfig = Type.Object(
       Type.Array(oneOf(RIGHTS), {
         description: 'Rights that an officer approves before they are carried out. Erasure and restriction always are.',
       }),
+    ),
+    mass: Type.Optional(
+      Type.Object(
+        { count: Type.Integer({ minimum: 2 }), days: Type.Integer({ minimum: 1, maximum: 90 }) },
+        {
+          ...closed,
+          description: 'From how many people within how many days like requests are told as one group; 10 within 7.',
+        },
+      ),
     ),
     codes: Type.Optional(
       Type.Array(

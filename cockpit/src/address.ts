@@ -27,6 +27,8 @@ export interface Address {
   from?: string | undefined
   until?: string | undefined
   right?: string | undefined
+  /** Group of like requests. */
+  group?: string | undefined
   state?: string | undefined
   act?: string | undefined
   actor?: string | undefined
@@ -71,6 +73,7 @@ const TEXTS = [
   'from',
   'until',
   'right',
+  'group',
   'state',
   'act',
   'actor',

@@ -113,9 +113,13 @@ export function requestCommands(config: LoadedConfig, keys: Keys): CommandHandle
       return { id: args['id'] }
     },
 
+    /** `missing` goes to the person by mail and nowhere else: the log says that they were asked. */
     async askRequestIdentity(args, context) {
       const act = within(context)
-      await change(await demandRow(text(args, 'id'), act), { act: 'ask_identity' }, {}, act)
+      text(args, 'missing')
+      const row = await demandRow(text(args, 'id'), act)
+      if (row.right_id === null) throw new CommandError('INVALID', 'The authority need not prove who it is.')
+      await change(row, { act: 'ask_identity' }, {}, act)
       return { id: args['id'] }
     },
 

@@ -18,7 +18,7 @@ import { createMailer, type Mailer } from '../kit/smtp.ts'
 import type { LogWriter } from '../log/event-log.ts'
 import type { Command, CommandResult } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
-import { closedMail, codeMail, receivedMail } from './mails.ts'
+import { closedMail, codeMail, identityMail, receivedMail } from './mails.ts'
 import { findPeople } from './people.ts'
 import { clocksOfRow, type RequestRow, scopeOf } from './rows.ts'
 import { startRunner } from './runner.ts'
@@ -83,6 +83,7 @@ const HANDLED = new Set([
   'openRequest',
   'importRequests',
   'identifyRequest',
+  'askRequestIdentity',
   'executeRequest',
   'settleRequestRecipient',
   'answerRequest',
@@ -107,7 +108,7 @@ export function createDesk(ports: DeskPorts): Desk {
 
   const rowOf = (id: string) => state.db.selectFrom('requests').selectAll().where('id', '=', id).executeTakeFirst()
 
-  const mail = async (row: RequestRow, kind: 'received' | 'closed'): Promise<void> => {
+  const mail = async (row: RequestRow, kind: 'received' | 'closed' | 'identity', missing = ''): Promise<void> => {
     const { contact, identifiers } = openRequest(row, keys)
     const to = normalizeEmail(contact ?? '') ?? identifiers.find(({ type }) => type === 'email')?.value
     if (!mailer || !to || row.kind === 'authority') return
@@ -115,8 +116,13 @@ export function createDesk(ports: DeskPorts): Desk {
     try {
       await mailer.send({
         to,
-        ...(kind === 'received' ? receivedMail(look) : closedMail(look)),
-        messageId: `<${row.id}.${kind}@anuente>`,
+        ...(kind === 'received'
+          ? receivedMail(look)
+          : kind === 'closed'
+            ? closedMail(look)
+            : identityMail(look, missing)),
+        // What is missing may be asked for more than once; the rest is told once.
+        messageId: `<${row.id}.${kind}${kind === 'identity' ? `.${clock()}` : ''}@anuente>`,
       })
     } catch (error) {
       ports.fault(error)
@@ -248,6 +254,11 @@ export function createDesk(ports: DeskPorts): Desk {
         case 'identifyRequest': {
           const value = result.value as { id: string; withdraws?: boolean; repeated?: boolean }
           if (!value.repeated) await afterOpening(value.id, value.withdraws === true, command.actor)
+          break
+        }
+        case 'askRequestIdentity': {
+          const row = await rowOf(id)
+          if (row) later(() => mail(row, 'identity', String(command.args['missing'])))
           break
         }
         case 'importRequests':

@@ -56,6 +56,20 @@ export function receivedMail({ settings, row, clocks }: Look): Text {
       }
 }
 
+/** Somebody claims to be a person: what is missing, and that the clock goes on meanwhile. */
+export function identityMail({ settings, row }: Look, missing: string): Text {
+  const language = row.language as 'pt' | 'en'
+  return language === 'pt'
+    ? {
+        subject: `Falta confirmar quem você é: pedido ${row.id} · ${settings.organization.name}`,
+        text: `Recebemos o pedido: ${titleOf(row, language)}.\nAntes de responder precisamos saber que é mesmo você; assim ninguém pede no seu lugar.\n\nFalta: ${missing}\n\nSe o pedido traz este contato, entre em ${settings.publicUrl}/privacidade com o código que o portal envia a ele e confirme o pedido.\nO prazo da lei continua correndo. Se não foi você que pediu, responda a esta mensagem: nada acontece até lá.\n\n${footer(settings, language)}\n`,
+      }
+    : {
+        subject: `Please confirm who you are: request ${row.id} · ${settings.organization.name}`,
+        text: `We received the request: ${titleOf(row, language)}.\nBefore we answer we have to know that it is you, so that nobody asks in your place.\n\nMissing: ${missing}\n\nIf the request names this contact, enter ${settings.publicUrl}/privacidade?lang=en with the code that the portal sends to it and confirm the request.\nThe deadline of the law goes on. If it was not you, answer this message: nothing happens until then.\n\n${footer(settings, language)}\n`,
+      }
+}
+
 export function closedMail({ settings, row }: Look): Text {
   const language = row.language as 'pt' | 'en'
   const refused = row.state === 'refused'

@@ -7,6 +7,7 @@ import { hubEntry } from '../ledger/hub-entry.ts'
 import { sealJson } from '../seal.ts'
 import { CommandError } from '../server/context.ts'
 import { type ActContext, identifiersOf, lineOf } from './acts.ts'
+import { writeMarks } from './alike.ts'
 import { checkCorrections } from './correct.ts'
 import { findPeople } from './people.ts'
 import type { SealedRequest } from './sealed.ts'
@@ -97,6 +98,7 @@ export async function open(
       .values({ hmac, request_id: id })
       .onConflict((conflict) => conflict.doNothing())
       .execute()
+  await writeMarks(id, { ...given, identifiers }, hmacs[0], context)
   await lineOf({ id, state: 'received' }, 'opened', 'received', given.channel, context)
   await hubEntry(db, {
     type: 'request.opened',

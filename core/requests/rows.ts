@@ -17,6 +17,7 @@ import type {
 import type { Keys } from '../keys.ts'
 import { chunks, type Db } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import { groupsAlike, groupsOfRequest } from './alike.ts'
 import { openRequest } from './sealed.ts'
 import type { RequestRules } from './settings.ts'
 
@@ -58,6 +59,7 @@ export function summaryOf(
   recipients: readonly Pick<Tables['request_recipients'], 'status'>[],
   settings: RequestRules,
   now: number,
+  groups: readonly string[] = [],
 ): RequestSummary {
   const right = row.right_id as Right | null
   const clocks = clocksOfRow(row, settings, now)
@@ -82,6 +84,7 @@ export function summaryOf(
     assurance: facts.assurance,
     subject: row.subject,
     duplicateOf: row.duplicate_of,
+    groups: [...groups],
     recipients: { done: recipients.length - open, open },
     needs: needsOf(facts, row, open, settings),
   }
@@ -119,6 +122,9 @@ export async function listRequests(
   if (query.right !== undefined) rows = rows.where('right_id', '=', query.right)
   if (query.kind !== undefined) rows = rows.where('kind', '=', query.kind)
   if (query.overdue === 'true') rows = rows.where('closed_at', 'is', null)
+  const { groups, members } = await groupsAlike(settings.mass, db)
+  const groupsOf = (id: string) => groups.filter((group) => members.get(group.id)!.has(id)).map((group) => group.id)
+  if (query.group !== undefined) rows = rows.where('id', 'in', ['', ...(members.get(query.group) ?? [])])
   const [at, id] = (query.after ?? '').split('.')
   if (at && id)
     rows = rows.where(({ eb, refTuple, tuple }) => eb(refTuple('received_at', 'id'), '<', tuple(Number(at), id)))
@@ -129,7 +135,7 @@ export async function listRequests(
     db,
   )
   const items = found
-    .map((row) => summaryOf(row, recipients.get(row.id) ?? [], settings, now))
+    .map((row) => summaryOf(row, recipients.get(row.id) ?? [], settings, now, groupsOf(row.id)))
     .filter(({ overdue }) => query.overdue !== 'true' || overdue)
   const page = items.slice(0, limit)
   const last = page.at(-1)
@@ -137,6 +143,7 @@ export async function listRequests(
     items: page,
     next: items.length > limit && last ? `${last.receivedAt}.${last.id}` : null,
     counts: await countRequests(settings, { db, now }),
+    groups,
   }
 }
 
@@ -210,7 +217,7 @@ export async function readRequest(
   const log = await db.selectFrom('request_log').selectAll().where('request_id', '=', id).orderBy('id').execute()
   const sealed = reveal && row.sealed.length > 0 ? openRequest(row, keys) : undefined
   return {
-    request: summaryOf(row, recipients, settings, now),
+    request: summaryOf(row, recipients, settings, now, await groupsOfRequest(id, settings.mass, db)),
     person: sealed
       ? {
           name: sealed.name ?? null,

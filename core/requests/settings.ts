@@ -1,6 +1,7 @@
 /** What of the configuration is about requests of data subjects. */
 
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
+import { DEFAULT_MASS, type MassSettings } from '../../consent/requests/alike.ts'
 import type { ClockSettings } from '../../consent/requests/clock.ts'
 import { RIGHT_RULES } from '../../consent/requests/rights.ts'
 import type { Config } from '../../schemas/config.ts'
@@ -26,6 +27,8 @@ export interface RequestSettings {
   readonly systems: readonly SystemConfig[]
   readonly destinations: ReadonlyMap<string, RequestDestination>
   readonly simulated: boolean
+  /** From how many people within how many days like requests are told as one group. */
+  readonly mass: MassSettings
   /** Whether an officer looks at it before it is carried out. */
   approves(right: Right | null): boolean
 }
@@ -34,7 +37,7 @@ export interface RequestSettings {
 const OWN_DAYS = 15
 
 /** What lists and clocks need: of the configuration alone. */
-export type RequestRules = Pick<RequestSettings, 'clocks' | 'approves'>
+export type RequestRules = Pick<RequestSettings, 'clocks' | 'approves' | 'mass'>
 
 export function requestRules(config: Config): RequestRules {
   const { requests, organization } = config
@@ -44,6 +47,7 @@ export function requestRules(config: Config): RequestRules {
       smallAgent: organization.smallAgent === true,
       ownDays: requests?.ownDays ?? OWN_DAYS,
     },
+    mass: requests?.mass ?? DEFAULT_MASS,
     approves(right) {
       if (right === null) return false
       const { approval } = RIGHT_RULES[right]

@@ -1,6 +1,6 @@
 /** The pages of the portal: pt-BR first, plain HTML, no script; what a form needs stands in the form. */
 import type { ShownNotice } from '../../consent/requests/preference.ts'
-import { GROUND_RULES, RIGHT_RULES } from '../../consent/requests/rights.ts'
+import { GROUND_RULES, isAssured, RIGHT_RULES } from '../../consent/requests/rights.ts'
 import type { Basis, Scope, Status } from '../../schemas/consent.ts'
 import { type RequestDetail, type RequestState, RIGHTS, type Right } from '../../schemas/requests.ts'
 import { escapeHtml } from '../requests/package-html.ts'
@@ -326,6 +326,10 @@ function stateWords(state: RequestState, say: Say): string {
   }
 }
 
+/** The code of the portal is proof enough for its right, and was still missing. */
+const waitsForCode = ({ right, assurance }: RequestDetail['request']): boolean =>
+  right !== null && !isAssured(right, assurance) && isAssured(right, 'contact_code')
+
 const RECIPIENT_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   pending: ['aguardando', 'waiting'],
   retry: ['tentando de novo', 'trying again'],
@@ -384,6 +388,16 @@ ${
         )
         .join('')}</ul>`
     : ''
+}
+${
+  closed || !detail.may.includes('identify') || !waitsForCode(request)
+    ? ''
+    : form(
+        `/privacidade/pedidos/${request.id}/confirmar`,
+        language,
+        { csrf },
+        `<p>${say('Este pedido chegou por outro caminho e aguarda a comprovação da identidade. Você entrou com um código enviado ao contato dele.', 'This request came another way and waits for proof of identity. You came in with a code sent to its contact.')}</p><button>${say('Confirmar: o pedido é meu', 'Confirm: the request is mine')}</button>`,
+      )
 }
 ${closed || !detail.may.includes('withdraw') ? '' : form(`/privacidade/pedidos/${request.id}/retirar`, language, { csrf }, `<button class="quiet">${say('Retirar o pedido', 'Withdraw the request')}</button>`)}
 <p><a href="/privacidade/painel?lang=${language}">${say('Voltar', 'Back')}</a></p></article>`,

@@ -260,6 +260,21 @@ export function registerPortal(scope: FastifyInstance, ports: PrivacyPorts): voi
     return html(reply, 200, requestPage({ csrf: session.csrf, detail }, lookOf(request)))
   })
 
+  scope.post<{ Params: { id: string } }>('/privacidade/pedidos/:id/confirmar', async (request, reply) => {
+    const session = await sessionOf(request)
+    if (!session) return home(request, reply)
+    if (!isSessionForm(request, formOf(request), session)) return refuseForm(request, reply)
+    if (!(await isTheirs(request.params.id, session, ports)))
+      return html(reply, 404, messagePage('gone', lookOf(request)))
+    // The code came to a contact the request itself names: that is what was to be shown.
+    await ports.run({
+      name: 'identifyRequest',
+      args: { id: request.params.id, assurance: 'contact_code', check: `code to ${session.contact.type}` },
+      actor: 'portal',
+    })
+    return reply.redirect(withLanguage(`/privacidade/pedidos/${request.params.id}`, request), 303)
+  })
+
   scope.post<{ Params: { id: string } }>('/privacidade/pedidos/:id/retirar', async (request, reply) => {
     const session = await sessionOf(request)
     if (!session) return home(request, reply)

@@ -5,7 +5,9 @@ import { consentTables } from './migrations/003-consent.ts'
 import { requestsTables } from './migrations/004-requests.ts'
 import { recordsTables } from './migrations/005-records.ts'
 import { rolloutTables } from './migrations/007-rollouts.ts'
+import { planTables } from './migrations/009-plans.ts'
 import { historyInputs } from './migrations/012-history.ts'
+import { requestMarks } from './migrations/014-request-marks.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -170,7 +172,9 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '004-requests', run: requestsTables },
   { id: '005-records', run: recordsTables },
   { id: '007-rollouts', run: rolloutTables },
+  { id: '009-plans', run: planTables },
   { id: '012-history', run: historyInputs },
+  { id: '014-request-marks', run: requestMarks },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

@@ -1,10 +1,11 @@
+import type { PlanTables } from './migrations/009-plans.ts'
 import type { RuleTables } from './rule-tables.ts'
 
 /**
  * The tables of the state store, one set for SQLite and PostgreSQL. Times are epoch milliseconds,
  * ids are ULIDs, JSON is text, sealed values are AES-256-GCM under the key named beside them.
  */
-export interface Tables extends RuleTables {
+export interface Tables extends RuleTables, PlanTables {
   meta: { key: string; value: string }
   /** How far each partition of the log has been processed. Advanced by compare-and-set in the state transaction. */
   positions: { partition: number; log_id: string; position: number }
@@ -169,10 +170,11 @@ export interface Tables extends RuleTables {
     amounts: string
     sealed: Uint8Array
     /**
-     * ULID made when the event was taken: its time is the clock of that decision, its order that of all inputs and
-     * ledger entries. Null in rows from before this was noted.
+     * ULID made when the event was taken: its order is that of all inputs and ledger entries; and the clock of its
+     * decision. Null in rows from before this was noted.
      */
     taken: string | null
+    taken_at: number | null
   }
   /**
    * Inputs of a person that are no events, so that a replay can give them again. Pseudonyms only. `kind`: wake (time

@@ -5,6 +5,7 @@ import { settingsEn } from './settings-en.ts'
 export const en: Dictionary = {
   ...privacyEn,
   ...settingsEn,
+  upload: { choose: 'Choose a file', tooLarge: 'Too large: 4 MB at most.' },
   app: {
     name: 'Anuente',
     skip: 'Skip to content',

@@ -5,6 +5,7 @@ import { settingsPt } from './settings-pt.ts'
 export const ptBR = {
   ...privacyPt,
   ...settingsPt,
+  upload: { choose: 'Escolher arquivo', tooLarge: 'Grande demais: até 4 MB.' },
   app: {
     name: 'Anuente',
     skip: 'Ir para o conteúdo',

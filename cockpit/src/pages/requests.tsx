@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import type { RequestPage, RequestState, RequestSummary } from '../../../schemas/requests.ts'
+import type { RequestGroup, RequestPage, RequestState, RequestSummary } from '../../../schemas/requests.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get, withQuery } from '../api.ts'
 import { date, number } from '../format.ts'
@@ -11,11 +11,13 @@ import { usePages } from '../listing.ts'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Badge } from '../parts/exit-badge.tsx'
 import { FilterBar, FilterSelect } from '../parts/filters.tsx'
+import { ImportRequestsDialog } from '../parts/import-requests.tsx'
 import { NewRequestDialog } from '../parts/new-request.tsx'
 import { Page } from '../parts/page.tsx'
 import { RequestClockBadge } from '../parts/request-clock.tsx'
 import { RequestDrawer } from '../parts/request-drawer.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
+import { RIGHTS } from '../rights.ts'
 import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
 import { told } from '../words.ts'
@@ -39,36 +41,34 @@ const LANES: readonly {
   { id: 'executing', states: ['executing', 'partially_done'] },
 ]
 
-const RIGHTS = [
-  'confirmation',
-  'access',
-  'correction',
-  'restriction',
-  'portability',
-  'erasure',
-  'sharing',
-  'consent_information',
-  'revocation',
-  'opposition',
-  'review',
-] as const
-
 function Board() {
   const { t } = useTranslation()
   const may = useMay()
   const set = useChangeAddress()
-  const { right } = useAddress()
+  const { right, group } = useAddress()
   const [opening, openModal] = useDisclosure()
+  const [importing, importModal] = useDisclosure()
   const open = useQuery({
-    queryKey: ['requests', 'open', right],
-    queryFn: () => get<RequestPage>(withQuery('/api/requests', { state: 'open', right, limit: '200' })),
+    queryKey: ['requests', 'open', right, group],
+    queryFn: () => get<RequestPage>(withQuery('/api/requests', { state: 'open', right, group, limit: '200' })),
     refetchInterval: 15_000,
   })
   return (
     <Page title={t('requests.title')} about={t('requests.about')} at={open.dataUpdatedAt || undefined}>
       <FilterBar
-        clear={right === undefined ? undefined : () => set({ right: undefined })}
-        end={may('requests.write') && <Button onClick={openModal.open}>{t('requests.enter')}</Button>}
+        clear={
+          right === undefined && group === undefined ? undefined : () => set({ right: undefined, group: undefined })
+        }
+        end={
+          may('requests.write') && (
+            <>
+              <Button variant="default" onClick={importModal.open}>
+                {t('requests.import.open')}
+              </Button>
+              <Button onClick={openModal.open}>{t('requests.enter')}</Button>
+            </>
+          )
+        }
       >
         <FilterSelect
           label={t('requests.right')}
@@ -87,6 +87,7 @@ function Board() {
           </p>
         )}
       </FilterBar>
+      {open.data && <Groups groups={open.data.groups} chosen={group} />}
       {open.error ? (
         <Failure error={open.error} retry={() => void open.refetch()} />
       ) : !open.data ? (
@@ -112,8 +113,38 @@ function Board() {
       )}
       <Closed right={right} />
       <RequestDrawer />
+      {importing && <ImportRequestsDialog onClose={importModal.close} />}
       {opening && <NewRequestDialog onClose={openModal.close} />}
     </Page>
+  )
+}
+
+/** Many people who asked alike: told so that nobody finds out at the deadline. Nothing is decided for them together. */
+function Groups({ groups, chosen }: { groups: readonly RequestGroup[]; chosen: string | undefined }) {
+  const { t } = useTranslation()
+  if (groups.length === 0) return null
+  return (
+    <section className="card" aria-labelledby="groups-title">
+      <h2 id="groups-title" style={{ marginTop: 0 }}>
+        {t('requests.groups.title')}
+      </h2>
+      <p>{t('requests.groups.text')}</p>
+      <ul className="plain spaced">
+        {groups.map(({ id, kind, people, open, firstAt, lastAt }) => (
+          <li key={id}>
+            <strong>{t(`requests.groups.${kind === 'text' ? 'letter' : kind}`, { count: people })}</strong>{' '}
+            <span className="quiet">
+              {date(firstAt)} – {date(lastAt)} · {t('requests.groups.open', { count: open })}
+            </span>{' '}
+            {chosen === id ? (
+              <span className="quiet">{t('requests.groups.shown')}</span>
+            ) : (
+              <Link {...linkChanging({ group: id })}>{t('requests.groups.only')}</Link>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 

@@ -5,24 +5,11 @@ import type { RequestOpened } from '../../../schemas/requests.ts'
 import { useChangeAddress } from '../address.ts'
 import { post } from '../api.ts'
 import { useFields } from '../fields.ts'
+import { RIGHTS } from '../rights.ts'
 import { FormDialog } from './form-dialog.tsx'
 
 const CHANNELS = ['letter', 'email', 'phone', 'in_person', 'chat', 'authority', 'other'] as const
 const IDENTIFIERS = ['email', 'phone', 'cpf', 'userId'] as const
-const RIGHTS = [
-  'access',
-  'confirmation',
-  'correction',
-  'restriction',
-  'portability',
-  'erasure',
-  'sharing',
-  'consent_information',
-  'revocation',
-  'opposition',
-  'review',
-] as const
-
 /** A request that came by letter or telephone: its clock runs from the day it arrived, whenever it is entered. */
 export function NewRequestDialog({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()

@@ -15,6 +15,7 @@ export function ReasonDialog({
   error,
   go,
   least = 10,
+  children,
 }: {
   opened: boolean
   onClose: () => void
@@ -27,6 +28,7 @@ export function ReasonDialog({
   go: (reason: string) => void
   /** Shorter than this says nothing. */
   least?: number
+  children?: ReactNode
 }) {
   const [reason, setReason] = useState('')
   return (
@@ -50,6 +52,7 @@ export function ReasonDialog({
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
       />
+      {children}
       {error ? (
         <div style={{ marginTop: '1rem' }}>
           <Failure error={error} />

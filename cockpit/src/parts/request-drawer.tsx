@@ -16,6 +16,7 @@ import { Badge, type Tone } from './exit-badge.tsx'
 import { ReasonDialog } from './reason-dialog.tsx'
 import { RequestClockBadge } from './request-clock.tsx'
 import { Failure, Loading } from './states.tsx'
+import { type Upload, UploadField } from './upload.tsx'
 
 export function RequestDrawer() {
   const { t } = useTranslation()
@@ -168,7 +169,7 @@ function Acts({ detail }: { detail: RequestDetail }) {
   const may = useMay()
   const { request, plan } = detail
   const act = useAct(request.id)
-  const [asking, setAsking] = useState<'run' | 'identity' | 'refuse' | 'answer'>()
+  const [asking, setAsking] = useState<'run' | 'ask' | 'identity' | 'refuse' | 'answer'>()
   if (!may('requests.write') || request.closedAt !== null) return null
   const can = (name: string) => detail.may.includes(name)
   const go = (name: string, body: unknown) => act.mutate({ act: name, body }, { onSuccess: () => setAsking(undefined) })
@@ -179,6 +180,11 @@ function Acts({ detail }: { detail: RequestDetail }) {
         {can('identify') && (
           <Button size="xs" variant="default" onClick={() => setAsking('identity')}>
             {t('requests.act.identity')}
+          </Button>
+        )}
+        {can('ask_identity') && request.kind === 'subject' && (
+          <Button size="xs" variant="default" onClick={() => setAsking('ask')}>
+            {t('requests.act.ask')}
           </Button>
         )}
         {can('plan') && (
@@ -211,6 +217,20 @@ function Acts({ detail }: { detail: RequestDetail }) {
         act={t('requests.act.approve')}
         go={() => act.mutate({ act: '/run', body: plan === null ? {} : { planHash: plan.hash } })}
       />
+      {asking === 'ask' && (
+        <ReasonDialog
+          opened
+          onClose={close}
+          title={t('requests.act.ask')}
+          text={t('requests.askText')}
+          label={t('requests.askMissing')}
+          act={t('requests.act.askGo')}
+          least={3}
+          pending={act.isPending}
+          error={act.error}
+          go={(missing) => go('/ask-identity', { missing })}
+        />
+      )}
       {asking === 'identity' && (
         <ReasonDialog
           opened
@@ -366,6 +386,11 @@ function Recipients({ detail }: { detail: RequestDetail }) {
   const may = useMay()
   const act = useAct(detail.request.id)
   const [doing, setDoing] = useState<RequestRecipient>()
+  const [evidence, setEvidence] = useState<Upload>()
+  const close = () => {
+    setDoing(undefined)
+    setEvidence(undefined)
+  }
   return (
     <section className="section">
       <h3>{t('requests.recipients')}</h3>
@@ -396,7 +421,7 @@ function Recipients({ detail }: { detail: RequestDetail }) {
       {doing && (
         <ReasonDialog
           opened
-          onClose={() => setDoing(undefined)}
+          onClose={close}
           title={t('requests.markDoneOf', { recipient: doing.recipient })}
           text={doing.instructions === null ? t('requests.markDoneText') : told(doing.instructions)}
           label={t('requests.note')}
@@ -408,12 +433,20 @@ function Recipients({ detail }: { detail: RequestDetail }) {
             act.mutate(
               {
                 act: '/tasks',
-                body: { recipient: doing.recipient, operation: doing.operation, status: 'done', note },
+                body: {
+                  recipient: doing.recipient,
+                  operation: doing.operation,
+                  status: 'done',
+                  note,
+                  ...(evidence && { evidence }),
+                },
               },
-              { onSuccess: () => setDoing(undefined) },
+              { onSuccess: close },
             )
           }
-        />
+        >
+          <UploadField label={t('requests.evidence')} description={t('requests.evidenceHint')} onChange={setEvidence} />
+        </ReasonDialog>
       )}
     </section>
   )

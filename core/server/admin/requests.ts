@@ -8,6 +8,7 @@ import {
   OpenDsrAnswer,
   OpenDsrRequest,
   RequestAnswer,
+  RequestAskIdentity,
   RequestContent,
   RequestDetail,
   RequestFileParams,
@@ -114,6 +115,21 @@ export const requestRoutes: readonly AnyRoute[] = [
     answer: RequestDetail,
     handle: async (call) => {
       await command('identifyRequest', { id: call.params.id, ...call.body }, call)
+      return detail(call.params.id, call)
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/api/requests/{id}/ask-identity',
+    operationId: 'askRequestIdentity',
+    tag: TAG,
+    summary: 'Ask the person to prove who they are; mailed to the contact of the request. Its clock goes on.',
+    permission: 'requests.write',
+    params: IdParams,
+    body: RequestAskIdentity,
+    answer: RequestDetail,
+    handle: async (call) => {
+      await command('askRequestIdentity', { id: call.params.id, ...call.body }, call)
       return detail(call.params.id, call)
     },
   }),

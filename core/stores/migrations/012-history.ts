@@ -7,6 +7,7 @@ import type { Tables } from '../tables.ts'
 
 export async function historyInputs(db: Kysely<Tables>): Promise<void> {
   await sql.raw('alter table history add column taken text').execute(db)
+  await sql.raw('alter table history add column taken_at bigint').execute(db)
   await sql
     .raw(
       'create table history_inputs (id text primary key, node_id text not null, person_seq bigint not null, kind text not null, at bigint not null, body text not null)',
