@@ -407,7 +407,7 @@ ${closed || !detail.may.includes('withdraw') ? '' : form(`/privacidade/pedidos/$
   )
 }
 
-export function messagePage(kind: 'form' | 'wait' | 'later' | 'gone' | 'notice', portal: PortalLook): string {
+export function messagePage(kind: 'form' | 'wait' | 'later' | 'gone' | 'notice' | 'other', portal: PortalLook): string {
   const say = sayIn(portal.language)
   const words: Record<typeof kind, readonly [string, string]> = {
     form: [
@@ -428,6 +428,13 @@ export function messagePage(kind: 'form' | 'wait' | 'later' | 'gone' | 'notice',
     gone: [
       say('Não encontrado', 'Not found'),
       say('Não há nada seu neste endereço.', 'There is nothing of yours at this address.'),
+    ],
+    other: [
+      say('Não dá para ligar por aqui', 'It cannot be turned on here'),
+      say(
+        'Esta finalidade foi recusada, e conhecemos mais de um endereço deste cadastro. Para que ninguém decida por outra pessoa, diga sim na loja, com a sua conta, ou escreva ao encarregado.',
+        'This purpose was refused, and we know more than one address of this profile. So that nobody decides for somebody else, say yes at the shop, with your account, or write to the data protection officer.',
+      ),
     ],
     notice: [
       say('Ainda não dá para ligar', 'It cannot be turned on yet'),

@@ -183,6 +183,8 @@ export function registerPortal(scope: FastifyInstance, ports: PrivacyPorts): voi
     })
     if (signals.length === 0) return html(reply, 400, messagePage('notice', lookOf(request)))
     const known = await identifiersKnown(session.contact, ports)
+    if (on && purpose.scope === 'person' && (await refusedByAnother(session.contact, known, purpose.id, ports)))
+      return html(reply, 409, messagePage('other', lookOf(request)))
     if (purpose.scope === 'device') {
       // Each browser has its own answer; what is taken back is taken back on all of them.
       const devices = known.filter(
@@ -312,6 +314,23 @@ async function identifiersKnown(contact: Identifier, { state, keys }: PrivacyPor
   const people = await findPeople(state.db, keys, [contact])
   const known = people?.nodes.flatMap(({ type, value }) => (value === undefined ? [] : [{ type, value }])) ?? []
   return known.some(({ type, value }) => type === contact.type && value === contact.value) ? known : [contact, ...known]
+}
+
+/**
+ * Somebody may have joined their own address to this person by a browser's key, which everybody can read. Taking back
+ * holds for all of them; what was refused is opened again only where no second address could be somebody else's.
+ * Own choice: fail closed.
+ */
+async function refusedByAnother(
+  contact: Identifier,
+  known: readonly Identifier[],
+  purpose: string,
+  { state, keys, desk, fencesFor }: PrivacyPorts,
+): Promise<boolean> {
+  if (!known.some(({ type, value }) => type === contact.type && value !== contact.value)) return false
+  const answers = await statusNow(known, Date.now(), { state, keys, purposes: desk.settings.purposes, fencesFor })
+  const answer = answers.find((one) => one.purpose === purpose)
+  return answer !== undefined && (answer.pending || ['denied', 'revoked', 'conflict'].includes(answer.status))
 }
 
 async function shownPurposes(contact: Identifier, lang: PageLanguage, ports: PrivacyPorts): Promise<ShownPurpose[]> {

@@ -6,7 +6,7 @@ import type { Hub } from '../../core/hub.ts'
 import type { RequestDetail, RequestPage } from '../../schemas/requests.ts'
 import { type MailServer, startMail } from './mail-server.ts'
 import { portalBrowser } from './portal-browser.ts'
-import { makePlace, type Place, startInProcess, startVendor, type Vendor } from './rig.ts'
+import { basic, makePlace, type Place, post, startInProcess, startVendor, type Vendor, WRITE_KEYS } from './rig.ts'
 
 let vendor: Vendor
 let mail: MailServer
@@ -20,7 +20,7 @@ afterEach(async () => {
   place?.remove()
 })
 
-async function start(): Promise<void> {
+async function start(more: (config: Record<string, unknown>) => void = () => {}): Promise<void> {
   vendor = await startVendor()
   mail = await startMail()
   const { url } = mail
@@ -28,6 +28,7 @@ async function start(): Promise<void> {
     change(config) {
       config['mail'] = { smtp: url, from: 'privacidade@loja.example' }
       config['requests'] = { mass: { count: 3, days: 7 } }
+      more(config)
     },
   })
   hub = await startInProcess(place)
@@ -56,6 +57,16 @@ async function listed(...args: string[]): Promise<{ page: RequestPage; err: stri
     env: {},
   })
   return { page: args.includes('--json') ? (JSON.parse(out) as RequestPage) : (undefined as never), err }
+}
+
+const COVERS = {
+  purpose: 'ofertas',
+  duration: 'ofertas',
+  controller: 'ofertas',
+  contact: 'ofertas',
+  sharing: 'ofertas',
+  duties: 'ofertas',
+  rights: 'ofertas',
 }
 
 const PEOPLE = ['Ana Lima', 'Bruno Sá', 'Célia Reis', 'Davi Luz']
@@ -125,4 +136,52 @@ test('asked for proof by mail, the person comes in by the code and confirms; onl
   // Somebody else's is not there for her.
   expect((await ana.go('GET', `/privacidade/pedidos/${other}`)).status).toBe(404)
   expect((await read(other)).request.assurance).toBe('claimed')
+}, 60_000)
+
+test('who joined their own address to somebody can turn off for them, and turns nothing on that was refused', async () => {
+  await start((config) => {
+    config['notices'] = {
+      cookies: [
+        { version: 3, since: '2020-01-01', text: 'Usamos seu e-mail para ofertas. '.repeat(5), covers: COVERS },
+      ],
+    }
+  })
+  const site = basic(WRITE_KEYS.site)
+  const says = (email: string, answer: boolean, messageId: string) =>
+    post(
+      `${hub.url}/v1/identify`,
+      {
+        userId: 'ana',
+        messageId,
+        traits: { email },
+        context: { consent: { categoryPreferences: { Marketing: answer } } },
+      },
+      site,
+    )
+  await says('ana@example.com', true, 'm1')
+  await hub.drained()
+  // The key of the page is public: anybody can send this.
+  await post(`${hub.url}/v1/identify`, { userId: 'ana', messageId: 'm2', traits: { email: 'eva@example.com' } }, site)
+  await hub.drained()
+  const eva = portalBrowser(hub.url, mail)
+  const panel = await eva.enter('eva@example.com')
+  const choose = (page: string, on: '0' | '1') =>
+    eva.submit(
+      page,
+      '/privacidade/preferencias',
+      {},
+      (form) => form.includes('value="email_marketing"') && form.includes(`name="on" value="${on}"`),
+    )
+  const off = await choose(panel.text, '0')
+  expect(off.text).toContain('A sua decisão já vale')
+  const on = await choose(off.text, '1')
+  expect([on.status, on.text.includes('Não dá para ligar por aqui')]).toEqual([409, true])
+  await hub.drained()
+  const statuses = await hub.state.db
+    .selectFrom('consent_status')
+    .select('status')
+    .where('purpose', '=', 'email_marketing')
+    .execute()
+  expect(statuses.map(({ status }) => status)).toContain('revoked')
+  expect((await eva.go('GET', '/privacidade/painel?lang=pt')).text).toContain('Desligado, ')
 }, 60_000)
