@@ -12,7 +12,7 @@ import { collect } from '../consent/gate.ts'
 import type { CanonicalEvent } from '../schemas/event.ts'
 import type { ExitCode, StageName } from '../schemas/exits.ts'
 import { EXITS } from '../schemas/exits.ts'
-import { dueTimers } from './decision/index.ts'
+import { type DecisionInput, dueTimers } from './decision/index.ts'
 import type { HttpAnswer, RawRequest } from './kit/define.ts'
 import type { Positioned } from './log/event-log.ts'
 import { type Applied, apply } from './stages/apply.ts'
@@ -25,12 +25,23 @@ import { enqueueDecision, enqueueFollowing } from './stages/enqueue.ts'
 import { factsOfEvent } from './stages/facts-of-person.ts'
 import { hold } from './stages/hold.ts'
 import { identify } from './stages/identify.ts'
-import { type IngestPorts, isRefusal, normalize, record, refuse, type SourcePath, verify } from './stages/ingest.ts'
+import {
+  type IngestPorts,
+  isRefusal,
+  isSetAside,
+  normalize,
+  record,
+  refuse,
+  type SourcePath,
+  verify,
+} from './stages/ingest.ts'
 import { isolate } from './stages/isolate.ts'
 import { leaseDue, whileLeased } from './stages/lease.ts'
 import { type DueTimers, type Loaded, loadBatch, loadTimers } from './stages/load.ts'
 import { mapLeased } from './stages/map.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
+import { notePlan, planExit } from './stages/note-plan.ts'
+import { noteSkew, noteWanted } from './stages/note-traffic.ts'
 import { noteUnanswered } from './stages/note-unanswered.ts'
 import { noteWake } from './stages/note-wake.ts'
 import type { PersonState } from './stages/people.ts'
@@ -39,6 +50,7 @@ import type { ProcessPorts } from './stages/ports.ts'
 import { moveQuarantined } from './stages/quarantine.ts'
 import { sendMapped } from './stages/send.ts'
 import { settle } from './stages/settle.ts'
+import { enqueueShadow } from './stages/shadow.ts'
 import { staysSuppressed } from './stages/suppress.ts'
 
 /** One request of a source. The answer leaves once its events, and the fence of any withdrawal on them, are on disk. */
@@ -65,11 +77,17 @@ export async function process(inputs: readonly Positioned[], from: number, ports
     ports,
     'ID_REUSED',
   )
+  const setAside = fresh.filter(({ input }) => isSetAside(input.record)).map(({ input }) => input)
+  await moveQuarantined(setAside, batch, ports, 'PLAN_VIOLATION')
   for (const { input } of [
-    ...fresh.map(({ input }) => ({ input })),
+    ...fresh.filter(({ input }) => !isSetAside(input.record)),
     ...exits.filter(({ code }) => code !== 'ID_REUSED'),
   ])
     batch.finishedFences.push(...input.record.fences)
+  for (const item of fresh) {
+    notePlan(item, batch)
+    noteSkew(item, batch)
+  }
   for (const { input } of fresh)
     if (input.record.unanswered) batch.count(`consent:${input.record.event.source.id}`, 'DEFAULT_ONLY')
   const loaded = await loadBatch(fresh, batch, ports)
@@ -104,18 +122,15 @@ export function wake(
   batch: Batch,
   settings: ProcessPorts['settings'],
 ): void {
-  for (const timer of dueTimers(person.profile, new Date(watermark).toISOString())) {
+  for (const timer of dueTimers(person.profile, new Date(watermark).toISOString(), settings.rules)) {
     const start = startOf(person, timer)
     person.seq += 1
     person.profile.seq = person.seq
     const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
-    const result = decideTurn(
-      { ...timer, seq: person.seq, ...(start && { event: start.event }) },
-      turn,
-      batch,
-      settings,
-    )
-    enqueueDecision(result, turn, start?.node ?? person.nodes[0]!, batch)
+    const input: DecisionInput = { ...timer, seq: person.seq, ...(start && { event: start.event }) }
+    const node = start?.node ?? person.nodes[0]!
+    enqueueDecision(decideTurn(input, turn, batch, settings), turn, node, batch)
+    enqueueShadow(input, turn, node, batch, settings)
   }
   person.dirty = true
 }
@@ -141,6 +156,12 @@ function processEvent(
   }
   const changed = item !== undefined && noteConsent(identified, batch, settings.purposes)
   if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
+  const outOfPlan = item && planExit(item)
+  if (outOfPlan) {
+    remember(item, outOfPlan, batch)
+    exit(event, outOfPlan, batch)
+    return
+  }
   const now = new Date(batch.now).toISOString()
   const collected = collect(
     event,
@@ -149,7 +170,10 @@ function processEvent(
     now,
     factsOfEvent(identified, settings.purposes, now),
   )
-  if (item) noteUnanswered(identified, collected.unanswered, batch)
+  if (item) {
+    noteUnanswered(identified, collected.unanswered, batch)
+    noteWanted(event.source.id, settings.purposes.wanting(event).purposes, batch)
+  }
   if (collected.effect === 'hold') {
     // Already held and still without an answer: it stays where it is, with its own deadline.
     if (item) {
@@ -171,6 +195,7 @@ function processEvent(
   const applied = apply(identified, keepFields(event, collected.allowed), purposes, batch, settings)
   const turn = follow(applied, event.source.past === true, batch, settings)
   enqueueFollowing(applied, turn, batch, settings)
+  if (applied.copy) batch.count(`source:${event.source.id}`, 'COPY')
   if (item) remember(item, 'KEPT', batch)
   else rememberReleased(event, 'KEPT', batch)
   exit(event, 'KEPT', batch, applied.person.id)
@@ -182,8 +207,10 @@ function processEvent(
 export function follow(applied: Applied, past: boolean, batch: Batch, settings: ProcessPorts['settings']): Turn {
   const { person, deviceNode, purposes, copy } = applied
   const turn = { person, deviceNode, purposes, copy: copy || past }
-  const decided = decideTurn({ kind: 'event', event: applied.event, seq: person.seq }, turn, batch, settings)
+  const input: DecisionInput = { kind: 'event', event: applied.event, seq: person.seq }
+  const decided = decideTurn(input, turn, batch, settings)
   enqueueDecision(decided, turn, applied.node, batch)
+  enqueueShadow(input, turn, applied.node, batch, settings)
   return turn
 }
 

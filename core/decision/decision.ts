@@ -103,6 +103,8 @@ export interface Explanation {
   /** Absence rules: when the clock started. */
   readonly startedAt?: string
   readonly result: DecisionOutcome
+  /** Of a shadow, whose result is SHADOW: what it would have been. */
+  readonly would?: DecisionOutcome
   readonly clauses: readonly Clause[]
   readonly arm?: Arm
   readonly entryId?: string

@@ -124,3 +124,7 @@ export const shadowId = (rule: string, version: number): string => `${rule}~${ve
 export const ruleOf = (id: string): string => (isShadow(id) ? id.slice(0, id.indexOf('~')) : id)
 
 export const isShadow = (id: string): boolean => id.includes('~')
+
+/** Where decisions and deliveries of a version are counted; `shadow:` where it only would have acted. */
+export const versionOrigin = (rule: string, version: number, shadow = false): string =>
+  `${shadow ? 'shadow' : 'rule'}:${rule}@${version}`

@@ -3,12 +3,9 @@ import { declares } from '../../consent/collects.ts'
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
 import { lintRetention } from '../../consent/retention/lint.ts'
-import type { Rule } from '../../schemas/rule.ts'
 import type { LoadedConfig } from '../config.ts'
 import {
-  buildRuleSet,
   type CompiledRule,
-  compileRule,
   countWindow,
   lintRules,
   loadRules,
@@ -17,8 +14,12 @@ import {
   type RuleSet,
   recentWindow,
 } from '../decision/index.ts'
+import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
+import { openRuleBook, type RuleBook, readPublished } from '../rules/book.ts'
+import { publishFiles } from '../rules/publish.ts'
+import { recipientHmacs } from '../rules/recipients.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 
@@ -36,17 +37,7 @@ export interface Surroundings {
 export function readSurroundings(config: LoadedConfig): Surroundings {
   const purposes = loadPurposes(config.config)
   const { rules } = loadRules(config.ruleDocuments)
-  lintRules(rules, {
-    purposes: purposes.all.map(({ id }) => id),
-    destinations: Object.fromEntries(
-      [...config.destinationSettings].map(([id, { definition }]) => [
-        id,
-        definition.actions as Record<string, { channel?: string }>,
-      ]),
-    ),
-    openTraits: openTraitsOf(config),
-    collectsTrait: collectsTrait(purposes),
-  })
+  lintRulesOf(config, purposes, rules)
   const findings = lintPurposes(
     config.config,
     rules.map(({ rule }) => rule),
@@ -59,6 +50,21 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   return { purposes, rules, warnings: [...findings, ...retention].map(({ path, message }) => `${path}: ${message}`) }
 }
 
+/** Rules against everything the configuration names. @throws ConfigError with every mistake, each with its place. */
+export function lintRulesOf(config: LoadedConfig, purposes: Purposes, rules: readonly CompiledRule[]): void {
+  lintRules(rules, {
+    purposes: purposes.all.map(({ id }) => id),
+    destinations: Object.fromEntries(
+      [...config.destinationSettings].map(([id, { definition }]) => [
+        id,
+        definition.actions as Record<string, { channel?: string }>,
+      ]),
+    ),
+    openTraits: openTraitsOf(config),
+    collectsTrait: collectsTrait(purposes),
+  })
+}
+
 /** What `lintRules` asks of traits. A purpose that does not exist is told by another finding. */
 export const collectsTrait = (purposes: Purposes) => (id: string, trait: string) => {
   const purpose = purposes.get(id)
@@ -68,36 +74,36 @@ export const collectsTrait = (purposes: Purposes) => (id: string, trait: string)
 /** Text traits that rules may read. */
 export const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.config.openTraits ?? [])]
 
-/** The published rules and the earlier versions whose timers may still run; new versions are remembered. */
-export async function publishRules(rules: readonly CompiledRule[], state: StateStore, now: number): Promise<RuleSet> {
-  for (const { rule, hash } of rules) {
-    const known = await state.db
-      .selectFrom('rule_versions')
-      .select('hash')
-      .where('rule', '=', rule.id)
-      .where('version', '=', rule.version)
-      .executeTakeFirst()
-    if (known && known.hash !== hash)
-      throw new ConfigError(
-        `rule ${rule.id} version ${rule.version} was changed without a new version: raise "version", so that running instances keep theirs`,
-        `rules/${rule.id}`,
-      )
-    if (!known)
-      await state.db
-        .insertInto('rule_versions')
-        .values({ rule: rule.id, version: rule.version, hash, body: JSON.stringify(rule), loaded_at: now })
-        .onConflict((conflict) => conflict.columns(['rule', 'version']).doNothing())
-        .execute()
-  }
-  return loadRuleSet(rules, state)
+/** The configuration's rules published as they say, and what is published then. @param keys for the test recipients they name. */
+export async function publishRules(
+  rules: readonly CompiledRule[],
+  state: StateStore,
+  now: number,
+  keys?: Pick<Keys, 'identifier'>,
+): Promise<RuleSet> {
+  await publishFiles(rules, state, now, keys)
+  return (await readPublished(state, now, undefined, rules)).rules
 }
 
-export async function loadRuleSet(rules: readonly CompiledRule[], state: StateStore): Promise<RuleSet> {
-  const rows = await state.db.selectFrom('rule_versions').select('body').execute()
-  return buildRuleSet(
-    rules,
-    rows.map(({ body }) => compileRule(JSON.parse(body) as Rule)),
-  )
+/** What is published now, without changing it. */
+export async function loadRuleSet(
+  rules: readonly CompiledRule[],
+  state: StateStore,
+  now = Date.now(),
+): Promise<RuleSet> {
+  return (await readPublished(state, now, undefined, rules)).rules
+}
+
+/** The rules of a role, kept up to date. */
+export async function ruleBookOf(
+  config: LoadedConfig,
+  { rules }: Pick<Surroundings, 'rules'>,
+  state: StateStore,
+  keys: Pick<Keys, 'identifier'>,
+  clock: () => number,
+): Promise<RuleBook> {
+  const recipients = new Set(recipientHmacs(config.config.testRecipients, keys, 'testRecipients'))
+  return openRuleBook(state, { clock, recipients, written: rules })
 }
 
 export function processSettings(

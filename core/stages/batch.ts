@@ -9,9 +9,11 @@ import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
+import { BudgetCounts } from '../rules/budgets.ts'
 import { unsealJson } from '../seal.ts'
 import type { LiveEvent } from '../server/context.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
+import type { PlanCount } from './note-plan.ts'
 import type { GapCount } from './note-unanswered.ts'
 import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statuses, type TraitsRow } from './people.ts'
 
@@ -84,8 +86,12 @@ export class Batch {
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
   readonly releasedHeld = new Set<string>()
+  /** Budgets of rules, as they were when the batch was loaded and as it takes from them. */
+  readonly budgets = new BudgetCounts()
   /** source, reason, purpose and day, with \0 between -> what nobody answered for. */
   readonly gaps = new Map<string, GapCount>()
+  /** What was sent against a tracking plan, by source, day, event, kind and place. */
+  readonly planCounts = new Map<string, PlanCount>()
   /** Erased people, by hex of the identifier's HMAC -> since when; nothing of theirs is kept. */
   readonly suppressed = new Map<string, number>()
   /** Suppressions that a new verified grant ends -> the event that carries it. */

@@ -1,6 +1,7 @@
 /** The one state transaction of a batch: everything the stages changed, with the log position in it. */
 import type { Transaction } from 'kysely'
 import { liftSuppressions } from '../requests/suppression.ts'
+import { releaseReservations, takeBudgets } from '../rules/budgets.ts'
 import { seal, sealJson } from '../seal.ts'
 import { chunks, insertMany, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -8,6 +9,7 @@ import type { Batch } from './batch.ts'
 import { dedupeTable, ensureDedupeTable, recode } from './deduplicate.ts'
 import { lockPeople } from './lock.ts'
 import { NEW_DELIVERY } from './new-delivery.ts'
+import { writePlanCounts } from './note-plan.ts'
 import { writeGaps } from './note-unanswered.ts'
 
 /** The state moved on without us: another process holds this partition. Nothing was written. */
@@ -27,6 +29,7 @@ export async function commitBatch(batch: Batch, state: StateStore, move: Positio
     if (move && move.to !== move.from) await movePosition(trx, move)
     // One embedded process takes its batches one after the other; timers are checked everywhere all the same.
     if (state.dialect === 'postgres' || !move) await lockPeople(batch, state.dialect, trx)
+    await takeBudgets(batch.budgets, batch.now, state.dialect, trx)
     await writePeople(batch, state, trx)
     await writeConsent(batch, state, trx)
     await writeSuppressions(batch, trx)
@@ -229,6 +232,7 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
       'amounts',
       'sealed',
       'taken',
+      'taken_at',
     ],
     rows.history,
   )
@@ -302,15 +306,10 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
       .returning(['id', 'destination'])
       .execute()
     for (const { destination } of cancelled) batch.count(`destination:${destination}`, reason)
-    for (const part of chunks(cancelled))
-      await trx
-        .deleteFrom('caps')
-        .where(
-          'delivery_id',
-          'in',
-          part.map(({ id }) => id),
-        )
-        .execute()
+    await releaseReservations(
+      trx,
+      cancelled.map(({ id }) => id),
+    )
   }
   await insertMany(trx, dialect, 'deliveries', NEW_DELIVERY, rows.deliveries, 'on conflict (id) do nothing')
   const caps = [...batch.persons.values()].flatMap((person) =>
@@ -365,6 +364,7 @@ const EXPLANATION_PERSON = 1
 async function writeCounts(batch: Batch, state: StateStore, trx: Transaction<Tables>): Promise<void> {
   await writeRollups(trx, state.dialect, batch.counts)
   await writeGaps(trx, state, batch)
+  await writePlanCounts(trx, state, batch)
 }
 
 /** @param counts `minute\0origin\0code` -> how many more. */

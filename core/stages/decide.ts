@@ -2,14 +2,17 @@
 import { decide as askGate, isHalt } from '../../consent/gate.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { IdentifierType } from '../../schemas/event.ts'
+import type { OpenTimer } from '../../schemas/profile.ts'
 import type { DestinationSettings } from '../config.ts'
 import {
+  type CompiledRule,
   type DecisionContext,
   type DecisionInput,
   type DecisionResult,
   decide,
   type RuleSet,
 } from '../decision/index.ts'
+import { isShadow } from '../decision/rollout.ts'
 import type { Batch } from './batch.ts'
 import { factsOf } from './facts-of-person.ts'
 import { personStatus } from './identify.ts'
@@ -20,6 +23,8 @@ export interface DecideSettings {
   readonly rules: RuleSet
   readonly destinations: ReadonlyMap<string, DestinationSettings>
   readonly holdout: { readonly globalHoldout: number; readonly globalSeed: string }
+  /** IANA name: whose hours and days budgets are counted in; America/Sao_Paulo when absent. */
+  readonly timezone?: string
 }
 
 /** Whose turn it is: the person, and the node that stands for the device where a purpose is about one. */
@@ -33,13 +38,39 @@ export interface Turn {
 }
 
 export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, settings: DecideSettings): DecisionResult {
+  const { rules } = settings
+  const isOurs = ({ rule }: OpenTimer) => !isShadow(rule)
+  return decideAmong(isOurs, input, turn, rulesFor(turn, rules), contextOf(turn, batch, settings))
+}
+
+/** Decides with the clocks of some rules in sight; those of the others stay as they are. */
+export function decideAmong(
+  isOurs: (timer: OpenTimer) => boolean,
+  input: DecisionInput,
+  { person: { profile } }: Turn,
+  rules: RuleSet,
+  context: DecisionContext,
+): DecisionResult {
+  const others = profile.timers.filter((timer) => !isOurs(timer))
+  if (others.length === 0) return decide(input, profile, rules, context)
+  const result = decide(input, { ...profile, timers: profile.timers.filter(isOurs) }, rules, context)
+  return { ...result, timers: [...result.timers, ...others] }
+}
+
+export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): DecisionContext {
   const { person } = turn
+  const { rollouts } = settings.rules
   const now = new Date(batch.now).toISOString()
-  const context: DecisionContext = {
+  return {
     now,
     personKey: person.id,
     holdout: settings.holdout,
     armOf: (rule) => person.profile.arms?.[rule],
+    ...(rollouts && { refusal: (rule, version, running) => rollouts.refusal(rule, version, person, running) }),
+    budgets: {
+      zone: settings.timezone ?? 'America/Sao_Paulo',
+      used: (rule, bucket) => batch.budgets.used(rule, bucket),
+    },
     consent(id) {
       const purpose = settings.purposes.get(id)
       if (!purpose) return { granted: false, code: 'UNDECLARED' }
@@ -70,17 +101,25 @@ export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, setti
       )
     },
   }
-  return decide(input, person.profile, rulesFor(turn, settings.rules), context)
 }
 
-/** A rule may start only from events kept for its own purpose; anything kept may end what it started. */
-function rulesFor({ purposes, copy }: Turn, rules: RuleSet): RuleSet {
+/**
+ * What of a rule set is this turn's: a rule may start only from events kept for its own purpose, and in the version
+ * this person gets; anything kept may end what it started.
+ */
+export function rulesFor({ purposes, copy, person }: Turn, rules: RuleSet): RuleSet {
   if (copy) return { ...rules, triggeredBy: () => [], startedBy: () => [] }
-  if (!purposes) return rules
+  const { rollouts } = rules
+  const kept = ({ rule }: CompiledRule) => !purposes || purposes.includes(rule.unless.purpose)
+  const speaks = ({ rule }: CompiledRule) => !rollouts || rollouts.speaksFor(rule.id, rule.version, person)
+  if (!purposes && !rollouts) return rules
   return {
     ...rules,
-    triggeredBy: (name) => rules.triggeredBy(name).filter(({ rule }) => purposes.includes(rule.unless.purpose)),
-    startedBy: (name) => rules.startedBy(name).filter(({ rule }) => purposes.includes(rule.unless.purpose)),
+    triggeredBy: (name) => rules.triggeredBy(name).filter((compiled) => kept(compiled) && speaks(compiled)),
+    startedBy: (name) => rules.startedBy(name).filter(kept),
+    isCurrent: (compiled) =>
+      rules.isCurrent(compiled) &&
+      rollouts?.refusal(compiled.rule.id, compiled.rule.version, person, false) === undefined,
   }
 }
 

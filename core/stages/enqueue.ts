@@ -1,7 +1,8 @@
 /** enqueue: outbox rows, in the same transaction as the state they follow from. */
 
 import type { TObject } from 'typebox'
-import { type DecisionResult, nameMatches } from '../decision/index.ts'
+import { type DecisionResult, type Explanation, nameMatches } from '../decision/index.ts'
+import { versionOrigin } from '../decision/rollout.ts'
 import { newId, nextOrder } from '../ids.ts'
 import type { ActionDefinition } from '../kit/define.ts'
 import { readPath } from '../kit/read-path.ts'
@@ -25,6 +26,7 @@ export function enqueueDecision(
   person.dirty = true
   for (const cancel of result.cancels)
     batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
+  for (const use of result.budgetUses) batch.budgets.take(use)
   for (const use of result.capUses)
     person.caps.push({
       key: `${person.id}|${use.key}`,
@@ -61,6 +63,8 @@ export function enqueueDecision(
     batch.count(`destination:${draft.destination}`, 'RECEIVED')
   }
   for (const explanation of result.explanations) {
+    countDecision(explanation, batch)
+    if (explanation.result === 'SHADOW' && explanation.latestOnly) continue
     const body = JSON.stringify(explanation)
     const at = Date.parse(explanation.at)
     // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.
@@ -85,6 +89,14 @@ export function enqueueDecision(
         body,
       ])
   }
+}
+
+/** By result and arm, and by the clauses that were the reason. */
+function countDecision({ rule, version, result, would, arm, failed }: Explanation, batch: Batch): void {
+  const origin = versionOrigin(rule, version, would !== undefined)
+  const outcome = would ?? result
+  batch.count(origin, outcome === 'ENQUEUED' && arm !== 'treated' ? 'WOULD_HOLD_OUT' : outcome)
+  if (outcome !== 'ENQUEUED') for (const id of failed) batch.count(origin, `clause:${id}`)
 }
 
 /** Actions that follow an event by themselves, for the purposes the event was kept for. */

@@ -3,6 +3,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import { EVENT_SCHEMA_VERSION } from '../../schemas/event.ts'
 import type { OpenTimer } from '../../schemas/profile.ts'
 import { loadSuppressed } from '../requests/suppression.ts'
+import { loadBudgets } from '../rules/budgets.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
@@ -32,6 +33,7 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
   await loadPeople(batch, state, [...identifiers.values()])
   const facts = fresh.map(({ input }) => factKey(input.record.event)).filter((key) => key !== undefined)
   await loadFacts(batch, state, facts)
+  await loadBudgets(settings.rules, batch.budgets, state.db)
 
   const asked = new Map<string, Buffer>()
   fresh.forEach(({ input: { record } }, index) => {
@@ -126,6 +128,7 @@ export async function loadTimers(watermark: number, batch: Batch, ports: Process
     .limit(MOST_PEOPLE)
     .execute()
   if (due.length === 0) return { people: [], startOf: () => undefined }
+  await loadBudgets(ports.settings.rules, batch.budgets, state.db)
   await loadPeople(
     batch,
     state,

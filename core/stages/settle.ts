@@ -1,7 +1,9 @@
 /** settle: what became of each delivery, with a reason, in one transaction per round. */
 import type { DeliveryStatus } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
+import { versionOrigin } from '../decision/rollout.ts'
 import { backoffMs, MAX_AGE_MS, MAX_ATTEMPTS, PATIENT_MS } from '../delivery/backoff.ts'
+import { releaseReservations } from '../rules/budgets.ts'
 import type { LiveEvent } from '../server/context.ts'
 import { chunks, insertMany, withRows } from '../stores/open.ts'
 import { writeRollups } from './commit.ts'
@@ -171,6 +173,9 @@ export async function writeSettlements(
     for (const { row, code } of settled) {
       const key = `${minute}\0destination:${row.destination}\0${code}`
       counts.set(key, (counts.get(key) ?? 0) + 1)
+      if (row.rule === null || code === 'RETRY') continue
+      const origin = `${minute}\0${versionOrigin(row.rule, row.rule_version ?? 0)}\0${code}`
+      counts.set(origin, (counts.get(origin) ?? 0) + 1)
     }
     await insertMany(
       trx,
@@ -197,7 +202,7 @@ export async function writeSettlements(
     const released = settled
       .filter(({ status }) => status === 'blocked' || status === 'cancelled' || status === 'suppressed')
       .map(({ row }) => row.id)
-    for (const part of chunks(released)) await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
+    await releaseReservations(trx, released)
     await unpark(
       trx,
       state.dialect,
