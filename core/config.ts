@@ -7,13 +7,15 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { TSchema } from 'typebox'
 import { Config, type DestinationConfig, type SourceConfig } from '../schemas/config.ts'
+import type { SourcePlan } from '../schemas/plan.ts'
 import { check, secretPaths } from './config/check.ts'
-import { readDocument } from './config/document.ts'
+import { type ReadSecret, readDocument } from './config/document.ts'
 import { expand } from './config/pattern.ts'
 import { dotted, type Path, pointer, unknownName } from './config/words.ts'
 import { normalizeCnpj } from './kit/cnpj.ts'
 import type { AnyDestination, AnySource, Registry } from './kit/define.ts'
 import { ConfigError } from './kit/errors.ts'
+import { type CompiledPlan, compilePlan, readPlan } from './plans/plan.ts'
 
 export type Settings = Readonly<Record<string, unknown>>
 
@@ -30,6 +32,8 @@ export interface SourceSettings {
   readonly definition: AnySource
   readonly config: SourceConfig
   readonly settings: Settings
+  /** What it may send, where the configuration names a tracking plan. */
+  readonly plan?: CompiledPlan
 }
 
 export interface DestinationSettings {
@@ -70,11 +74,15 @@ export const DEFAULT_PORT = 8787
 /** @throws ConfigError listing every mistake, each with file:line:column. */
 export function loadConfig(
   file: string,
-  { registry, env = process.env }: { registry: Registry; env?: Readonly<Record<string, string | undefined>> },
+  {
+    registry,
+    env = process.env,
+    secret,
+  }: { registry: Registry; env?: Readonly<Record<string, string | undefined>>; secret?: ReadSecret },
 ): LoadedConfig {
   const path = resolve(file)
   const dir = dirname(path)
-  const document = readDocument(path, dir, env)
+  const document = readDocument(path, dir, env, secret)
   const problems: { path: Path; message: string }[] = []
   const report = (at: Path, message: string) => problems.push({ path: at, message })
   const stopOnProblems = () => {
@@ -94,7 +102,7 @@ export function loadConfig(
     warnings.push({ path: pointer(at), message: `${document.place(at)} ${dotted(at)}${message}` })
   const literal = (at: Path, secret: boolean) => {
     if (secret && !config.simulated && !document.referenced.has(pointer(at)))
-      warn(at, `this secret is written into the file. Put it into an environment variable and write \${NAME} here.`)
+      warn(at, `this secret is written into the file. Put it into an environment variable and write \${NAME} here, or set it with anuente secrets set NAME and write \${secret:NAME}.`)
   }
 
   const timezone = config.organization.timezone ?? 'America/Sao_Paulo'
@@ -121,7 +129,18 @@ export function loadConfig(
         ? { ...own, timezone }
         : own
     for (const secret of secretPaths(definition.settings, settings)) literal([...at, ...secret], true)
-    sourceSettings.set(id, { id, connector: source.connector, definition, config: source, settings })
+    const plan =
+      source.plan === undefined
+        ? undefined
+        : loadPlan(source.plan, dir, (message) => report(['sources', id, 'plan'], message))
+    sourceSettings.set(id, {
+      id,
+      connector: source.connector,
+      definition,
+      config: source,
+      settings,
+      ...(plan && { plan }),
+    })
     if (problems.length > before || definition.routes.length === 0) continue
     for (const key of definition.keys(settings)) {
       const owner = ownerOfKey.get(key)
@@ -246,6 +265,22 @@ export function describeDestination(
       if (Array.isArray(purposes)) return purposes.includes(starterId) ? starterId : undefined
       return Object.hasOwn(purposes, starterId) ? purposes[starterId] : undefined
     },
+  }
+}
+
+/** A mistake in a plan is told with its place in that file. */
+function loadPlan(given: SourcePlan, dir: string, report: (message: string) => void): CompiledPlan | undefined {
+  const own = typeof given === 'string' ? { file: given } : given
+  const file = resolve(dir, own.file)
+  try {
+    return compilePlan(readPlan({ file, text: readFileSync(file, 'utf8') }), own)
+  } catch (error) {
+    if (error instanceof ConfigError) report(error.message)
+    else
+      report(
+        `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}). Correct the path; it is relative to the configuration file.`,
+      )
+    return undefined
   }
 }
 

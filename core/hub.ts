@@ -14,6 +14,7 @@ import type { Transport } from './kit/http.ts'
 import { ledgerSettings } from './ledger/settings.ts'
 import { type LocalServer, serveLocal, socketPath } from './local-socket.ts'
 import { openLogReader, openLogWriter } from './log/sqlite/log.ts'
+import { publishPlans } from './plans/publish.ts'
 import { createDesk } from './requests/desk.ts'
 import { startDeliver } from './roles/deliver.ts'
 import { startProcess } from './roles/process.ts'
@@ -99,6 +100,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const writer = openLogWriter(logFile, keys, await committedState(state))
   const fences = openLogReader(logFile, keys)
   await publishPolicy(config.config, state, Date.now())
+  await publishPlans(config, state, Date.now())
   const rules = await publishRules(surroundings.rules, state, Date.now())
   const live = createLiveFeed()
   const metrics = createMetrics()

@@ -154,9 +154,9 @@ function processEvent(
     exit(event, 'SUBJECT_SUPPRESSED', batch)
     return
   }
-  const changed = item !== undefined && noteConsent(identified, batch, settings.purposes)
-  if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
   const outOfPlan = item && planExit(item)
+  const changed = item !== undefined && noteConsent(identified, batch, settings.purposes, !outOfPlan)
+  if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
   if (outOfPlan) {
     remember(item, outOfPlan, batch)
     exit(event, outOfPlan, batch)

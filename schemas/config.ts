@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
 import { LEDGER_PRIVACY } from './ledger.ts'
 import { oneOf } from './one-of.ts'
+import { SourcePlan } from './plan.ts'
 import { RequestsConfig, SystemConfig } from './requests.ts'
 import { RetentionConfig } from './retention.ts'
 import { Duration, TestRecipient } from './rule.ts'
@@ -108,6 +109,7 @@ export const SourceConfig = Type.Object(
   {
     connector: Type.String(),
     notice: Type.Optional(Notice),
+    plan: Type.Optional(SourcePlan),
     settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   { additionalProperties: false },

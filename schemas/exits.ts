@@ -113,6 +113,18 @@ export const EXITS = {
     en: 'The timestamp is not a date between 2000 and one day from now.',
     pt: 'A data não está entre 2000 e um dia à frente de agora.',
   },
+  PLAN_VIOLATION: {
+    stage: 'normalize',
+    group: 'quarantined',
+    en: 'The event breaks the tracking plan of its source. Fix it and re-drive it, or correct the plan.',
+    pt: 'O evento não segue o plano de rastreamento da fonte. Corrija e reenvie, ou corrija o plano.',
+  },
+  PLAN_BLOCKED: {
+    stage: 'normalize',
+    group: 'refused',
+    en: 'The tracking plan of its source blocks this event. What it says about consent counts all the same.',
+    pt: 'O plano de rastreamento da fonte bloqueia este evento. O que ele diz sobre consentimento vale mesmo assim.',
+  },
   // deduplicate
   DUPLICATE: {
     stage: 'deduplicate',

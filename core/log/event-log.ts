@@ -4,6 +4,7 @@
  */
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
+import type { PlanFinding } from '../plans/plan.ts'
 
 /** One input, as `record` writes it. */
 export type LogRecord =
@@ -18,6 +19,10 @@ export type LogRecord =
       readonly fences: readonly string[]
       /** Set when re-driven: deduplicated by this id instead of the message id. */
       readonly quarantineId?: string
+      /** It breaks its source's tracking plan. Blocked: only what it says of consent is here. */
+      readonly plan?: PlanFinding
+      /** How many milliseconds the client's clock was corrected by, where it told the time it sent. */
+      readonly skewMs?: number
     }
   | {
       readonly kind: 'quarantine'

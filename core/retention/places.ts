@@ -231,7 +231,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'rollups',
-    tables: ['rollups', 'consent_gaps', 'anonymous_counts'],
+    tables: ['rollups', 'consent_gaps', 'anonymous_counts', 'plan_violations'],
     holds: {
       pt: 'contagens por minuto, sem pessoas; contagens anonimizadas',
       en: 'counts per minute, no people; anonymised counts',
@@ -288,6 +288,7 @@ export const PLACES: readonly Place[] = [
       'destination_roles',
       'ropa_snapshots',
       'policy_versions',
+      'plan_versions',
       'drift',
     ],
     holds: { pt: 'nenhuma pessoa', en: 'nobody' },

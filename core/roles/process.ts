@@ -186,6 +186,10 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       .where('minute', '<', Math.floor(now / 60_000) - ROLLUP_KEPT_MINUTES)
       .execute()
     await state.db
+      .deleteFrom('plan_violations')
+      .where('day', '<', Math.floor(now / 86_400_000) - ROLLUP_KEPT_MINUTES / (24 * 60))
+      .execute()
+    await state.db
       .deleteFrom('consent_gaps')
       .where('day', '<', Math.floor(now / 86_400_000) - ROLLUP_KEPT_MINUTES / (24 * 60))
       .execute()

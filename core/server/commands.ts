@@ -22,7 +22,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */
-    async markRedriven(args, { state }) {
+    async markRedriven(args, { state, actor, now }) {
       for (const part of chunks(stringList(args['ids'])))
         await state.db
           .updateTable('quarantine')
@@ -30,6 +30,9 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
           .where('id', 'in', part)
           .where('status', '=', 'open')
           .execute()
+      const fixes = Number(args['fixes'] ?? 0)
+      const count = `${stringList(args['ids']).length}${fixes > 0 ? `, ${fixes} fixes` : ''}`
+      await noteAccess(state.db, now, actor, 'quarantine.redrive', count)
       return null
     },
 

@@ -1,7 +1,7 @@
 /** Rows of a file into the log, by the ingest every event goes through. The command says who sends, so no credential is asked. */
 import type { RowsAnswer } from '../../schemas/import-rows.ts'
 import type { RawRequest } from '../kit/define.ts'
-import { type IngestPorts, isRefusal, normalize, record } from '../stages/ingest.ts'
+import { type IngestPorts, isRefusal, isSetAside, normalize, record } from '../stages/ingest.ts'
 import { type Command, CommandError } from './context.ts'
 
 /** Carries out `importRows`: `{source, import, firstRow, rows, dryRun?}`. Answered once everything is on disk. */
@@ -28,8 +28,12 @@ export async function importRows({ args }: Command, ports: IngestPorts): Promise
   const normalized = normalize(request, source, ports)
   if (isRefusal(normalized)) throw new CommandError('INVALID', normalized.message)
   const codes: Record<string, number> = {}
-  for (const one of normalized.records) if (one.kind === 'quarantine') codes[one.code] = (codes[one.code] ?? 0) + 1
-  const quarantined = normalized.records.filter(({ kind }) => kind === 'quarantine').length
+  for (const one of normalized.records)
+    if (isSetAside(one)) {
+      const code = one.kind === 'quarantine' ? one.code : 'PLAN_VIOLATION'
+      codes[code] = (codes[code] ?? 0) + 1
+    }
+  const quarantined = normalized.records.filter(isSetAside).length
   if (args['dryRun'] === true) return { recorded: normalized.records.length - quarantined, quarantined, codes }
   return { ...(await record(normalized, ports)), codes }
 }

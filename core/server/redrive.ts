@@ -1,8 +1,13 @@
 /** Re-driving quarantined inputs: read again with the configuration of now, and put into the log by its one writer. */
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import type { Fix } from '../../schemas/plan.ts'
+import type { RedriveAnswer } from '../../schemas/quarantine.ts'
 import { newId } from '../ids.ts'
 import type { AnySource, RawRequest } from '../kit/define.ts'
 import type { LogRecord } from '../log/event-log.ts'
+import { applyFixes, fixProblem } from '../plans/fix.ts'
+import { type CompiledPlan, plannedName } from '../plans/plan.ts'
+import { shapeOf } from '../plans/shape.ts'
 import { unseal } from '../seal.ts'
 import { fenceFor, type IngestPorts } from '../stages/ingest.ts'
 import { canonicalize } from '../stages/normalize.ts'
@@ -12,15 +17,12 @@ import { type Command, CommandError, type CommandResult } from './context.ts'
 
 const MOST = 10_000
 
-export interface RedriveAnswer {
-  /** Inputs that are in the log again. */
-  readonly redriven: number
-  /** Inputs that still cannot be read, by code. */
-  readonly refused: Readonly<Record<string, number>>
-  readonly dryRun: boolean
-}
+const MOST_SAMPLES = 10
 
-/** @param process carries out what must be written in the state. */
+/**
+ * `{id?, filter?: {source, code, path, event, from}, fixes?, asIs?, dryRun?}`. Fixes are carried out on the canonical
+ * event; the tracking plan of now is asked again, unless `asIs` says that somebody looked and lets it through.
+ * @param process carries out what must be written in the state. */
 export async function redriveQuarantine(
   command: Command,
   ports: IngestPorts,
@@ -29,6 +31,9 @@ export async function redriveQuarantine(
 ): Promise<RedriveAnswer> {
   const { args } = command
   const filter = readFilter(args['filter'])
+  const fixes = (args['fixes'] ?? []) as Fix[]
+  const problem = fixProblem(fixes)
+  if (problem) throw new CommandError('INVALID', problem)
   let query = state.db
     .selectFrom('quarantine')
     .innerJoin('seal_keys', 'seal_keys.id', 'quarantine.key_id')
@@ -38,6 +43,7 @@ export async function redriveQuarantine(
   if (args['id'] !== undefined) query = query.where('quarantine.id', '=', String(args['id']))
   if (filter['source']) query = query.where('source_id', '=', String(filter['source']))
   if (filter['code']) query = query.where('code', '=', String(filter['code']))
+  if (filter['path']) query = query.where('path', '=', String(filter['path']))
   const from = readTime(filter['from'] ?? filter['since'])
   if (from !== undefined) query = query.where('received_at', '>=', from)
   const rows = await query.orderBy('quarantine.id').limit(MOST).execute()
@@ -58,14 +64,38 @@ export async function redriveQuarantine(
   }
   const dryRun = args['dryRun'] === true
   const refused: Record<string, number> = {}
+  const samples: RedriveAnswer['samples'] = []
+  let changed = 0
   const done: string[] = []
   for (const row of rows) {
     const raw: unknown = JSON.parse(unseal(ports.keys.unwrap(row.wrapped), row.sealed).toString('utf8'))
-    const events = readAgain(raw, row, ports)
-    if ('code' in events) {
-      refused[events.code] = (refused[events.code] ?? 0) + 1
+    const read = readAgain(raw, row, ports)
+    if ('code' in read) {
+      refused[read.code] = (refused[read.code] ?? 0) + 1
       continue
     }
+    if (filter['event'] && !read.some((event) => plannedName(event) === filter['event'])) continue
+    const asked = read.map((event) =>
+      askPlan(event, fixes, args['asIs'] === true, ports.sources.get(row.source_id)?.plan),
+    )
+    if (asked.some((one) => one.changed)) changed += 1
+    const stopped = asked.find(({ plan }) => plan && plan.effect !== 'pass')
+    if (dryRun && samples.length < MOST_SAMPLES) {
+      const { event, before, plan } = stopped ?? asked[0]!
+      samples.push({
+        id: row.id,
+        event: plannedName(event),
+        before: shapeOf(before),
+        after: shapeOf(event),
+        violations: [...(plan?.violations ?? [])],
+      })
+    }
+    if (stopped) {
+      const code = stopped.plan?.effect === 'block' ? 'PLAN_BLOCKED' : 'PLAN_VIOLATION'
+      refused[code] = (refused[code] ?? 0) + 1
+      continue
+    }
+    const events = asked.map(({ event }) => event)
     done.push(row.id)
     if (dryRun) continue
     const fences = events.map((event) => fenceFor(event, ports.keys))
@@ -76,6 +106,7 @@ export async function redriveQuarantine(
         event,
         fences: [...(index === 0 ? old : []), ...(fences[index] ? [fences[index].id] : [])],
         quarantineId: events.length === 1 ? row.id : `${row.id}/${index}`,
+        ...(asked[index]?.plan && { plan: asked[index].plan }),
       }),
     )
     await ports.log.append(
@@ -84,13 +115,25 @@ export async function redriveQuarantine(
     )
   }
   if (!dryRun && done.length > 0) {
-    const marked = await process({ name: 'markRedriven', args: { ids: done }, actor: command.actor })
+    const marked = await process({
+      name: 'markRedriven',
+      args: { ids: done, fixes: fixes.length },
+      actor: command.actor,
+    })
     // The log deduplicates by quarantine id: a second try after a failure here changes nothing twice.
     if (!marked.ok) throw new CommandError(marked.code, marked.message)
   }
   if (args['id'] !== undefined && done.length === 0)
     throw new CommandError('STILL_REFUSED', `It still cannot be read: ${Object.keys(refused).join(', ')}.`)
-  return { redriven: done.length, refused, dryRun }
+  return { redriven: done.length, changed, refused, samples, more: rows.length === MOST, dryRun }
+}
+
+/** The event with its fixes, and what the plan of now says of it. */
+function askPlan(before: CanonicalEvent, fixes: readonly Fix[], asIs: boolean, of: CompiledPlan | undefined) {
+  const { event, changed } = applyFixes(before, fixes)
+  const finding = of?.check(event)
+  const plan = finding && asIs ? { ...finding, effect: 'pass' as const } : finding
+  return { before, event, changed, plan }
 }
 
 function readAgain(

@@ -1,6 +1,7 @@
 /** The three stages of `ingest`: verify, normalize, record. */
 import { fenceOf } from '../../consent/fence.ts'
 import type { Purposes } from '../../consent/purposes.ts'
+import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { SourceSettings } from '../config.ts'
 import { newId } from '../ids.ts'
@@ -130,10 +131,13 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
       if ('event' in result) {
         const fence = fenceFor(result.event, ports.keys)
         if (fence) fences.push(fence)
+        const plan = source.plan?.check(result.event)
         records.push({
           kind: 'event',
-          event: result.event,
+          event: plan?.effect === 'block' ? onlyConsent(result.event) : result.event,
           fences: fence ? [fence.id] : [],
+          ...(plan && { plan }),
+          ...(result.skewMs !== undefined && { skewMs: result.skewMs }),
           ...(result.echo !== undefined && { echo: result.echo }),
           ...(result.unanswered && { unanswered: true as const }),
         })
@@ -159,6 +163,11 @@ export function normalize(request: RawRequest, source: SourceSettings, ports: In
   return { records, fences }
 }
 
+/** Of a blocked event nothing but whom it names and what they answer goes any further. */
+function onlyConsent(event: CanonicalEvent): CanonicalEvent {
+  return { ...event, traits: {}, properties: {}, context: {} }
+}
+
 /** A withdrawal is effective from its 200: one fence per request that carries one, none skipped because another stands. */
 export function fenceFor(event: Extract<LogRecord, { kind: 'event' }>['event'], keys: Keys): Fence | undefined {
   const { subject, consent, receivedAt } = event
@@ -177,11 +186,15 @@ function fenceOfStated({ consent, identifiers, receivedAt }: Stated, keys: Keys)
   }
 }
 
+/** Waits for a person to correct it: what could not be read, and what its tracking plan sets aside. */
+export const isSetAside = (record: LogRecord): boolean =>
+  record.kind === 'quarantine' || record.plan?.effect === 'quarantine'
+
 export async function record(
   { records, fences }: Normalized,
   ports: IngestPorts,
 ): Promise<{ recorded: number; quarantined: number }> {
   if (records.length > 0) await ports.log.append(records, fences)
-  const quarantined = records.filter(({ kind }) => kind === 'quarantine').length
+  const quarantined = records.filter(isSetAside).length
   return { recorded: records.length - quarantined, quarantined }
 }

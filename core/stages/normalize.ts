@@ -25,7 +25,13 @@ export interface SourceContext {
 }
 
 export type Canonicalized =
-  | { readonly event: CanonicalEvent; readonly echo?: string; readonly unanswered?: true }
+  | {
+      readonly event: CanonicalEvent
+      readonly echo?: string
+      readonly unanswered?: true
+      /** What the client's clock was corrected by, in milliseconds; absent where it did not tell when it sent. */
+      readonly skewMs?: number
+    }
   | {
       readonly quarantine: { readonly code: ExitCode; readonly path: string; readonly message: string }
       readonly raw: string
@@ -122,6 +128,7 @@ export function canonicalize(
       ...(event.deliveryId !== undefined && { deliveryId: event.deliveryId }),
     },
     ...(event.echo !== undefined && { echo: event.echo }),
+    ...(clock.skewMs !== undefined && { skewMs: clock.skewMs }),
     ...(consent?.unanswered && { unanswered: true as const }),
   }
 }
@@ -142,7 +149,10 @@ function statedBy(event: SourceEvent, source: SourceContext, receivedAt: string)
 const placeOf = (item: SourceItem, path: string) => ('event' in item ? `${item.path ?? ''}${path}` : path)
 
 /** occurredAt = receivedAt - (sentAt - timestamp): only the client's clock is trusted for the difference. */
-function occurredAt(event: SourceEvent, receivedAt: string): { at: string } | { problem: string; path: string } {
+function occurredAt(
+  event: SourceEvent,
+  receivedAt: string,
+): { at: string; skewMs?: number } | { problem: string; path: string } {
   const received = Date.parse(receivedAt)
   if (event.timestamp === undefined) return { at: receivedAt }
   const stated = Date.parse(event.timestamp)
@@ -154,7 +164,10 @@ function occurredAt(event: SourceEvent, receivedAt: string): { at: string } | { 
   if (corrected > received + DAY_MS)
     return { problem: 'the timestamp is more than a day in the future', path: '/timestamp' }
   // A client may be ahead of itself by moments; nothing happens after it was received.
-  return { at: new Date(Math.min(corrected, received)).toISOString() }
+  return {
+    at: new Date(Math.min(corrected, received)).toISOString(),
+    ...(!Number.isNaN(sent) && { skewMs: skew }),
+  }
 }
 
 function readIdentifiers(event: SourceEvent): Identifier[] {

@@ -12,15 +12,17 @@ import type { Batch } from './batch.ts'
 import { foundNode, type Identified, type Named, personStatus, setStatus } from './identify.ts'
 import { writeEntry } from './ledger-entry.ts'
 import type { PersonState } from './people.ts'
+import { takesBack, withdraw } from './withdraw.ts'
 
-/** @returns whether any status changed, so that what is held for this person is asked again. */
-export function noteConsent(identified: Identified, batch: Batch, purposes: Purposes): boolean {
+/**
+ * @param opens whether the event may open a contract; one that its tracking plan refuses did not happen so far.
+ * @returns whether any status changed, so that what is held for this person is asked again.
+ */
+export function noteConsent(identified: Identified, batch: Batch, purposes: Purposes, opens = true): boolean {
   const { event } = identified
-  const opened = purposes
-    .openedBy(event)
-    .map((purpose) =>
-      openingSignal(purpose, { sourceId: event.source.id, messageId: event.messageId, occurredAt: event.occurredAt }),
-    )
+  const opened = (opens ? purposes.openedBy(event) : []).map((purpose) =>
+    openingSignal(purpose, { sourceId: event.source.id, messageId: event.messageId, occurredAt: event.occurredAt }),
+  )
   let changed = false
   for (const signal of [...event.consent, ...opened]) {
     const purpose = purposes.get(signal.purpose)
@@ -58,22 +60,8 @@ function note(
   if (!entry) return false
   writeEntry(entry, node, [name.identifier], batch)
   if (current?.status === next.status) return false
-  if (takesBack(purpose, current, next))
-    batch.rows.withdrawals.push([
-      entry.id,
-      node.id,
-      purpose.id,
-      Date.parse(entry.receivedAt),
-      signal.origin.kind,
-      signal.origin.ref,
-    ])
+  if (takesBack(purpose, current, next)) withdraw(node, purpose, entry.id, entry.receivedAt, signal.origin, batch)
   return true
-}
-
-/** There may be tools that have the person for this purpose: it was granted, or needed no grant. */
-function takesBack({ basis }: Purpose, current: PurposeStatus | undefined, next: PurposeStatus): boolean {
-  if (next.status !== 'denied' && next.status !== 'revoked') return false
-  return basis !== 'consent' || current?.status === 'granted' || current?.status === 'stale'
 }
 
 /** The other people an event names, each with the first identifier that reaches them. */

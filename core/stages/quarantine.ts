@@ -1,11 +1,20 @@
 /** Inputs that could not be taken: kept 30 days, sealed, with code and path; listed and re-driven. Never silent. */
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import { newId } from '../ids.ts'
-import type { Positioned } from '../log/event-log.ts'
+import type { LogRecord, Positioned } from '../log/event-log.ts'
+import { violationSentence } from '../plans/words.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { QUARANTINE_MS } from './hold.ts'
 import type { ProcessPorts } from './ports.ts'
+
+/** What stands beside the code in the list: of a broken plan, what it asks for first. */
+function wordsOf({ plan }: Extract<LogRecord, { kind: 'event' }>): { path: string; message: string } {
+  const [first, ...rest] = plan?.violations ?? []
+  if (!first) return { path: '', message: '' }
+  const { en } = violationSentence({ ...first, path: '' })
+  return { path: first.path, message: rest.length === 0 ? en : `${en} (+${rest.length})` }
+}
 
 /** Moves quarantined records, and events set aside while processing, from the log into the state. */
 export async function moveQuarantined(
@@ -35,8 +44,7 @@ export async function moveQuarantined(
             sourceId: record.event.source.id,
             connector: record.event.source.connector,
             code: code!,
-            path: '',
-            message: '',
+            ...wordsOf(record),
             raw: JSON.stringify({ canonical: record.event }),
           }
     batch.rows.quarantine.push([
