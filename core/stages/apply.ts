@@ -132,6 +132,7 @@ export function apply(
     JSON.stringify(amounts),
     seal(batch.keys.unwrap(node.dataKey), JSON.stringify(sealed)),
     taken,
+    batch.now,
   ])
   return applied
 }
