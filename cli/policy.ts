@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Difference } from '../core/answers/compare.ts'
 import type { LoadedConfig } from '../core/config.ts'
-import { loadConfig } from '../core/config.ts'
+import { loadWithSecrets } from '../core/secrets/read.ts'
 import { readLines } from './lines.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, table, writeJson, writeLine } from './output.ts'
@@ -48,10 +48,10 @@ export function addPolicy(program: Command, cli: Cli): void {
   const simulate = policy
     .command('simulate')
     .description(
-      'Asks every delivery of the period again under another configuration, with the answers people have given by now: how many would still leave, and why the others would not. Changes nothing.',
+      'Asks every event that was kept and every delivery of the period again under another configuration, with the answers people have given by now: what would still be kept for which purpose, how many deliveries would leave, and why the others would not. Changes nothing.',
     )
     .requiredOption('--with <file>', 'the other configuration')
-    .option('--days <n>', 'deliveries of so many days', '30')
+    .option('--days <n>', 'events and deliveries of so many days', '30')
     .action((options: SimulateOptions) => simulatePolicy(options, cli))
   standard(simulate, [
     'anuente policy simulate --with anuente.next.yaml',
@@ -199,19 +199,30 @@ async function observed(loaded: LoadedConfig, options: CompareOptions, cli: Cli)
 
 async function simulatePolicy(options: SimulateOptions, cli: Cli): Promise<void> {
   const loaded = await openConfig(options, cli)
-  const other = loadConfig(resolve(options.with ?? ''), { registry: cli.registry, env: cli.env })
+  const other = await loadWithSecrets(resolve(options.with ?? ''), { registry: cli.registry, env: cli.env })
   await withState(loaded, cli, async ({ state, purposes, keys }) => {
-    const [{ simulate }, { loadPurposes }] = await Promise.all([
-      import('../core/answers/compare.ts'),
+    const [{ simulateCollect, simulateDeliveries }, { loadPurposes }] = await Promise.all([
+      import('../core/answers/simulate.ts'),
       import('../consent/purposes.ts'),
     ])
     const now = Date.now()
     const changed = loadPurposes(other.config)
-    const results = await simulate(changed, now - daysOf(options.days) * DAY_MS, { state, keys, purposes }, now)
+    const from = now - daysOf(options.days) * DAY_MS
+    const collected = await simulateCollect(changed, from, { state, keys, purposes }, now)
+    const results = await simulateDeliveries(changed, from, { state, keys, purposes }, now)
     if (options.json) {
-      for (const result of results) await writeJson(cli.stdout, result)
+      for (const result of collected) await writeJson(cli.stdout, { stage: 'collect', ...result })
+      for (const result of results) await writeJson(cli.stdout, { stage: 'deliver', ...result })
       return writeJson(cli.stdout, { policyHash: purposes.policyHash, otherHash: changed.policyHash })
     }
+    if (collected.length > 0)
+      await writeLine(
+        cli.stdout,
+        `${table([
+          ['source', 'purpose', 'events kept now', 'then'],
+          ...collected.map(({ source, purpose, now: today, then }) => [source, purpose, String(today), String(then)]),
+        ])}\n`,
+      )
     if (results.length === 0) return writeLine(cli.stdout, 'Nothing was delivered in this time.')
     await writeLine(
       cli.stdout,

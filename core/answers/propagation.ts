@@ -18,6 +18,7 @@ export async function readPropagation(
     .leftJoin('deliveries', 'deliveries.id', 'propagations.delivery_id')
     .select([
       'withdrawals.id',
+      'withdrawals.entry_id',
       'withdrawals.purpose',
       'withdrawals.at',
       'propagations.destination',
@@ -28,14 +29,18 @@ export async function readPropagation(
       'deliveries.status',
     ])
     .where('withdrawals.at', '>=', from)
-    .$if(only.withdrawal !== undefined, (query) => query.where('withdrawals.id', '=', only.withdrawal!))
+    .$if(only.withdrawal !== undefined, (query) =>
+      query.where((eb) =>
+        eb.or([eb('withdrawals.id', '=', only.withdrawal!), eb('withdrawals.entry_id', '=', only.withdrawal!)]),
+      ),
+    )
     .$if(only.nodeIds !== undefined, (query) => query.where('withdrawals.node_id', 'in', [...only.nodeIds!]))
     .orderBy('withdrawals.at', 'desc')
     .orderBy('propagations.destination')
     .execute()
   const all = rows.map(
     (row): Recent => ({
-      withdrawal: row.id,
+      withdrawal: row.entry_id ?? row.id,
       purpose: row.purpose,
       destination: row.destination,
       how: row.how as Recent['how'],

@@ -82,7 +82,7 @@ test('compare without a file tells what this hub stopped that they would have le
   expect(lines).toContainEqual({ source: 'site', purpose: 'analytics', reason: 'absent', events: 1, people: 1 })
 })
 
-test('simulate: what another policy would stop of what was delivered', async () => {
+test('simulate: what another policy would not keep, and would stop of what was delivered', async () => {
   const site = basic(WRITE_KEYS.site)
   const yes = { context: { consent: { categoryPreferences: { Marketing: true } } } }
   await post(
@@ -98,12 +98,16 @@ test('simulate: what another policy would stop of what was delivered', async () 
   await hub.drained()
   const config = parse(readFileSync(place.configFile, 'utf8')) as {
     destinations: { hook: { country: string; role?: string } }
+    purposes: Record<string, { collects: unknown[] }>
   }
   config.destinations.hook.country = 'US'
+  config.purposes['email_marketing']!.collects = [{ identify: ['email'] }]
   const next = join(place.dir, 'next.yaml')
   writeFileSync(next, stringify(config))
   const { lines } = await anuente(['policy', 'simulate', '--with', next])
+  expect(lines).toContainEqual({ stage: 'collect', source: 'site', purpose: 'email_marketing', now: 2, then: 1 })
   expect(lines).toContainEqual({
+    stage: 'deliver',
     destination: 'hook',
     purpose: 'email_marketing',
     now: 1,
