@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { importConsent } from './answers/import.ts'
-import { type LoadedConfig, loadConfig, onPort } from './config.ts'
-import { capMemoryMs } from './decision/index.ts'
+import { type LoadedConfig, onPort } from './config.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
@@ -19,9 +18,10 @@ import { createDesk } from './requests/desk.ts'
 import { startDeliver } from './roles/deliver.ts'
 import { startProcess } from './roles/process.ts'
 import { publishPolicy } from './roles/published-policy.ts'
-import { processSettings, publishRules, readSurroundings } from './roles/surroundings.ts'
+import { processSettings, publishRules, readSurroundings, ruleBookOf } from './roles/surroundings.ts'
 import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
+import { loadWithSecrets } from './secrets/read.ts'
 import { registerAdmin } from './server/admin/register.ts'
 import { processCommands } from './server/commands.ts'
 import { registerConsent } from './server/consent.ts'
@@ -72,7 +72,7 @@ export interface Hub {
 
 /** @throws ConfigError, or an error naming what of the data directory does not fit. */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const written = loadConfig(options.configFile, {
+  const written = await loadWithSecrets(options.configFile, {
     registry: options.registry,
     ...(options.environment && { env: options.environment }),
   })
@@ -101,7 +101,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const fences = openLogReader(logFile, keys)
   await publishPolicy(config.config, state, Date.now())
   await publishPlans(config, state, Date.now())
-  const rules = await publishRules(surroundings.rules, state, Date.now())
+  await publishRules(surroundings.rules, state, Date.now(), keys)
+  const clock = options.clock ?? Date.now
+  const bookOf = (store: StateStore) => ruleBookOf(config, surroundings, store, keys, clock)
+  const book = await bookOf(state)
   const live = createLiveFeed()
   const metrics = createMetrics()
 
@@ -138,7 +141,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ])
     roles = { process: processRole, deliver: deliverRole }
   } else {
-    const clock = options.clock ?? Date.now
     const turn = writeTurn()
     const processState = await openState({ file: stateFile, postgres }, { migrate: false, turn })
     const deliverState = await openState({ file: stateFile, postgres }, { migrate: false, turn })
@@ -150,7 +152,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       keys,
       log: deliverLog,
       purposes: surroundings.purposes,
-      rules,
+      rules: await bookOf(deliverState),
       clock,
       onLive,
       onCounts,
@@ -161,8 +163,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       state: processState,
       keys,
       log: processLog,
-      settings: processSettings(config, surroundings, rules, surroundings.rules),
-      capMemoryMs: capMemoryMs(surroundings.rules),
+      rules: await bookOf(processState),
+      settingsFor: ({ rules, kept }) => processSettings(config, surroundings, rules, kept),
       ledger: ledgerSettings(config),
       publicUrl: config.publicUrl,
       commands: processCommands(config, keys),
@@ -214,7 +216,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     state,
     keys,
     log: ingestPorts.log,
-    clock: options.clock ?? Date.now,
+    clock,
     run: roles.process.run,
     processed: roles.process.drained,
     fault: (error) => onFault(faultOf('requests', error)),
@@ -244,7 +246,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     state,
     keys,
     purposes: surroundings.purposes,
-    rules,
+    get rules() {
+      return book.now().rules
+    },
     destinations: config.destinationSettings,
     sources: [...config.sourceSettings.keys()],
     timezone: config.timezone,
@@ -255,7 +259,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     registry: options.registry,
     state,
     live: live.feed,
-    explain: (id) => explain(id, explaining),
+    async explain(id) {
+      await book.refresh()
+      return explain(id, explaining)
+    },
     run,
   }
   const app = await startServer(config, logger, async (server) => {

@@ -2,7 +2,6 @@
 
 import type { Purposes } from '../../consent/purposes.ts'
 import type { LoadedConfig } from '../config.ts'
-import type { RuleSet } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
@@ -13,6 +12,7 @@ import type { Transport } from '../kit/http.ts'
 import { createTransport } from '../kit/transport.ts'
 import type { LogReader } from '../log/event-log.ts'
 import { deliver } from '../pipeline.ts'
+import type { RuleBook } from '../rules/book.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { Action, DeliverPorts, Line } from '../stages/deliver-ports.ts'
 import { faultOf } from '../stages/fault.ts'
@@ -34,7 +34,7 @@ export interface DeliverOptions {
   readonly keys: Keys
   readonly log: LogReader
   readonly purposes: Purposes
-  readonly rules: RuleSet
+  readonly rules: RuleBook
   readonly clock: () => number
   readonly onLive: (events: readonly LiveEvent[]) => void
   readonly onCounts: ProcessOptions['onCounts']
@@ -78,7 +78,10 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
     keys: options.keys,
     log: options.log,
     purposes: options.purposes,
-    rules: options.rules,
+    get rules() {
+      return options.rules.now().rules
+    },
+    freshRules: () => options.rules.refresh(),
     lines,
     attempts: createAttemptWriter(state),
     looks: createLooks(),

@@ -1,4 +1,5 @@
 /** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
+import { capMemoryMs } from '../decision/index.ts'
 import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { createKeeper } from '../ledger/keeper.ts'
@@ -7,6 +8,8 @@ import type { LedgerSettings } from '../ledger/settings.ts'
 import type { LogReader, Positioned } from '../log/event-log.ts'
 import { fireTimers, process } from '../pipeline.ts'
 import { createRetentionKeeper } from '../retention/keeper.ts'
+import type { PublishedRules, RuleBook } from '../rules/book.ts'
+import { BudgetTaken, forgetBudgets } from '../rules/budgets.ts'
 import {
   type Command,
   CommandError,
@@ -36,9 +39,9 @@ export interface ProcessOptions {
   readonly state: StateStore
   readonly keys: Keys
   readonly log: LogReader
-  readonly settings: ProcessPorts['settings']
-  /** The longest window of any cap, in milliseconds: older uses are forgotten. */
-  readonly capMemoryMs: number
+  /** Rules as they are published, and what follows from them: asked again between batches. */
+  readonly rules: RuleBook
+  readonly settingsFor: (published: PublishedRules) => ProcessPorts['settings']
   readonly ledger: LedgerSettings
   /** Names the ledger, the first time. */
   readonly publicUrl: string
@@ -65,13 +68,17 @@ export interface ProcessRole {
 
 export async function startProcess(options: ProcessOptions): Promise<ProcessRole> {
   const { state, keys, log, clock } = options
-  const ports: ProcessPorts = {
+  let ports: ProcessPorts = {
     state,
     keys,
     sealKeys: createSealKeys(state, keys),
     logId: log.logId,
-    settings: options.settings,
+    settings: options.settingsFor(options.rules.now()),
     clock,
+  }
+  /** A rule that was published, paused or stopped, here or in another process, is so from the next batch on. */
+  const refresh = async () => {
+    if (await options.rules.refresh()) ports = { ...ports, settings: options.settingsFor(options.rules.now()) }
   }
   await ensureLedger(state, keys, options.publicUrl, clock())
   const keeper = createKeeper({ state, keys, anchorFolder: options.ledger.anchorFolder }, (error) =>
@@ -108,7 +115,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         return
       } catch (error) {
         // Another process wrote these people in between: again, with what it wrote.
-        if (error instanceof PersonTaken) {
+        if (error instanceof PersonTaken || error instanceof BudgetTaken) {
           tries = 0
           continue
         }
@@ -141,7 +148,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       try {
         return await fireTimers(watermark, ports)
       } catch (error) {
-        if (!(error instanceof PersonTaken)) throw error
+        if (!(error instanceof PersonTaken || error instanceof BudgetTaken)) throw error
       }
     }
   }
@@ -199,8 +206,9 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       .execute()
     await state.db
       .deleteFrom('caps')
-      .where('at', '<', now - options.capMemoryMs)
+      .where('at', '<', now - capMemoryMs(options.rules.now().kept))
       .execute()
+    await forgetBudgets(state.db, now)
     await state.db.deleteFrom('echoes').where('expires_at', '<=', now).execute()
     await state.db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
     // An idle hub closes its open segment too.
@@ -218,6 +226,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       // Whoever asks while this round runs is answered by the next one: it may not have seen their events.
       const asked = drains.splice(0)
       try {
+        await refresh()
         const inputs = log.read(position, BATCH)
         if (inputs.length > 0) {
           worked = true

@@ -123,6 +123,7 @@ export function processSettings(
     believed: authoritative ?? BELIEVED,
     recentWindow: recentWindow(neededWindows(all)),
     countWindow: countWindow(neededCounts(all)),
+    timezone: config.timezone,
     holdout: { globalHoldout: experiments?.globalHoldout ?? 0, globalSeed: experiments?.seed ?? 'anuente-global' },
   }
 }

@@ -1,18 +1,18 @@
 /** One role in a worker thread: the same role as in one thread, over a message port. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadConfig, onPort } from '../config.ts'
-import { capMemoryMs } from '../decision/index.ts'
+import { onPort } from '../config.ts'
 import { createKeys } from '../keys.ts'
 import type { Registry } from '../kit/define.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
 import { openLogReader } from '../log/sqlite/log.ts'
+import { loadWithSecrets } from '../secrets/read.ts'
 import { processCommands } from '../server/commands.ts'
 import type { Command, CommandResult, LiveEvent } from '../server/context.ts'
 import { openState } from '../stores/open.ts'
 import { writeTurn } from '../stores/turn.ts'
 import { startDeliver } from './deliver.ts'
 import { type ProcessOptions, startProcess } from './process.ts'
-import { loadRuleSet, processSettings, readSurroundings } from './surroundings.ts'
+import { processSettings, readSurroundings, ruleBookOf } from './surroundings.ts'
 
 export interface WorkerData {
   readonly role: 'process' | 'deliver'
@@ -45,12 +45,12 @@ export type FromWorker =
 export async function runWorker(registry: Registry): Promise<void> {
   const { role, configFile, port, logFile, stateFile, postgres, master, turn } = workerData as WorkerData
   const post = (message: FromWorker) => parentPort!.postMessage(message)
-  const config = onPort(loadConfig(configFile, { registry }), port)
+  const config = onPort(await loadWithSecrets(configFile, { registry }), port)
   const keys = createKeys(Buffer.from(master))
   const state = await openState({ file: stateFile, postgres }, { migrate: false, turn: writeTurn(turn) })
   const log = openLogReader(logFile, keys)
   const surroundings = readSurroundings(config)
-  const rules = await loadRuleSet(surroundings.rules, state)
+  const rules = await ruleBookOf(config, surroundings, state, keys, Date.now)
   const onLive = (events: readonly LiveEvent[]) => post({ kind: 'live', events })
   const onCounts = (counts: ReadonlyMap<string, number>) => post({ kind: 'counts', counts })
   const onFault: ProcessOptions['onFault'] = (fault) => post({ kind: 'fault', fault })
@@ -60,8 +60,8 @@ export async function runWorker(registry: Registry): Promise<void> {
           state,
           keys,
           log,
-          settings: processSettings(config, surroundings, rules, surroundings.rules),
-          capMemoryMs: capMemoryMs(surroundings.rules),
+          rules,
+          settingsFor: ({ rules, kept }) => processSettings(config, surroundings, rules, kept),
           ledger: ledgerSettings(config),
           publicUrl: config.publicUrl,
           commands: processCommands(config, keys),

@@ -37,6 +37,8 @@ export interface DeliverPorts {
   readonly log: LogReader
   readonly purposes: Purposes
   readonly rules: RuleSet
+  /** Reads them again, when there may be versions nobody here has heard of. */
+  readonly freshRules: () => Promise<unknown>
   readonly lines: ReadonlyMap<string, Line>
   readonly attempts: AttemptWriter
   readonly looks: Looks

@@ -26,6 +26,8 @@ const AGAIN_MS = 250
  * Looking at it in every round would make a long lane cost its length each time.
  */
 export const PARKED = 8_640_000_000_000_000
+/** When a row of a paused rule is due: when the rule is resumed. Until then its lane moves on without it. */
+export const HELD = PARKED - 1
 
 /** What choosing reads of a row. */
 export type LaneRow = Pick<
@@ -165,7 +167,8 @@ const UNPARK_EVENTS = `update deliveries set due_at = ?
 const UNPARK_HEAD = `update deliveries set due_at = ?
   where due_at = ? and id = (
     select id from deliveries
-    where person_id = ? and destination = ? and kind = 'message' and settled_at is null order by ord limit 1)`
+    where person_id = ? and destination = ? and kind = 'message' and settled_at is null and due_at <> ${HELD}
+    order by ord limit 1)`
 
 /** Heads of lanes that were left parked: the row before them was cancelled or merged away by another role. */
 export async function unparkHeads(state: StateStore, now: number): Promise<void> {
@@ -175,7 +178,8 @@ export async function unparkHeads(state: StateStore, now: number): Promise<void>
     where due_at = ${PARKED} and settled_at is null and not exists (
       select 1 from deliveries as earlier
       where earlier.person_id = deliveries.person_id and earlier.destination = deliveries.destination
-        and earlier.kind = 'message' and earlier.settled_at is null and earlier.ord < deliveries.ord)`.execute(trx),
+        and earlier.kind = 'message' and earlier.settled_at is null and earlier.due_at <> ${HELD}
+        and earlier.ord < deliveries.ord)`.execute(trx),
   )
 }
 
@@ -195,6 +199,7 @@ export function choose<Row extends LaneRow>(
 ): { go: Row[]; superseded: Row[] } {
   const lanes = new Map<string, Row[]>()
   for (const row of open) {
+    if (row.due_at === HELD) continue
     // Newest-wins is about one value: two actions of one destination are two values.
     const key =
       row.kind === 'state' ? `${row.person_id}\0state\0${row.action}\0${contact(row)}` : `${row.person_id}\0${row.kind}`

@@ -5,14 +5,17 @@
 import { type Halt, isHalt, type Permit, permit, permitWithdrawal } from '../../consent/gate.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { goalReached } from '../decision/index.ts'
+import type { Stopped } from '../decision/rollout.ts'
 import type { Fence } from '../log/event-log.ts'
 import { heldPersons } from '../retention/holds.ts'
+import { readSwitches, stoppedBy } from '../rules/book.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import { Batch, type LoadPeopleOptions, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
 import type { DeliverPorts, DeliveryRow, Halted, Leased } from './deliver-ports.ts'
 import { factsOf } from './facts-of-person.ts'
+import { HELD } from './lease.ts'
 import type { NodeState, PersonState } from './people.ts'
 import { isWithdrawal } from './propagate.ts'
 
@@ -44,6 +47,10 @@ export async function permitLeased(
   const devices = devicesOf(leased, batch, ports)
   await loadPeopleOfNodes(batch, ports.state, devices.values(), options)
   const fences = fencesByNode(batch, ports)
+  const ofRules = leased.flatMap(({ row }) => (row.rule === null ? [] : [{ ...row, rule: row.rule }]))
+  if (ofRules.some((row) => !ports.rules.versionOf(row.rule, row.rule_version ?? 0))) await ports.freshRules()
+  // Read each time: whoever pauses or stops a rule is answered once nothing more of it can leave.
+  const switches = ofRules.length > 0 ? await readSwitches(ports.state.db) : undefined
   const onHold = await heldPersons(ports.state.db, [...batch.persons.keys()])
   const permitted: Asked[] = []
   const halted: Halted[] = []
@@ -56,7 +63,8 @@ export async function permitLeased(
     }
     const device = devices.get(item.row.id)
     const deviceNode = device === undefined ? undefined : batch.node(device)
-    const answer = askPermit(item, person, deviceNode, fences, onHold, batch, ports)
+    const asked = askPermit(item, person, deviceNode, fences, onHold, batch, ports)
+    const answer = switches ? unlessStopped(asked, item, switches) : asked
     if ('code' in answer) halted.push({ leased: item, ...answer })
     else permitted.push({ leased: item, permit: answer, person, node, deviceNode })
   }
@@ -123,6 +131,21 @@ function askPermit(
   // Controls pass the same gates as everybody, and only then stay behind.
   if (row.arm !== 'treated') return { code: 'HELD_OUT', entryId: answer.entryId }
   return answer
+}
+
+/**
+ * A rule that somebody stopped sends nothing more; one that is paused keeps what it has, which waits. Controls are held
+ * like everybody: what is refused for another reason is over.
+ */
+function unlessStopped<A extends Permit | { readonly code: ExitCode }>(
+  answer: A,
+  { row }: Leased,
+  switches: ReadonlyMap<string, Stopped>,
+): A | { code: ExitCode; retryAt?: number } {
+  if (row.rule === null || ('code' in answer && answer.code !== 'HELD_OUT')) return answer
+  const stopped = stoppedBy(switches, row.rule)
+  if (stopped === 'PAUSED') return { code: 'PAUSED', retryAt: HELD }
+  return stopped ? { code: stopped } : answer
 }
 
 /** What of the policy table refused, with the article: `country_undeclared (LGPD art. 33)`. */

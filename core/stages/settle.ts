@@ -28,6 +28,7 @@ const HALT_STATUS: Partial<Record<ExitCode, DeliveryStatus>> = {
   HELD_OUT: 'held_out',
   EXPIRED: 'cancelled',
   GOAL_REACHED: 'cancelled',
+  KILLED: 'cancelled',
   SUBJECT_SUPPRESSED: 'suppressed',
   GRANTED_AGAIN: 'cancelled',
   MAPPING_FAILED: 'dead',

@@ -174,6 +174,7 @@ export class Rig {
       log: this.log,
       purposes: this.purposes,
       rules: this.rules,
+      freshRules: async () => {},
       lines,
       attempts: createAttemptWriter(this.state),
       looks: createLooks(),
