@@ -186,7 +186,7 @@ async function writeConsent(batch: Batch, { dialect }: StateStore, trx: Transact
     trx,
     dialect,
     'withdrawals',
-    ['id', 'node_id', 'purpose', 'at', 'origin_kind', 'origin_ref'],
+    ['id', 'node_id', 'purpose', 'at', 'origin_kind', 'origin_ref', 'entry_id'],
     batch.rows.withdrawals,
   )
 }

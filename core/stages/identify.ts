@@ -13,6 +13,7 @@ import { newId } from '../ids.ts'
 import { type Batch, newPerson } from './batch.ts'
 import { writeEntry } from './ledger-entry.ts'
 import type { NodeState, PersonState } from './people.ts'
+import { mergeTakesBack, withdraw, withdrawAgain } from './withdraw.ts'
 
 export interface Named {
   readonly identifier: Identifier
@@ -170,9 +171,14 @@ function mergeConsent(
     if (purpose.scope !== 'person') continue
     const a = personStatus(into.nodes, purpose.id, batch)
     const b = personStatus(from.nodes, purpose.id, batch)
-    if (!a || !b) continue
-    const merged = mergeStatuses(a.row.status, b.row.status)
+    const merged = mergeStatuses(a?.row.status, b?.row.status)
     if (!merged) continue
+    const told = mergeTakesBack(purpose, [a?.row.status, b?.row.status], merged)
+    if (!a || !b) {
+      // The one answer there is counts for both; where no grant was needed, tools may have the one who gave none.
+      if (told && !(a ? from : into).isNew) withdrawAgain(node, purpose, merged, event.receivedAt, batch)
+      continue
+    }
     const conflict = conflictOnMerge(merged, {
       purpose: purpose.id,
       scope: purpose.scope,
@@ -182,17 +188,11 @@ function mergeConsent(
       newId: () => newId(batch.now),
     })
     setStatus(batch, node.id, purpose.id, conflict?.next ?? merged)
-    if (!conflict) continue
-    writeEntry(conflict.entry, node, [], batch)
-    // A conflict counts as denied: tools that have the person for this purpose are told.
-    batch.rows.withdrawals.push([
-      conflict.entry.id,
-      node.id,
-      purpose.id,
-      Date.parse(event.receivedAt),
-      'system',
-      'merge',
-    ])
+    if (conflict) {
+      writeEntry(conflict.entry, node, [], batch)
+      // A conflict counts as denied: tools that have the person for this purpose are told.
+      withdraw(node, purpose, conflict.entry.id, event.receivedAt, conflict.entry.origin, batch)
+    } else if (told) withdrawAgain(node, purpose, merged, event.receivedAt, batch)
   }
 }
 

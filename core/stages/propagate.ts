@@ -66,7 +66,7 @@ export async function propagate({ state, keys, clock, settings }: ProcessPorts):
           nextOrder(now),
           'queued',
           null,
-          withdrawal.id,
+          withdrawal.entry_id ?? withdrawal.id,
           now,
           null,
           0,
@@ -110,7 +110,13 @@ async function havingPerson(
     .selectFrom('deliveries')
     .select('destination')
     .distinct()
-    .where('person_id', '=', personId)
+    // What was settled before a merge stays under the person it was settled for.
+    .where((eb) =>
+      eb.or([
+        eb('person_id', '=', personId),
+        eb('person_id', 'in', eb.selectFrom('persons').select('id').where('merged_into', '=', personId)),
+      ]),
+    )
     .where('status', 'in', ['delivered', 'uncertain', 'attempted'])
     .where('event_id', 'not like', `${MARK}%`)
     // Without the consent to share, everything that controller got for a consent of its own is taken back.

@@ -4,8 +4,11 @@ import { ledgerTables } from './migrations/002-ledger.ts'
 import { consentTables } from './migrations/003-consent.ts'
 import { requestsTables } from './migrations/004-requests.ts'
 import { recordsTables } from './migrations/005-records.ts'
+import { identityTables } from './migrations/006-identity.ts'
 import { rolloutTables } from './migrations/007-rollouts.ts'
+import { audiencesTables } from './migrations/008-audiences.ts'
 import { planTables } from './migrations/009-plans.ts'
+import { secretTables } from './migrations/010-secrets.ts'
 import { historyInputs } from './migrations/012-history.ts'
 import { requestMarks } from './migrations/014-request-marks.ts'
 import type { Tables } from './tables.ts'
@@ -171,8 +174,11 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '003-consent', run: consentTables },
   { id: '004-requests', run: requestsTables },
   { id: '005-records', run: recordsTables },
+  { id: '006-identity', run: identityTables },
   { id: '007-rollouts', run: rolloutTables },
+  { id: '008-audiences', run: audiencesTables },
   { id: '009-plans', run: planTables },
+  { id: '010-secrets', run: secretTables },
   { id: '012-history', run: historyInputs },
   { id: '014-request-marks', run: requestMarks },
 ]

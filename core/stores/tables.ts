@@ -21,12 +21,48 @@ export interface Tables extends RuleTables, PlanTables {
     data_key: Uint8Array
     proof_key: Uint8Array
     founded_at: number
+    /** JSON list of nodes it is never again one person with: somebody took them apart. */
+    apart?: string | null
   }
   /** Found by HMAC under the hub's index key: exact match only. */
   identifiers: { hmac: Uint8Array; type: string; node_id: string; sealed: Uint8Array | null; first_seen_at: number }
   /** Evidence that two nodes are one person, and refused evidence with the reason. */
-  edges: { node_a: string; node_b: string; event_id: string; source_id: string; at: number; refused: string | null }
-  merge_log: { id: string; from_person: string; into_person: string; event_id: string; reason: string; at: number }
+  edges: {
+    node_a: string
+    node_b: string
+    event_id: string
+    source_id: string
+    at: number
+    refused: string | null
+    /** together: on one event; stated: a login or alias says that they are one. */
+    strength?: string
+  }
+  merge_log: {
+    id: string
+    from_person: string
+    into_person: string
+    event_id: string
+    reason: string
+    at: number
+    /** The edge that joined them. */
+    node_a?: string | null
+    node_b?: string | null
+    /** SHA-256 (hex) of what both were before, as identity/snapshot.ts writes it. */
+    before_hash?: string | null
+    undone_at?: number | null
+  }
+  /** What officers did to identities, with the reason. `body`: JSON, nodes and people only. */
+  identity_acts: {
+    id: string
+    kind: string
+    person_id: string
+    at: number
+    actor: string
+    reason: string
+    body: string
+  }
+  /** Values that join nobody, by HMAC: what an officer added to the lists of the configuration. */
+  blocked_values: { hmac: Uint8Array; type: string; at: number; actor: string; reason: string }
   /** A person is a set of nodes. `merged_into` keeps old ids resolving. */
   persons: { id: string; seq: number; profile: string; merged_into: string | null; updated_at: number }
   /** Traits that identify or describe freely, under the node's data key. */
@@ -67,6 +103,8 @@ export interface Tables extends RuleTables, PlanTables {
     origin_kind: string
     origin_ref: string
     passed_on_at: number | null
+    /** The ledger entry it rests on, where that is not `id`: the entry was another person's before they were one. */
+    entry_id?: string | null
   }
   /** Which tool was told of a withdrawal. `how`: action, origin (it told us), stop (nothing more is sent; it has no call for it). */
   propagations: {
@@ -268,6 +306,43 @@ export interface Tables extends RuleTables, PlanTables {
   /** Writes to one contact or instance in windows of a minute and more. */
   quotas: { key: string; window_start: number; used: number }
 
+  /** A person in an audience, from entering to leaving. `why_…`: the clauses with their values, as JSON. */
+  audience_stays: {
+    id: string
+    audience: string
+    person_id: string
+    entered_at: number
+    left_at: number | null
+    /** What caused it, where an event did. */
+    event_id: string | null
+    left_event_id: string | null
+    why_entered: string
+    why_left: string | null
+  }
+  /** What a destination was last told of a member, who is known there by the identifier of that node. */
+  audience_pushes: {
+    audience: string
+    destination: string
+    node_id: string
+    person_id: string
+    member: number
+    /** How that went says its row among deliveries. */
+    delivery_id: string
+    at: number
+  }
+  /** Everybody gone through once: `fill` after a change of definitions, `sync` to tell destinations again. */
+  audience_passes: {
+    id: string
+    kind: string
+    audience: string | null
+    /** Of the definitions it was started with. */
+    hash: string
+    /** Everybody up to this id is done. */
+    after_person: string
+    people: number
+    started_at: number
+    done_at: number | null
+  }
   explanations: {
     id: string
     person_id: string
@@ -507,4 +582,51 @@ export interface Tables extends RuleTables, PlanTables {
     expires_at: number
   }
   portal_sessions: { hash: Uint8Array; csrf: string; data_key: Uint8Array; sealed: Uint8Array; expires_at: number }
+  /** Data keys of secrets and connections, wrapped by the master key; the newest one seals. */
+  secret_keys: { id: string; wrapped: Uint8Array; created_at: number }
+  /** Named secrets of settings. Sealed under a secret key, bound to their name; never read back by API or cockpit. */
+  secrets: {
+    name: string
+    key_id: string
+    sealed: Uint8Array
+    /** Its last four characters, when it is long enough for them to say nothing. */
+    hint: string | null
+    set_by: string
+    set_at: number
+  }
+  /** Accounts at vendors that were connected by OAuth: one row per destination. */
+  oauth_connections: {
+    destination: string
+    /** Client id the tokens were issued to. */
+    client: string
+    /** connected | needs_connection */
+    state: string
+    /** Rises with every token; who writes must have read the one before. */
+    version: number
+    key_id: string
+    /** {accessToken, refreshToken?} */
+    sealed: Uint8Array
+    expires_at: number | null
+    refresh_expires_at: number | null
+    /** Who asks for new tokens now, and until when nobody else does. */
+    claim: string | null
+    claim_until: number | null
+    retry_at: number | null
+    /** Why it needs to be connected again, or why the last refresh failed; a code. */
+    problem: string | null
+    connected_by: string
+    connected_at: number
+    refreshed_at: number | null
+  }
+  /** Authorisations begun and not finished. `hash` is that of the state parameter; `session` whoever began it. */
+  oauth_flows: {
+    hash: Uint8Array
+    destination: string
+    session: string
+    key_id: string
+    /** {verifier?, redirectUrl} */
+    sealed: Uint8Array
+    actor: string
+    expires_at: number
+  }
 }
