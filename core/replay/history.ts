@@ -1,0 +1,283 @@
+/**
+ * What a replay reads of people: their events, the other inputs, the ledger's entries and how their nodes came together,
+ * in the order in which the hub took them. Reads only.
+ */
+
+import { entriesOf, type PastEntry } from '../answers/status.ts'
+import type { Keys } from '../keys.ts'
+import { isShredded } from '../ledger/shred.ts'
+import { unsealJson } from '../seal.ts'
+import type { CounterInput, SealedEvent } from '../stages/apply.ts'
+import { Batch, loadPeople, loadPeopleOfNodes } from '../stages/batch.ts'
+import type { WakeInput } from '../stages/note-wake.ts'
+import type { NodeState, PersonState } from '../stages/people.ts'
+import { chunks, runIn, type StateStore } from '../stores/open.ts'
+import type { Tables } from '../stores/tables.ts'
+
+export interface Join {
+  readonly a: string
+  readonly b: string
+}
+
+/** `key` orders all steps of a person; `at` is the clock of the hub when it took this, in epoch milliseconds. */
+export type Step = { readonly key: string; readonly at: number } & (
+  | {
+      readonly kind: 'event'
+      readonly row: Tables['history']
+      readonly sealed: SealedEvent
+      readonly purposes: readonly string[]
+      /** Nodes that became one person by this event. */
+      readonly joins: readonly Join[]
+    }
+  | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
+  | { readonly kind: 'counters'; readonly nodeId: string; readonly change: CounterInput }
+  | { readonly kind: 'entry'; readonly entry: PastEntry }
+  | { readonly kind: 'join'; readonly join: Join }
+)
+
+export interface PersonHistory {
+  /** As they are today, with today's answers in `today`. */
+  readonly person: PersonState
+  readonly today: Batch
+  /** Every node a step names, shared devices of other people included. */
+  readonly nodes: ReadonlyMap<string, NodeState>
+  readonly steps: readonly Step[]
+  /** Deliveries of rules that did not happen: id -> when their reservation was given back. */
+  readonly released: ReadonlyMap<string, number>
+  /** Key of the first input of which the hub noted when it took it; undefined: of none. */
+  readonly notedFrom: string | undefined
+}
+
+export interface HistoryPorts {
+  readonly state: StateStore
+  readonly keys: Keys
+  /** Epoch milliseconds: the clock of today's answers. */
+  readonly now: number
+}
+
+/** How many rows of history are held at a time, roughly: one person's are never parted. */
+const ROWS_AT_ONCE = 20_000
+const PEOPLE_AT_ONCE = 400
+
+/**
+ * All people who have a history, in the order of their ids, each with everything up to `until`.
+ * @param until epoch milliseconds, by the clock of the hub.
+ */
+export async function* histories(
+  until: number,
+  ports: HistoryPorts,
+  only?: readonly string[],
+): AsyncGenerator<PersonHistory> {
+  const { db } = ports.state
+  let after = ''
+  for (;;) {
+    const found = only
+      ? [...only]
+          .filter((id) => id > after)
+          .sort()
+          .slice(0, PEOPLE_AT_ONCE)
+      : (
+          await db
+            .selectFrom('persons')
+            .select('id')
+            .where('merged_into', 'is', null)
+            .where('id', '>', after)
+            .orderBy('id')
+            .limit(PEOPLE_AT_ONCE)
+            .execute()
+        ).map(({ id }) => id)
+    if (found.length === 0) return
+    after = found.at(-1)!
+    const sizes = new Map<string, number>()
+    for (const { person_id, n } of await runIn<{ person_id: string; n: number }>(db, ports.state.dialect, SIZES, found))
+      sizes.set(person_id, Number(n))
+    let part: string[] = []
+    let rows = 0
+    for (const id of found) {
+      part.push(id)
+      rows += sizes.get(id) ?? 0
+      if (rows < ROWS_AT_ONCE) continue
+      yield* await loadHistories(part, until, ports)
+      part = []
+      rows = 0
+    }
+    if (part.length > 0) yield* await loadHistories(part, until, ports)
+  }
+}
+
+const SIZES =
+  'select nodes.person_id, count(*) as n from nodes join history on history.node_id = nodes.id where nodes.person_id in ({list}) group by nodes.person_id'
+const HISTORY = 'select * from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?'
+const INPUTS = 'select * from history_inputs where node_id in ({list}) and at <= ?'
+const EDGES =
+  'select node_a, node_b, event_id, at from edges where refused is null and node_a in ({list}) and at <= ? order by at'
+const MERGES =
+  'select from_person, into_person, event_id, at from merge_log where from_person in ({list}) and at <= ? order by id'
+const RELEASED = `select id, person_id, settled_at from deliveries
+  where rule is not null and status in ('blocked', 'cancelled', 'suppressed') and person_id in ({list})`
+
+type HistoryRow = Tables['history']
+
+async function loadHistories(
+  personIds: readonly string[],
+  until: number,
+  { state, keys, now }: HistoryPorts,
+): Promise<PersonHistory[]> {
+  const { db, dialect } = state
+  const today = new Batch(now, keys)
+  await loadPeople(today, state, [], personIds)
+  const people = personIds.map((id) => today.persons.get(id)).filter((person) => person !== undefined)
+  const own = people.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
+  const ids = own.map(({ id }) => id)
+  const owner = new Map(own.map((node) => [node.id, node.personId]))
+  const byPerson = new Map<string, Step[]>(people.map(({ id }) => [id, []]))
+  const add = (nodeId: string, step: Step) => byPerson.get(owner.get(nodeId) ?? '')?.push(step)
+
+  const rows = await runIn<HistoryRow>(db, dialect, HISTORY, ids, [], [until])
+  const dataKeys = new Map(own.map(({ id, dataKey }) => [id, dataKey]))
+  const opened = rows.map((row) => ({
+    row,
+    sealed: unsealJson<SealedEvent>(keys.unwrap(dataKeys.get(row.node_id)!), row.sealed),
+  }))
+  /** Devices that are somebody else's, or of somebody else's chunk -> who used them. */
+  const users = new Map<string, Set<string>>()
+  for (const { row, sealed } of opened) {
+    const user = owner.get(row.node_id)!
+    if (owner.get(sealed.device) === user) continue
+    const known = users.get(sealed.device)
+    if (known) known.add(user)
+    else users.set(sealed.device, new Set([user]))
+  }
+  await loadPeopleOfNodes(today, state, users.keys())
+  const nodes = new Map<string, NodeState>(own.map((node) => [node.id, node]))
+  for (const id of users.keys()) {
+    const node = today.node(id)
+    if (node) nodes.set(id, node)
+  }
+
+  const joins = await joinsOf(ids, until, state)
+  const byEvent = new Map<string, Join[]>()
+  for (const { event_id, a, b } of joins) {
+    const list = byEvent.get(event_id)
+    if (list) list.push({ a, b })
+    else byEvent.set(event_id, [{ a, b }])
+  }
+  for (const { row, sealed } of opened) {
+    const mine = byEvent.get(row.id) ?? []
+    byEvent.delete(row.id)
+    add(row.node_id, {
+      kind: 'event',
+      key: row.taken ?? oldKey(row.received_at, `1${String(row.person_seq).padStart(12, '0')}`),
+      at: row.taken_at ?? row.received_at,
+      row,
+      sealed,
+      purposes: JSON.parse(row.purposes) as string[],
+      joins: mine,
+    })
+  }
+  // The event that joined them is no longer kept: they are one from that moment all the same.
+  for (const { event_id, a, b, at } of joins)
+    if (byEvent.has(event_id)) add(a, { kind: 'join', key: oldKey(at, '0'), at, join: { a, b } })
+  for (const row of await runIn<Tables['history_inputs']>(db, dialect, INPUTS, ids, [], [until])) {
+    const { id: key, at, node_id: nodeId } = row
+    const body: unknown = JSON.parse(row.body)
+    if (row.kind === 'wake') add(nodeId, { kind: 'wake', key, at, nodeId, watermark: (body as WakeInput).watermark })
+    else if (row.kind === 'counters') add(nodeId, { kind: 'counters', key, at, nodeId, change: body as CounterInput })
+  }
+  const notedFrom = new Map<string, string>()
+  for (const [id, steps] of byPerson) {
+    const noted = steps.flatMap((step) => (step.kind === 'join' || isOldKey(step.key) ? [] : [step.key])).sort()
+    if (noted[0] !== undefined) notedFrom.set(id, noted[0])
+  }
+  const entries = await entriesOf([...nodes.values()], { state, keys })
+  for (const entry of entries) {
+    if (entry.at > until) continue
+    for (const person of new Set([owner.get(entry.nodeId), ...(users.get(entry.nodeId) ?? [])])) {
+      if (person === undefined) continue
+      const from = notedFrom.get(person)
+      const key = from !== undefined && entry.id > from ? entry.id : oldKey(entry.at, '0')
+      byPerson.get(person)?.push({ kind: 'entry', key, at: entry.at, entry })
+    }
+  }
+  const released = new Map<string, Map<string, number>>()
+  for (const row of await runIn<{ id: string; person_id: string; settled_at: number }>(
+    db,
+    dialect,
+    RELEASED,
+    personIds,
+  )) {
+    const mine = released.get(row.person_id)
+    if (mine) mine.set(row.id, row.settled_at)
+    else released.set(row.person_id, new Map([[row.id, row.settled_at]]))
+  }
+  return people.map((person) => {
+    const steps = byPerson.get(person.id)!
+    return {
+      person,
+      today,
+      nodes,
+      steps: steps.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
+      released: released.get(person.id) ?? new Map(),
+      notedFrom: notedFrom.get(person.id),
+    }
+  })
+}
+
+/** Accepted edges, and merges whose edge had been refused before. */
+async function joinsOf(nodeIds: readonly string[], until: number, { db, dialect }: StateStore) {
+  const edges = await runIn<{ node_a: string; node_b: string; event_id: string; at: number }>(
+    db,
+    dialect,
+    EDGES,
+    nodeIds,
+    [],
+    [until],
+  )
+  // A person is founded with the id of its first node (stages/identify.ts).
+  const merges = await runIn<{ from_person: string; into_person: string; event_id: string; at: number }>(
+    db,
+    dialect,
+    MERGES,
+    nodeIds,
+    [],
+    [until],
+  )
+  return [
+    ...edges.map(({ node_a: a, node_b: b, event_id, at }) => ({ a, b, event_id, at })),
+    ...merges.map(({ from_person: a, into_person: b, event_id, at }) => ({ a, b, event_id, at })),
+  ]
+}
+
+const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+/** Where something of which only the time is known stands among ULIDs: "!" and "~" keep it apart from them. */
+function oldKey(at: number, rest: string): string {
+  let time = ''
+  let left = at
+  for (let digit = 0; digit < 10; digit++) {
+    time = BASE32[left % 32]! + time
+    left = Math.floor(left / 32)
+  }
+  return `${time}!${rest}`
+}
+
+const isOldKey = (key: string): boolean => key[10] === '!'
+
+/** Ids of people, counted for a progress bar. */
+export async function countPeople({ db }: StateStore): Promise<number> {
+  const { n } = await db
+    .selectFrom('persons')
+    .select((eb) => eb.fn.countAll().as('n'))
+    .where('merged_into', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(n)
+}
+
+/** Everybody of today behind these ids, also those that were merged away. */
+export async function peopleToday(ids: readonly string[], { db }: StateStore): Promise<string[]> {
+  const found = new Set<string>()
+  for (const part of chunks(ids))
+    for (const row of await db.selectFrom('persons').select(['id', 'merged_into']).where('id', 'in', part).execute())
+      found.add(row.merged_into ?? row.id)
+  return [...found].sort()
+}

@@ -1,0 +1,174 @@
+/** A random life of a few people on the rig: events, answers about consent, time, deliveries. The same seed, the same life. */
+import fc from 'fast-check'
+import type { CanonicalEvent } from '../../schemas/event.ts'
+import { signal } from '../testing/consent-signals.ts'
+import { alias, identify, page, track } from '../testing/events.ts'
+import { MINUTE, type Rig } from '../testing/pipeline-rig.ts'
+
+export const LIFE_RULES = [
+  `
+id: carrinho
+version: 1
+when:
+  absence:
+    start: {event: Product Added}
+    unless: {any: [{event: Order Completed}, {cart: emptied}]}
+    within: PT30M
+    grace: PT5M
+who: {all: [{field: cart.total, op: gte, value: 500}]}
+unless:
+  purpose: email_marketing
+  caps: [{per: person, max: 2, window: PT6H}]
+  reentry: {max: 5, min_interval: PT20M}
+then: {all: [{destination: mail, action: send, with: {text: "Esqueceu algo?"}}], expires: PT6H}
+experiment: {holdout: global, control: 0.2}
+exit_on: [Order Completed]
+`,
+  `
+id: visto
+version: 1
+when:
+  absence:
+    start: {event: Product Viewed}
+    unless: {any: [{event: Product Added}]}
+    within: PT10M
+    correlate: product_id
+unless: {purpose: email_marketing, caps: [{per: person+channel, max: 3, window: PT4H}]}
+then: {all: [{destination: mail, action: send}]}
+`,
+  `
+id: obrigado
+version: 1
+when: {event: Order Completed, where: {all: [{field: event.total, op: gte, value: 20}]}}
+who: {any: [{count: {event: Order Completed, window: PT12H}, op: gte, value: 2}, {field: person.known, op: eq, value: true}]}
+unless: {purpose: email_marketing, caps: [{per: person+rule, max: 1, window: PT2H}]}
+then: {all: [{destination: mail, action: keyed}]}
+exit_on: [Order Completed]
+`,
+]
+
+type Happening =
+  | { kind: 'events'; list: { what: number; who: number; product: number; late: number; source: number }[] }
+  | { kind: 'time'; minutes: number; fire: boolean }
+  | { kind: 'deliver' }
+
+const one = fc.record({
+  what: fc.nat(11),
+  who: fc.nat(4),
+  product: fc.nat(2),
+  late: fc.constantFrom(0, 0, 0, 0, 3, 25, 50),
+  source: fc.nat(2),
+})
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('events' as const), list: fc.array(one, { minLength: 1, maxLength: 5 }) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('time' as const),
+      minutes: fc.integer({ min: 1, max: 50 }),
+      fire: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'deliver' as const }) },
+)
+export const life = fc.array(happening, { minLength: 5, maxLength: 30 })
+
+const SOURCES = [
+  { id: 'site', connector: 'segment' },
+  { id: 'app', connector: 'rudderstack' },
+  { id: 'tag', connector: 'gtm' },
+]
+
+/** @param prefix keeps the message ids of lives apart. */
+export async function live(happenings: readonly Happening[], rig: Rig, prefix: string): Promise<void> {
+  let made = 0
+  for (const one of happenings) {
+    // No two transactions share a moment: what a delivery gave back is then clearly before or after.
+    rig.advance(1)
+    if (one.kind === 'deliver') {
+      await rig.deliver('mail')
+      continue
+    }
+    if (one.kind === 'time') {
+      rig.advance(one.minutes * MINUTE)
+      if (one.fire) await rig.fire()
+      continue
+    }
+    const events = one.list.map((given) => eventOf(given, rig, `${prefix}-${++made}`))
+    await rig.take(...events.filter((event) => event !== undefined))
+  }
+  rig.advance(MINUTE)
+  await rig.fire()
+}
+
+/** Five people: a known one on two devices, one who logs in late, two who share a device, an anonymous one. */
+const WHO = [
+  { userId: 'ana', anonymousId: 'a1' },
+  { anonymousId: 'b1' },
+  { userId: 'bia', anonymousId: 'b1' },
+  { userId: 'cau', anonymousId: 'b1' },
+  { anonymousId: 'a2' },
+]
+
+function eventOf(
+  { what, who, product, late, source }: { what: number; who: number; product: number; late: number; source: number },
+  rig: Rig,
+  messageId: string,
+): CanonicalEvent | undefined {
+  const at = rig.at(-late * MINUTE)
+  const given = {
+    ...WHO[who],
+    messageId,
+    occurredAt: at,
+    receivedAt: rig.at(),
+    source: SOURCES[source]!,
+    properties: { product_id: `p${product}`, price: 4 + product, quantity: 1 },
+  }
+  const name = (word: string) => track({ ...given, name: word })
+  const order = {
+    ...given,
+    properties: { order_id: `o${product}-${who % 2}`, total: 15 + product * 10, currency: 'BRL' },
+  }
+  switch (what) {
+    case 0:
+    case 1:
+      return name('Product Added')
+    case 2:
+      return name('Product Removed')
+    case 3:
+    case 4:
+      return track({ ...order, name: 'Order Completed' })
+    case 5:
+    case 6:
+      return name('Product Viewed')
+    case 7:
+      return page({ ...given, properties: {} })
+    case 8:
+      return identify({
+        ...given,
+        properties: {},
+        traits: { email: `${WHO[who]!.userId ?? 'x'}@loja.example`, plan: 'pro' },
+      })
+    case 9:
+      return identify({
+        ...given,
+        properties: {},
+        consent: [signal('email_marketing', product === 0 ? 'revoke' : 'grant', at), signal('analytics', 'grant', at)],
+        traits: { email: `${WHO[who]!.userId ?? 'x'}@loja.example` },
+      })
+    case 10:
+      return who === 0
+        ? alias({ userId: 'ana', previousId: 'a2', messageId, occurredAt: at, receivedAt: rig.at() })
+        : name('Cart Viewed')
+    default:
+      return identify({
+        ...given,
+        properties: {},
+        consent: [signal('email_marketing', 'grant', at), signal('analytics', product === 0 ? 'deny' : 'grant', at)],
+        traits: { email: `${WHO[who]!.userId ?? 'x'}@loja.example` },
+      })
+  }
+}
