@@ -129,6 +129,7 @@ export async function addVersion(
   { rule, hash }: Pick<CompiledRule, 'rule' | 'hash'>,
   origin: 'file' | 'api',
   { actor, now }: Pick<Who, 'actor' | 'now'>,
+  dryRun = false,
 ): Promise<boolean> {
   const known = await db
     .selectFrom('rule_versions')
@@ -141,7 +142,7 @@ export async function addVersion(
       `rule ${rule.id} version ${rule.version} was changed without a new version: raise "version", so that running instances keep theirs`,
       `rules/${rule.id}`,
     )
-  if (known) return false
+  if (known || dryRun) return !known
   await db
     .insertInto('rule_versions')
     .values({
@@ -181,37 +182,40 @@ export async function applyFiles(
   db: Db,
   who: Who,
   keys: Pick<Keys, 'identifier'> | undefined,
+  dryRun = false,
 ): Promise<FileChange[]> {
   const changes: FileChange[] = []
   const before = new Map((await db.selectFrom('rule_files').selectAll().execute()).map((row) => [row.rule, row]))
   for (const compiled of rules) {
     const { rule } = compiled
-    const isNew = await addVersion(db, compiled, 'file', who)
+    const isNew = await addVersion(db, compiled, 'file', who, dryRun)
     const written = stageWritten(rule)
     const recipients = keys ? recipientHmacs(rule.rollout?.recipients, keys, `rules/${rule.id}`) : []
     const rollout = JSON.stringify({ ...written, recipients })
     const known = before.get(rule.id)
     before.delete(rule.id)
     if (known?.version === rule.version && known.rollout === rollout) continue
+    changes.push({ rule: rule.id, version: rule.version, change: isNew ? 'added' : 'published', ...written })
+    if (dryRun) continue
     await setStage(db, { rule: rule.id, version: rule.version, ...written, recipients }, who)
     await db
       .insertInto('rule_files')
       .values({ rule: rule.id, version: rule.version, rollout })
       .onConflict((conflict) => conflict.column('rule').doUpdateSet({ version: rule.version, rollout }))
       .execute()
-    changes.push({ rule: rule.id, version: rule.version, change: isNew ? 'added' : 'published', ...written })
   }
   for (const { rule } of before.values()) {
     for (const row of await readStages(db)) {
       if (row.rule !== rule || row.stage === 'draft' || row.stage === 'retired') continue
+      changes.push({ rule, version: row.version, change: 'retired', stage: 'retired', share: row.share })
+      if (dryRun) continue
       await setStage(
         db,
         { rule, version: row.version, stage: 'retired', share: row.share, act: 'retire' },
         { ...who, reason: 'no file names this rule any more' },
       )
-      changes.push({ rule, version: row.version, change: 'retired', stage: 'retired', share: row.share })
     }
-    await db.deleteFrom('rule_files').where('rule', '=', rule).execute()
+    if (!dryRun) await db.deleteFrom('rule_files').where('rule', '=', rule).execute()
   }
   return changes
 }

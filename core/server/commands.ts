@@ -1,13 +1,18 @@
 /** Admin acts that the process role carries out between its batches, each in one transaction. */
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { LoadedConfig } from '../config.ts'
+import { connectionCommands } from '../connections/flow.ts'
+import { writerCommands } from '../connections/writer.ts'
 import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import { ledgerCommands } from '../ledger/commands.ts'
 import { hubEntry } from '../ledger/hub-entry.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
+import { pollCommands } from '../polling/commands.ts'
 import { recordsCommands } from '../reports/commands.ts'
 import { requestCommands } from '../requests/commands.ts'
+import { ruleCommands } from '../rules/commands.ts'
+import { secretCommands } from '../secrets/commands.ts'
 import { chunks } from '../stores/open.ts'
 import { adminCommands } from './accounts/commands.ts'
 import { CommandError, type CommandHandlers } from './context.ts'
@@ -18,7 +23,12 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
   return {
     ...adminCommands,
     ...ledgerCommands(ledgerSettings(config), keys),
+    ...secretCommands(keys),
+    ...connectionCommands(config, keys),
+    ...writerCommands(keys),
     ...requestCommands(config, keys),
+    ...pollCommands,
+    ...ruleCommands(config, keys),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */

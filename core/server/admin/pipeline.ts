@@ -18,6 +18,8 @@ const MAX_RANGE_MS = 92 * 24 * HOUR_MS
  * again, NO_PURPOSE nobody asked for and UNDECLARED is up to the configuration: none of them is a refusal by the person or a failure, so each has its own step.
  */
 export function stepOf(origin: string, code: string): StripStep | undefined {
+  // What a rule decided shows in the deliveries it made: counted again it would count twice.
+  if (origin.startsWith('rule:') || origin.startsWith('shadow:')) return undefined
   // At a destination RECEIVED counts deliveries that were made; how they ended is counted by their exits.
   if (code === 'RECEIVED') return origin.startsWith('source:') ? 'received' : 'created'
   if (code === 'DELIVERED') return 'delivered'
