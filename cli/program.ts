@@ -19,6 +19,7 @@ import { addNew } from './new.ts'
 import { addNormalize } from './normalize.ts'
 import { DEFAULT_CONFIG } from './options.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
+import { addPlan } from './plan.ts'
 import { addPolicy } from './policy.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
@@ -40,6 +41,7 @@ const COMMANDS = [
   addSandbox,
   addExplain,
   addRedrive,
+  addPlan,
   addBackfill,
   addConsent,
   addPolicy,

@@ -1,6 +1,9 @@
 /** `anuente redrive`: quarantined inputs and unsettled deliveries once more, as the configuration and consent are now. */
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { DateTime, Duration } from 'luxon'
+import { violationSentence } from '../core/plans/words.ts'
+import type { RedriveAnswer } from '../schemas/quarantine.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, table, writeJson, writeLine } from './output.ts'
@@ -8,7 +11,16 @@ import { type Cli, CliError, table, writeJson, writeLine } from './output.ts'
 interface QuarantineOptions extends StandardOptions {
   readonly source?: string
   readonly code?: string
+  readonly event?: string
+  readonly path?: string
+  readonly id?: string
   readonly since?: string
+  readonly rename?: string[]
+  readonly coerce?: string[]
+  readonly set?: string[]
+  readonly remove?: string[]
+  readonly patch?: string
+  readonly asIs?: boolean
   readonly dryRun?: boolean
 }
 interface DeliveriesOptions extends StandardOptions {
@@ -32,10 +44,21 @@ export function addRedrive(program: Command, cli: Cli): void {
     .option('--source <id>', 'only of this source')
     .option('--code <code>', 'only with this code, e.g. INVALID')
     .option('--since <time>', 'only received since: 2026-11-24, 2026-11-24T10:00Z, 2h, 7d or PT2H')
-    .option('--dry-run', 'count, change nothing')
-    .action((options: QuarantineOptions) =>
-      act(cli, options, 'redriveQuarantine', { source: options.source, code: options.code }),
+    .option('--event <name>', 'only events of this name')
+    .option('--path <pointer>', 'only with their fault there, e.g. /properties/total')
+    .option('--id <id>', 'only this one')
+    .option(
+      '--rename <from=to>',
+      'fix: move a field, e.g. /properties/valor=/properties/total; may be repeated',
+      collect,
     )
+    .option('--coerce <path=type>', 'fix: number, integer, string or boolean, e.g. /properties/total=number', collect)
+    .option('--set <path=json>', 'fix: write a value, e.g. /properties/currency="BRL"', collect)
+    .option('--remove <path>', 'fix: take a field out', collect)
+    .option('--patch <file>', 'fixes as a JSON list (JSON Patch: move, add, replace, remove; and coerce)')
+    .option('--as-is', 'let them through although they break their tracking plan')
+    .option('--dry-run', 'count and show what the fixes would do, change nothing')
+    .action((options: QuarantineOptions) => redriveInputs(cli, options))
   const deliveries = redrive
     .command('deliveries')
     .description('Send dead and uncertain deliveries again. They are mapped anew.')
@@ -50,6 +73,7 @@ export function addRedrive(program: Command, cli: Cli): void {
   standard(quarantine, [
     'anuente redrive quarantine --source site --code INVALID --since 2d',
     'anuente redrive quarantine --dry-run --json',
+    'anuente redrive quarantine --code PLAN_VIOLATION --rename /properties/valor=/properties/total --coerce /properties/total=number --dry-run',
   ])
   standard(deliveries, [
     'anuente redrive deliveries --destination rdstation --dry-run',
@@ -57,9 +81,80 @@ export function addRedrive(program: Command, cli: Cli): void {
   ])
 }
 
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value]
+
+async function redriveInputs(cli: Cli, options: QuarantineOptions): Promise<void> {
+  const loaded = await openConfig(options, cli)
+  const from = options.since === undefined ? undefined : new Date(readSince(options.since, Date.now())).toISOString()
+  const { source, code, event, path, id } = options
+  const filter = Object.fromEntries(Object.entries({ source, code, event, path, from }).filter(([, value]) => value))
+  const answer = (await runHubCommand(
+    loaded,
+    'redriveQuarantine',
+    {
+      filter,
+      ...(id && { id }),
+      fixes: fixesOf(options),
+      asIs: options.asIs ?? false,
+      dryRun: options.dryRun ?? false,
+    },
+    cli,
+  )) as RedriveAnswer
+  if (options.json) return writeJson(cli.stdout, answer)
+  const { samples, redriven, changed, refused, more } = answer
+  await writeLine(
+    cli.stdout,
+    table([
+      [options.dryRun ? 'would be re-driven' : 're-driven', String(redriven)],
+      ['changed by fixes', String(changed)],
+      ...Object.entries(refused).map(([why, count]) => [`still ${why}`, String(count)]),
+    ]),
+  )
+  for (const sample of samples) {
+    await writeLine(cli.stdout, `\n${sample.id}  ${sample.event}`)
+    await writeLine(cli.stdout, `  was  ${JSON.stringify(sample.before)}\n  is   ${JSON.stringify(sample.after)}`)
+    for (const violation of sample.violations)
+      await writeLine(cli.stdout, `  ${violation.kind}  ${violationSentence(violation).en}`)
+  }
+  if (more) await writeLine(cli.stderr, 'There may be more: run it again.')
+  if (options.dryRun) await writeLine(cli.stderr, 'Nothing was changed: run it again without --dry-run.')
+}
+
+/** Fixes in the order: patch file, renames, values, types, removals. */
+function fixesOf({ rename, coerce, set, remove, patch }: QuarantineOptions): unknown[] {
+  const pair = (option: string, text: string): [string, string] => {
+    const at = text.indexOf('=')
+    if (at < 1) throw new CliError('INVALID', `${option} ${text}: write it with = between the two parts`)
+    return [text.slice(0, at), text.slice(at + 1)]
+  }
+  const json = (text: string): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      return text
+    }
+  }
+  return [
+    ...(patch === undefined ? [] : (JSON.parse(readFileSync(patch, 'utf8')) as unknown[])),
+    ...(rename ?? []).map((text) => {
+      const [from, path] = pair('--rename', text)
+      return { op: 'move', from, path }
+    }),
+    ...(set ?? []).map((text) => {
+      const [path, value] = pair('--set', text)
+      return { op: path === '/name' ? 'replace' : 'add', path, value: json(value) }
+    }),
+    ...(coerce ?? []).map((text) => {
+      const [path, to] = pair('--coerce', text)
+      return { op: 'coerce', path, to }
+    }),
+    ...(remove ?? []).map((path) => ({ op: 'remove', path })),
+  ]
+}
+
 async function act(
   cli: Cli,
-  options: QuarantineOptions | DeliveriesOptions,
+  options: DeliveriesOptions,
   name: string,
   filter: Record<string, string | undefined>,
 ): Promise<void> {
