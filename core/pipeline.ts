@@ -147,7 +147,7 @@ function processEvent(
   ports: ProcessPorts,
 ): void {
   const { settings } = ports
-  const identified = identify(event, batch)
+  let identified = identify(event, batch)
   if (staysSuppressed(identified, batch)) {
     if (!item) batch.releasedHeld.add(event.id)
     else remember(item, 'SUBJECT_SUPPRESSED', batch)
@@ -156,7 +156,11 @@ function processEvent(
   }
   const outOfPlan = item && planExit(item)
   const changed = item !== undefined && noteConsent(identified, batch, settings.purposes, !outOfPlan)
-  if (changed) for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
+  if (changed) {
+    for (const held of loaded.heldFor(identified)) processEvent(held.event, undefined, loaded, batch, ports)
+    // What they joined was not known when this event was asked whom it reaches.
+    identified = identify(event, batch)
+  }
   if (outOfPlan) {
     remember(item, outOfPlan, batch)
     exit(event, outOfPlan, batch)
