@@ -212,6 +212,24 @@ export const EXITS = {
     en: 'The person entered this rule too recently or too often.',
     pt: 'A pessoa entrou nesta regra há pouco tempo ou vezes demais.',
   },
+  SUPPRESSED: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The rule writes to nobody who complained, whose message came back, who has an open ticket or is in an audience it names.',
+    pt: 'A regra não escreve a quem reclamou, a quem a mensagem voltou, a quem tem atendimento em aberto ou está num público que ela cita.',
+  },
+  QUIET_HOURS: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'It would have arrived in quiet hours, on a holiday or outside the send windows, and the rule does not hold it.',
+    pt: 'Teria chegado no horário de silêncio, num feriado ou fora das janelas de envio, e a regra não espera.',
+  },
+  NO_OFFER: {
+    stage: 'decide',
+    group: 'rule',
+    en: 'The person may have none of the offers of the rule: not valid now, not for them, had it already, or used up.',
+    pt: 'A pessoa não pode ter nenhuma oferta da regra: fora do prazo, não é para ela, já recebeu, ou acabou.',
+  },
   EXCLUDED: {
     stage: 'decide',
     group: 'rule',
@@ -302,6 +320,12 @@ export const EXITS = {
     group: 'rule',
     en: 'The message was no longer worth sending.',
     pt: 'A mensagem já não valia a pena.',
+  },
+  HELD_UNTIL: {
+    stage: 'lease',
+    group: 'rule',
+    en: 'It waits for the time at which it may leave: quiet hours, a holiday, a send window or a chosen time.',
+    pt: 'Espera a hora em que pode sair: horário de silêncio, feriado, janela de envio ou hora escolhida.',
   },
   SUPERSEDED: {
     stage: 'lease',

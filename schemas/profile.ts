@@ -46,6 +46,34 @@ export interface Closing {
   goal?: boolean
 }
 
+/** In which zone a person lives, and how that is known. See core/decision/zone.ts. */
+export interface KnownZone {
+  /** IANA name. */
+  name: string
+  from: 'phone' | 'state' | 'timezone'
+  at: string
+  /** Purposes that what it was read from was kept for. */
+  purposes: string[]
+}
+
+/** A message the person opened or clicked on. */
+export interface Engagement {
+  channel: string
+  kind: 'open' | 'click'
+  at: string
+  purposes: string[]
+}
+
+/** What speaks against writing to somebody, whatever it was kept for. Times are ISO. */
+export interface Suppressed {
+  /** When the person last marked a message as spam. */
+  complained?: string
+  /** Channel -> when the last message on it came back. */
+  bounced?: Record<string, string>
+  /** Open tickets -> since when. Bounded. */
+  tickets?: Record<string, string>
+}
+
 /** The open part of a person: what rules, audiences and reports may read. No contact data, no free text. */
 export interface OpenProfile {
   /** Number of inputs this person has taken, in the order of the transactions. */
@@ -76,6 +104,12 @@ export interface OpenProfile {
   entries: Record<string, string[]>
   /** Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms. */
   arms?: Record<string, 'treated' | 'control' | 'holdout' | 'multiple'>
+  /** Variant per rule, fixed at first exposure. After a merge of two different ones the arm is `multiple`. */
+  variants?: Record<string, string>
+  zone?: KnownZone
+  /** Oldest first. Bounded. */
+  engaged?: Engagement[]
+  suppressed?: Suppressed
   /** Per rule with `correlate`: what ended its instances lately. Written by decide, bounded by the rule's window. */
   closings?: Record<string, Closing[]>
   /** Recent cart acts for counting one fact once: key product|minute -> sources that reported it. */

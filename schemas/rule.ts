@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { oneOf } from './one-of.ts'
+import { Experiment, Then, Unless } from './rule-gates.ts'
 
 /** Operators of a field condition. A missing field satisfies only `absent` and `ne`. */
 export const OPERATORS = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains', 'exists', 'absent'] as const
@@ -92,21 +93,6 @@ const AbsenceTrigger = Type.Object(
   { additionalProperties: false },
 )
 
-export const CAP_PER = ['person', 'person+channel', 'person+rule'] as const
-
-export const RuleAction = Type.Object(
-  {
-    destination: Type.String({ description: 'Instance name under destinations in anuente.yaml.' }),
-    action: Type.String({ description: 'Action of that connector, e.g. sendConversion.' }),
-    with: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: 'Fields of the payload set by the rule; the rest come from the default mapping.',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
-
 const BudgetLimit = Type.Integer({ minimum: 1 })
 
 /** A person named by an identifier, as people write it. The hub keeps its HMAC alone. */
@@ -146,47 +132,10 @@ export const Rule = Type.Object(
     title: Type.Optional(Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })),
     when: Type.Union([EventTrigger, AbsenceTrigger]),
     who: Type.Optional(Conditions),
-    unless: Type.Object(
-      {
-        purpose: Type.String({ description: 'Purpose of the configuration this rule acts under.' }),
-        caps: Type.Optional(
-          Type.Array(
-            Type.Object(
-              { per: oneOf(CAP_PER), max: Type.Integer({ minimum: 1 }), window: Duration },
-              { additionalProperties: false },
-            ),
-          ),
-        ),
-        reentry: Type.Optional(
-          Type.Object(
-            { max: Type.Optional(Type.Integer({ minimum: 1 })), min_interval: Type.Optional(Duration) },
-            { additionalProperties: false },
-          ),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+    unless: Unless,
     // biome-ignore lint/suspicious/noThenProperty: "then" is the word of the rule language, and rules are never awaited.
-    then: Type.Object(
-      { all: Type.Array(RuleAction, { minItems: 1 }), expires: Type.Optional(Duration) },
-      { additionalProperties: false },
-    ),
-    experiment: Type.Optional(
-      Type.Object(
-        {
-          holdout: Type.Optional(Type.Literal('global')),
-          control: Type.Optional(
-            Type.Number({
-              minimum: 0,
-              exclusiveMaximum: 1,
-              description: 'Share of people who would have been sent and are not.',
-            }),
-          ),
-          seed: Type.Optional(Type.String()),
-        },
-        { additionalProperties: false },
-      ),
-    ),
+    then: Then,
+    experiment: Type.Optional(Experiment),
     exit_on: Type.Optional(
       Type.Array(Type.String(), {
         description: 'Goal events: they cancel what waits, and are checked again just before sending.',

@@ -5,6 +5,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import type { Closing, OpenTimer } from '../../schemas/profile.ts'
 import type { BudgetBook, BudgetUse } from './budget.ts'
 import type { Clause } from './compile.ts'
+import type { OfferBook } from './offers.ts'
 
 export type DecisionInput =
   | { readonly kind: 'event'; readonly event: CanonicalEvent; readonly seq: number }
@@ -53,6 +54,12 @@ export interface DecisionContext {
    * when absent. @param running an instance that began earlier.
    */
   refusal?(rule: string, version: number, running: boolean): ExitCode | undefined
+  /** The variant of this person's first exposure to the rule, which stays. */
+  variantOf?(rule: string): string | undefined
+  /** The purpose is a contract: what it sends is owed to the person. */
+  transactional?(purpose: string): boolean
+  /** Offers as they are given out; there are none when absent. */
+  readonly offers?: OfferBook
   /** Budgets as they are spent; rules have none when absent. */
   readonly budgets?: BudgetBook
   /** Undefined when the destination or action does not exist. */
@@ -70,6 +77,12 @@ export interface DeliveryDraft {
   readonly rule: string
   readonly version: number
   readonly arm: Arm
+  /** Only of whoever is treated. */
+  readonly variant?: string
+  /** Only of whoever is treated does it use up a code or a limit. */
+  readonly offer?: string
+  /** When it may leave; now when absent. */
+  readonly dueAt?: string
   /** The event that triggered the rule or started its clock: what the payload is mapped from. */
   readonly eventId: string
   readonly correlation: string
@@ -107,6 +120,11 @@ export interface Explanation {
   readonly would?: DecisionOutcome
   readonly clauses: readonly Clause[]
   readonly arm?: Arm
+  readonly variant?: string
+  /** What went with it, or would have. */
+  readonly offer?: string
+  /** It waits until then: quiet hours, a holiday, a window or a chosen time. */
+  readonly heldUntil?: string
   readonly entryId?: string
   readonly deliveryIds: readonly string[]
   /** Actions of this decision that were left out, and why. */

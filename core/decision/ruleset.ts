@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Conditions, Rule } from '../../schemas/rule.ts'
+import type { CompiledCap } from './caps.ts'
 import { type Compiled, compileConditions } from './compile.ts'
+import { type CompiledTimes, compileCaps, compileSendTimes } from './compile-gates.ts'
 import { parseDuration } from './duration.ts'
 import { byPriority, groupMemoryMs } from './exclusion.ts'
 import { NameIndex, nameMatches, namesMatcher } from './names.ts'
@@ -12,12 +14,6 @@ import type { Rollouts } from './rollout.ts'
 export const LATE_START_MS = 86_400_000
 /** How long a delivery without `expires` is assumed to be able to wait, for the check of its goal. */
 export const GOAL_MEMORY_MS = 7 * 86_400_000
-
-interface CompiledCap {
-  readonly per: 'person' | 'person+channel' | 'person+rule'
-  readonly max: number
-  readonly windowMs: number
-}
 
 export interface CompiledAbsence {
   readonly start: string
@@ -46,6 +42,8 @@ export interface CompiledRule {
   /** Undefined for event triggers. */
   readonly absence: CompiledAbsence | undefined
   readonly caps: readonly CompiledCap[]
+  /** When it may send; undefined: at any time. */
+  readonly times: CompiledTimes | undefined
   readonly reentry: { readonly max: number | undefined; readonly minIntervalMs: number | undefined } | undefined
   readonly expiresMs: number | undefined
   readonly goalMatches: (name: string) => boolean
@@ -77,7 +75,8 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
       graceMs: absence.grace === undefined ? 0 : parseDuration(absence.grace),
       correlate: absence.correlate?.split('.'),
     },
-    caps: (unless.caps ?? []).map((cap) => ({ per: cap.per, max: cap.max, windowMs: parseDuration(cap.window) })),
+    caps: compileCaps(unless),
+    times: compileSendTimes(unless),
     reentry: reentry && {
       max: reentry.max,
       minIntervalMs: reentry.min_interval === undefined ? undefined : parseDuration(reentry.min_interval),

@@ -6,18 +6,10 @@
  * a stated time zone; zones are those of https://data.iana.org/time-zones/tzdb/zone.tab.
  */
 import { IANAZone } from 'luxon'
+import type { KnownZone } from '../../schemas/profile.ts'
 
 /** The least certain first. */
 const SOURCES = ['phone', 'state', 'timezone'] as const
-
-export interface KnownZone {
-  /** IANA name. */
-  name: string
-  from: (typeof SOURCES)[number]
-  at: string
-  /** Purposes that what it was read from was kept for. */
-  purposes: string[]
-}
 
 const SAO_PAULO = 'America/Sao_Paulo'
 const ZONES: Readonly<Record<string, string>> = {
