@@ -8,13 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadPurposes, type Purposes, type PurposesConfig } from '../../consent/purposes.ts'
 import { STARTER_PURPOSES } from '../../consent/starter.ts'
-import type { DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
+import type { Config, DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import type { IdentityConfig } from '../../schemas/identity.ts'
 import type { DestinationSettings } from '../config.ts'
 import { countWindow, loadRules, neededCounts, neededWindows, type RuleSet, recentWindow } from '../decision/index.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
+import { identitySettings } from '../identity/limits.ts'
 import { createKeys, type Keys } from '../keys.ts'
 import type { AnyDestination } from '../kit/define.ts'
 import { type HttpRequest, type HttpResponse, readResponse } from '../kit/http.ts'
@@ -22,6 +24,8 @@ import type { LogReader, LogRecord, LogWriter } from '../log/event-log.ts'
 import { openLogReader, openLogWriter } from '../log/sqlite/log.ts'
 import { deliver, fireTimers, process as processBatch } from '../pipeline.ts'
 import { publishRules } from '../roles/surroundings.ts'
+import { readPublished } from '../rules/book.ts'
+import { recipientHmacs } from '../rules/recipients.ts'
 import { Batch, loadPeople } from '../stages/batch.ts'
 import type { DeliverPorts, Line } from '../stages/deliver-ports.ts'
 import type { Fault } from '../stages/fault.ts'
@@ -53,7 +57,9 @@ export interface RigOptions {
     Record<string, Omit<Partial<DestinationConfig>, 'country'> & { readonly country?: string | undefined }>
   >
   readonly globalHoldout?: number
+  readonly testRecipients?: Config['testRecipients']
   readonly policy?: Pick<PurposesConfig, 'notices' | 'sensitiveFields' | 'minors'>
+  readonly identity?: IdentityConfig
 }
 
 /** A request as the vendor saw it. */
@@ -140,7 +146,9 @@ export class Rig {
       destinations: Object.fromEntries([...destinations].map(([id, { config }]) => [id, config])),
     })
     const compiled = loadRules(this.#rules.map((text, index) => ({ file: `rule${index}.yaml`, text }))).rules
-    this.rules = await publishRules(compiled, this.state, this.now)
+    await publishRules(compiled, this.state, this.now, this.keys)
+    const published = await this.#published()
+    this.rules = published.rules
     const clock = () => this.now
     this.processPorts = {
       state: this.state,
@@ -158,6 +166,7 @@ export class Rig {
         recentWindow: recentWindow(neededWindows(compiled)),
         countWindow: countWindow(neededCounts(compiled)),
         holdout: { globalHoldout, globalSeed: 'seed' },
+        identity: identitySettings(this.#options.identity),
       },
     }
     const lines = new Map<string, Line>()
@@ -174,7 +183,7 @@ export class Rig {
       log: this.log,
       purposes: this.purposes,
       rules: this.rules,
-      freshRules: async () => {},
+      freshRules: () => this.refreshRules(),
       lines,
       attempts: createAttemptWriter(this.state),
       looks: createLooks(),
@@ -186,6 +195,27 @@ export class Rig {
       leases: new Set(),
       stop: new AbortController().signal,
     }
+  }
+
+  #published() {
+    const recipients = new Set(recipientHmacs(this.#options.testRecipients, this.keys, 'testRecipients'))
+    return readPublished(this.state, this.now, recipients)
+  }
+
+  /** What was published, paused or stopped since, as every role notices it between its batches. */
+  async refreshRules(): Promise<void> {
+    const { rules, kept } = await this.#published()
+    this.rules = rules
+    this.processPorts = {
+      ...this.processPorts,
+      settings: {
+        ...this.processPorts.settings,
+        rules,
+        recentWindow: recentWindow(neededWindows(kept)),
+        countWindow: countWindow(neededCounts(kept)),
+      },
+    }
+    this.deliverPorts = { ...this.deliverPorts, rules }
   }
 
   #destinations(): ReadonlyMap<string, DestinationSettings> {
