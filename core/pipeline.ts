@@ -65,7 +65,7 @@ export async function ingest(request: RawRequest, path: SourcePath, ports: Inges
 
 /** One batch of the log: everything it changes is one state transaction, with the log position in it. */
 export async function process(inputs: readonly Positioned[], from: number, ports: ProcessPorts): Promise<Batch> {
-  const batch = new Batch(ports.clock(), ports.keys, ports.settings.privacy)
+  const batch = new Batch(ports.clock(), ports.keys, ports.settings.privacy, ports.settings.identity)
   for (const { record } of inputs)
     batch.count(`source:${record.kind === 'event' ? record.event.source.id : record.sourceId}`, 'RECEIVED')
   await moveQuarantined(inputs, batch, ports)

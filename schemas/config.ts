@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
+import { IdentityConfig } from './identity.ts'
 import { LEDGER_PRIVACY } from './ledger.ts'
 import { oneOf } from './one-of.ts'
 import { SourcePlan } from './plan.ts'
@@ -289,6 +290,7 @@ export const Config = Type.Object(
       }),
     ),
     minors: Type.Optional(MinorsConfig),
+    identity: Type.Optional(IdentityConfig),
     ledger: Type.Optional(
       Type.Object(
         {

@@ -8,7 +8,6 @@ import { cases } from '../testing/effort.ts'
 import { alias, identify, track } from '../testing/events.ts'
 import { HOUR, MINUTE, Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
-import { overLimit } from './limits.ts'
 import { mergeProfiles } from './merge-profiles.ts'
 
 type Ids = Partial<Record<IdentifierType, string>>
@@ -394,15 +393,7 @@ onBothDatabases('people', (open: OpenRig) => {
   })
 })
 
-describe('limits and merged profiles', () => {
-  test('one user id, one CPF, five addresses', () => {
-    const nodes = (type: IdentifierType, count: number) => Array.from({ length: count }, () => ({ type }))
-    expect(overLimit(nodes('userId', 1), nodes('userId', 1))).toBe('userId')
-    expect(overLimit(nodes('cpf', 1), nodes('cpf', 1))).toBe('cpf')
-    expect(overLimit(nodes('email', 3), nodes('email', 2))).toBeUndefined()
-    expect(overLimit(nodes('email', 3), nodes('email', 3))).toBe('email')
-  })
-
+describe('merged profiles', () => {
   const profile = (given: object) => ({ ...emptyProfile('2026-03-10T12:00:00.000Z'), ...given })
   const timer = (version: number, dueAt: string) => ({
     rule: 'r',

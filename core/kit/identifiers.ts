@@ -4,10 +4,13 @@ import type { IdentifierType } from '../../schemas/event.ts'
 
 /**
  * Values that mean "nobody" and must never join two people. Lists of Segment Unify and PostHog,
- * plus the zero UUID.
+ * plus the zero UUID and what is typed to get past a form: one digit nine times and more.
  */
 const BLOCKED =
-  /^(anonymous|guest|distinct_?id|id|not_authenticated|e-?mail|undefined|true|false|null|none|nan|unknown|n\/?a|-1|[0-]*|\[object object\])$/i
+  /^(anonymous|guest|distinct_?id|id|not_authenticated|e-?mail|undefined|true|false|null|none|nan|unknown|n\/?a|-1|[0-]*|(\d)\2{8,}|\[object object\])$/i
+
+/** Our own list: what sales desks type where there is no address, and mailboxes that nobody reads. */
+const NOBODYS_MAILBOX = /^(no-?reply|n[aã]o-?responda|n[aã]o-?tem|n[aã]o-?possui|sem-?e?-?mail)@/
 
 const EMAIL = /^[^\s@"(),:;<>[\\\]]{1,64}@[^\s@]{1,190}\.[^\s@.]{2,63}$/
 
@@ -37,7 +40,7 @@ export function normalizeIdentifier(type: IdentifierType, value: unknown): strin
 
 export function normalizeEmail(value: string): string | undefined {
   const email = value.trim().toLowerCase()
-  return EMAIL.test(email) ? email : undefined
+  return EMAIL.test(email) && !NOBODYS_MAILBOX.test(email) ? email : undefined
 }
 
 /**
@@ -54,6 +57,8 @@ export function normalizePhone(value: string): string | undefined {
       const mobile = parsePhoneNumberFromString(`+55${national.slice(0, 2)}9${national.slice(2)}`)
       return mobile?.isValid() ? mobile.number : undefined
     }
+    // Behind the area code one digit all along: typed to get past a form.
+    if (/^\d\d(\d)\1+$/.test(national)) return undefined
   }
   return parsed.isValid() ? parsed.number : undefined
 }

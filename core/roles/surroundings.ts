@@ -14,6 +14,7 @@ import {
   type RuleSet,
   recentWindow,
 } from '../decision/index.ts'
+import { identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
@@ -117,6 +118,7 @@ export function processSettings(
     purposes,
     rules,
     privacy: ledgerSettings(config).privacy,
+    identity: identitySettings(config.config.identity),
     destinations: config.destinationSettings,
     openTraits: new Set(openTraitsOf(config)),
     currency: config.currency,

@@ -7,6 +7,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { triggerName } from '../decision/names.ts'
 import { newId } from '../ids.ts'
+import type { IdentitySettings } from '../identity/limits.ts'
 import { readPath } from '../kit/read-path.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
@@ -27,6 +28,8 @@ import type { NodeState, PersonState } from './people.ts'
 
 export interface ApplySettings {
   readonly purposes: Purposes
+  /** Limits, priorities and blocked values of identifiers; the defaults when absent. */
+  readonly identity?: IdentitySettings
   readonly openTraits: ReadonlySet<string>
   readonly currency: string
   /** Connectors, most believed first, when several report one fact. */

@@ -7,6 +7,7 @@ import type { IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
+import { type IdentitySettings, identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
 import { BudgetCounts } from '../rules/budgets.ts'
@@ -36,7 +37,8 @@ export interface NewRows {
   history: unknown[][]
   historyInputs: unknown[][]
   ledger: unknown[][]
-  edges: unknown[][]
+  /** By the ids of the two nodes, the smaller first: one row per pair. */
+  edges: Map<string, unknown[]>
   merges: unknown[][]
   held: unknown[][]
   heldIdentifiers: unknown[][]
@@ -50,11 +52,17 @@ export interface NewRows {
   recoded: [Buffer, string][]
 }
 
+const DEFAULT_IDENTITY = identitySettings()
+
 export class Batch {
   /** Epoch milliseconds: the clock of everything in this batch. Only a replay moves it. */
   now: number
   readonly keys: Keys
   readonly privacy: LedgerPrivacy
+  /** Limits, priorities and blocked values. */
+  readonly identity: IdentitySettings
+  /** Identifiers an officer blocked, by hex of their HMAC. */
+  readonly blocked = new Set<string>()
   /** By hex of the identifier's HMAC. */
   readonly nodes = new Map<string, NodeState>()
   readonly #nodesById = new Map<string, NodeState>()
@@ -72,7 +80,7 @@ export class Batch {
     history: [],
     historyInputs: [],
     ledger: [],
-    edges: [],
+    edges: new Map(),
     merges: [],
     held: [],
     heldIdentifiers: [],
@@ -101,10 +109,11 @@ export class Batch {
   readonly live: LiveEvent[] = []
 
   /** @param privacy how much of its entries the ledger shows. */
-  constructor(now: number, keys: Keys, privacy: LedgerPrivacy = 'open') {
+  constructor(now: number, keys: Keys, privacy: LedgerPrivacy = 'open', identity: IdentitySettings = DEFAULT_IDENTITY) {
     this.now = now
     this.keys = keys
     this.privacy = privacy
+    this.identity = identity
   }
 
   count(origin: string, code: ExitCode | 'RECEIVED' | (string & {}), by = 1): void {
@@ -149,6 +158,18 @@ export class Batch {
   }
 }
 
+/** Which of these an officer blocked. Hardly ever any: one cheap question says so. */
+export async function loadBlocked(
+  batch: Batch,
+  { db, dialect }: StateStore,
+  identifiers: readonly Buffer[],
+): Promise<void> {
+  const any = await db.selectFrom('blocked_values').select('type').limit(1).executeTakeFirst()
+  if (!any) return
+  for (const row of await runIn<{ hmac: Uint8Array }>(db, dialect, BLOCKED, identifiers))
+    batch.blocked.add(hexOf(row.hmac))
+}
+
 /** What to load of people besides who they are and what they answered. */
 export interface LoadPeopleOptions {
   /** Free-text traits and cap uses; true when absent. */
@@ -190,6 +211,7 @@ export async function loadPeople(
       dataKey: row.data_key,
       proofKey: row.proof_key,
       foundedAt: row.founded_at,
+      ...(row.apart && { apart: JSON.parse(row.apart) as string[] }),
       isNew: false,
       hasValue: Boolean(row.has_value),
     }
@@ -231,6 +253,7 @@ interface NodeRow {
   readonly data_key: Uint8Array
   readonly proof_key: Uint8Array
   readonly founded_at: number
+  readonly apart: string | null
   readonly type: string
   readonly hmac: Uint8Array
   readonly has_value: unknown
@@ -238,9 +261,10 @@ interface NodeRow {
 
 const PEOPLE_OF_IDENTIFIERS =
   'select nodes.person_id from identifiers join nodes on nodes.id = identifiers.node_id where identifiers.hmac in ({list})'
+const BLOCKED = 'select hmac from blocked_values where hmac in ({list})'
 const PERSONS = 'select id, seq, profile from persons where id in ({list}) and merged_into is null'
 const NODES = `select nodes.id, nodes.person_id, nodes.subject, nodes.data_key, nodes.proof_key, nodes.founded_at,
-    identifiers.type, identifiers.hmac, identifiers.sealed is not null as has_value
+    nodes.apart, identifiers.type, identifiers.hmac, identifiers.sealed is not null as has_value
   from nodes join identifiers on identifiers.node_id = nodes.id
   where nodes.person_id in ({list}) order by nodes.id`
 const STATUSES = 'select node_id, purpose, body, updated_at from consent_status where node_id in ({list})'

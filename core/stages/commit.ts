@@ -1,5 +1,6 @@
 /** The one state transaction of a batch: everything the stages changed, with the log position in it. */
 import type { Transaction } from 'kysely'
+import { edgeKey } from '../identity/edge-memory.ts'
 import { liftSuppressions } from '../requests/suppression.ts'
 import { releaseReservations, takeBudgets } from '../rules/budgets.ts'
 import { seal, sealJson } from '../seal.ts'
@@ -37,6 +38,8 @@ export async function commitBatch(batch: Batch, state: StateStore, move: Positio
     await writeDecisions(batch, state, trx)
     await writeCounts(batch, state, trx)
   })
+  for (const [a, b, , , , refused, strength] of batch.rows.edges.values())
+    batch.identity.edges.add(edgeKey(a as string, b as string, strength as string, refused as string | null))
 }
 
 async function movePosition(trx: Transaction<Tables>, move: PositionMove): Promise<void> {
@@ -130,15 +133,21 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
     trx,
     dialect,
     'edges',
-    ['node_a', 'node_b', 'event_id', 'source_id', 'at', 'refused'],
-    batch.rows.edges,
-    'on conflict (node_a, node_b) do nothing',
+    ['node_a', 'node_b', 'event_id', 'source_id', 'at', 'refused', 'strength'],
+    [...batch.rows.edges.values()],
+    // The first evidence stays; a join replaces a refusal, and a statement what was only seen together.
+    `on conflict (node_a, node_b) do update set refused = null, strength = excluded.strength,
+      event_id = case when edges.refused is null then edges.event_id else excluded.event_id end,
+      source_id = case when edges.refused is null then edges.source_id else excluded.source_id end,
+      at = case when edges.refused is null then edges.at else excluded.at end
+    where excluded.refused is null and (edges.refused is not null
+      or (edges.strength = 'together' and excluded.strength = 'stated'))`,
   )
   await insertMany(
     trx,
     dialect,
     'merge_log',
-    ['id', 'from_person', 'into_person', 'event_id', 'reason', 'at'],
+    ['id', 'from_person', 'into_person', 'event_id', 'reason', 'at', 'node_a', 'node_b', 'before_hash'],
     batch.rows.merges,
   )
 

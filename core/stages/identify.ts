@@ -7,8 +7,11 @@ import { conflictOnMerge } from '../../consent/conflict.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import { mergeStatuses } from '../../consent/status.ts'
 import { type CanonicalEvent, DEVICE_IDENTIFIER_TYPES, type Identifier } from '../../schemas/event.ts'
-import { overLimit } from '../identity/limits.ts'
+import type { EdgeStrength } from '../../schemas/identity.ts'
+import { edgeKey } from '../identity/edge-memory.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
+import { resolve } from '../identity/resolve.ts'
+import { bothHashes, type Snapshot } from '../identity/snapshot.ts'
 import { newId } from '../ids.ts'
 import { type Batch, newPerson } from './batch.ts'
 import { writeEntry } from './ledger-entry.ts'
@@ -34,34 +37,47 @@ export interface Identified {
 }
 
 export function identify(event: CanonicalEvent, batch: Batch): Identified {
-  const named = namesOf(event, batch)
+  const { named, blocked } = unblockedFirst(namesOf(event, batch), batch)
   const device =
     named.find(({ identifier }) => DEVICE_IDENTIFIER_TYPES.includes(identifier.type)) ??
     named.find(({ identifier }) => identifier.type === 'userId') ??
     named[0]!
-  const people: PersonState[] = []
-  const refused: { named: Named; reason: string }[] = []
-  let union: Pick<NodeState, 'type'>[] = []
-  for (const name of named) {
-    const node = batch.nodes.get(name.hmac)
-    const person = node && batch.person(node.personId)
-    if (person && people.includes(person)) continue
-    const more: readonly Pick<NodeState, 'type'>[] = person ? person.nodes : [{ type: name.identifier.type }]
-    const over = overLimit(union, more)
-    if (over) {
-      refused.push({ named: name, reason: `limit:${over}` })
-      continue
-    }
-    union = [...union, ...more]
-    if (person) people.push(person)
+  const { people, refused } = resolve(
+    named.map((name) => {
+      const node = batch.nodes.get(name.hmac)
+      return {
+        type: name.identifier.type,
+        person: node && batch.person(node.personId),
+        blocked: blocked?.has(name) ?? false,
+      }
+    }),
+    batch.identity,
+    batch.now,
+  )
+  return {
+    event,
+    named,
+    device,
+    people,
+    refused: [...refused].map(([place, reason]) => ({ named: named[place]!, reason })),
   }
-  return { event, named, device, people, refused }
+}
+
+/** What joins nobody stands last: the event belongs to it only where there is nothing else. */
+function unblockedFirst(
+  named: readonly Named[],
+  { identity, blocked }: Batch,
+): { readonly named: readonly Named[]; readonly blocked?: ReadonlySet<Named> } {
+  const out = named.filter(({ identifier, hmac }) => blocked.has(hmac) || identity.isBlocked(identifier))
+  if (out.length === 0) return { named }
+  const set = new Set(out)
+  return { named: [...named.filter((name) => !set.has(name)), ...out], blocked: set }
 }
 
 /** An event is asked for its names when it is loaded and when it is processed; they are hashed once. */
 const names = new WeakMap<CanonicalEvent, Named[]>()
 
-export function namesOf(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Named[] {
+export function namesOf(event: CanonicalEvent, batch: Pick<Batch, 'keys' | 'identity'>): Named[] {
   let found = names.get(event)
   if (!found) {
     found = hashNames(event, batch)
@@ -70,15 +86,17 @@ export function namesOf(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Name
   return found
 }
 
-function hashNames(event: CanonicalEvent, batch: Pick<Batch, 'keys'>): Named[] {
+function hashNames(event: CanonicalEvent, { keys, identity: { rank } }: Pick<Batch, 'keys' | 'identity'>): Named[] {
   const identifiers =
     event.subject.previousId === undefined
       ? event.subject.identifiers
       : [...event.subject.identifiers, { type: 'anonymousId' as const, value: event.subject.previousId }]
-  return identifiers.map((identifier) => ({
-    identifier,
-    hmac: batch.keys.identifier(identifier.type, identifier.value).toString('hex'),
-  }))
+  return identifiers
+    .map((identifier) => ({
+      identifier,
+      hmac: keys.identifier(identifier.type, identifier.value).toString('hex'),
+    }))
+    .sort((a, b) => rank[a.identifier.type] - rank[b.identifier.type])
 }
 
 /** Founds the node of one identifier, with a person of its own. */
@@ -108,39 +126,51 @@ export function join(
   purposes: Purposes,
 ): { person: PersonState; node: NodeState; joined: boolean } {
   const { event, named, refused } = identified
-  const outside = new Set(refused.map(({ named }) => named.hmac))
+  const outside = new Map(refused.map(({ named, reason }) => [named.hmac, reason]))
   const first = batch.nodes.get(named[0]!.hmac) ?? foundNode(named[0]!, batch, event.occurredAt)
   let joined = false
   for (const name of named.slice(1)) {
+    if (name.hmac === named[0]!.hmac) continue
     const existing = batch.nodes.get(name.hmac)
-    if (outside.has(name.hmac)) {
-      if (existing) edge(first, existing, event, batch, refused.find(({ named }) => named.hmac === name.hmac)!.reason)
+    const reason = outside.get(name.hmac)
+    if (reason !== undefined) {
+      if (existing) edge(first, existing, event, batch, reason)
       continue
     }
     const node = existing ?? foundNode(name, batch, event.occurredAt)
-    if (existing && batch.person(existing.personId) === batch.person(first.personId)) continue
     edge(first, node, event, batch, null)
+    if (existing && batch.person(existing.personId) === batch.person(first.personId)) continue
     joined = true
-    mergePeople(batch.person(first.personId), batch.person(node.personId), event, batch, purposes)
+    mergePeople(batch.person(first.personId), batch.person(node.personId), [first, node], event, batch, purposes)
   }
   return { person: batch.person(first.personId), node: first, joined }
 }
 
+/** Evidence is kept for what holds a person together, also where they were one already: it stays when other evidence goes. */
 function edge(a: NodeState, b: NodeState, event: CanonicalEvent, batch: Batch, refused: string | null): void {
   const [low, high] = a.id < b.id ? [a, b] : [b, a]
-  batch.rows.edges.push([low.id, high.id, event.id, event.source.id, batch.now, refused])
+  const strength: EdgeStrength = event.type === 'identify' || event.type === 'alias' ? 'stated' : 'together'
+  if (batch.identity.edges.has(edgeKey(low.id, high.id, strength, refused))) return
+  const pair = `${low.id}${high.id}`
+  const known = batch.rows.edges.get(pair)
+  // Within a batch as in the table: a join says more than a refusal, a statement more than one event.
+  if (known && (refused !== null || (known[5] === null && (known[6] === 'stated' || strength === 'together')))) return
+  batch.rows.edges.set(pair, [low.id, high.id, event.id, event.source.id, batch.now, refused, strength])
 }
 
 /** Two people become one under the smaller id; the other id resolves to it for ever. */
 export function mergePeople(
   a: PersonState,
   b: PersonState,
+  evidence: readonly [NodeState, NodeState],
   event: CanonicalEvent,
   batch: Batch,
   purposes: Purposes,
 ): void {
   if (a === b) return
   const [into, from] = a.id < b.id ? [a, b] : [b, a]
+  const before =
+    into.isNew || from.isNew ? null : bothHashes(snapshotOf(into, batch, purposes), snapshotOf(from, batch, purposes))
   mergeConsent(into, from, event, batch, purposes)
   into.profile = mergeProfiles(into.profile, from.profile)
   into.seq = Math.max(into.seq, from.seq)
@@ -155,7 +185,33 @@ export function mergePeople(
   if (from.isNew) batch.persons.delete(from.id)
   else from.dirty = true
   if (!from.isNew || !into.isNew)
-    batch.rows.merges.push([newId(batch.now), from.id, into.id, event.id, 'shared identifiers on one event', batch.now])
+    batch.rows.merges.push([
+      newId(batch.now),
+      from.id,
+      into.id,
+      event.id,
+      'shared identifiers on one event',
+      batch.now,
+      ...evidence.map(({ id }) => id).sort(),
+      before,
+    ])
+}
+
+export function snapshotOf(
+  { nodes, profile }: Pick<PersonState, 'nodes' | 'profile'>,
+  batch: Pick<Batch, 'statuses'>,
+  purposes: Purposes,
+): Snapshot {
+  return {
+    nodes: nodes.map(({ id }) => id),
+    statuses: Object.fromEntries(
+      purposes.all.flatMap((purpose) => {
+        const status = purpose.scope === 'person' && personStatus(nodes, purpose.id, batch)?.row.status.status
+        return status ? [[purpose.id, status]] : []
+      }),
+    ),
+    counters: profile.counters,
+  }
 }
 
 /** Differing answers of two people that turn out to be one are a conflict, which counts as denied and is an entry. */

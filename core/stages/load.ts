@@ -7,7 +7,7 @@ import { loadBudgets } from '../rules/budgets.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
-import { type Batch, loadFacts, loadPeople, loadPeopleOfNodes } from './batch.ts'
+import { type Batch, loadBlocked, loadFacts, loadPeople, loadPeopleOfNodes } from './batch.ts'
 import type { Fresh } from './deduplicate.ts'
 import { factKey } from './facts.ts'
 import { type HeldEvent, loadHeld } from './hold.ts'
@@ -30,6 +30,7 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
   const identifiers = new Map(named.flat().map(({ hmac }) => [hmac, Buffer.from(hmac, 'hex')]))
   for (const [hmac, since] of await loadSuppressed(state.db, keys, [...identifiers.keys()]))
     batch.suppressed.set(hmac, since)
+  await loadBlocked(batch, state, [...identifiers.values()])
   await loadPeople(batch, state, [...identifiers.values()])
   const facts = fresh.map(({ input }) => factKey(input.record.event)).filter((key) => key !== undefined)
   await loadFacts(batch, state, facts)

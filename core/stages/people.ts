@@ -13,6 +13,8 @@ export interface NodeState {
   readonly dataKey: Uint8Array
   readonly proofKey: Uint8Array
   readonly foundedAt: number
+  /** Nodes it is never again one person with: somebody took them apart. */
+  readonly apart?: readonly string[]
   isNew: boolean
   /** The identifier's value is stored, sealed under the node's data key. */
   hasValue: boolean
