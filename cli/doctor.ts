@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../core/config.ts'
+import type { LoadedConfig } from '../core/config.ts'
 import type { Finding } from '../core/doctor.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { loadWithSecrets } from '../core/secrets/read.ts'
 import { languageOf } from './explain.ts'
 import { DEFAULT_CONFIG, type StandardOptions, standard } from './options.ts'
 import { type Cli, colors, writeJson, writeLine } from './output.ts'
@@ -57,11 +58,7 @@ export function addDoctor(program: Command, cli: Cli): void {
 }
 
 /** Reads the state beside a running hub. */
-async function* privacy(
-  loaded: ReturnType<typeof loadConfig>,
-  options: DoctorOptions,
-  cli: Cli,
-): AsyncGenerator<Finding> {
+async function* privacy(loaded: LoadedConfig, options: DoctorOptions, cli: Cli): AsyncGenerator<Finding> {
   const file = join(loaded.dataDir, 'state.db')
   const postgres = loaded.config.storage?.state
   if (!postgres && !existsSync(file)) {
@@ -83,10 +80,10 @@ async function* privacy(
 async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Finding> {
   const { examine, examineNode } = await import('../core/doctor.ts')
   yield examineNode()
-  let loaded: ReturnType<typeof loadConfig>
+  let loaded: LoadedConfig
   try {
     const file = resolve(options.config ?? DEFAULT_CONFIG)
-    loaded = loadConfig(file, { registry: await loadConnectors(file, cli.env, cli.registry), env: cli.env })
+    loaded = await loadWithSecrets(file, { registry: await loadConnectors(file, cli.env, cli.registry), env: cli.env })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const text of error.message.split('\n'))

@@ -48,7 +48,7 @@ export function addNormalize(program: Command, cli: Cli): void {
       'Reads one request per line, {method?, path?, query?, headers?, body, receivedAt?}, and prints {"events":[…]} or {"error":{code,message,path}} for each. Records nothing.',
     )
     .action(async (name: string, options: StandardOptions) => {
-      const loaded = openConfigIfThere(options, cli, cli.registry.sources.has(name))
+      const loaded = await openConfigIfThere(options, cli, cli.registry.sources.has(name))
       const { source, settings } = findSource(name, loaded, cli)
       for await (const text of readLines(cli, 'normalize'))
         await writeJson(cli.stdout, normalizeLine(text, source, settings))

@@ -14,7 +14,7 @@ export function addPreview(program: Command, cli: Cli): void {
     )
     .action(async (options: StandardOptions) => {
       // Cases may name connectors alone; those that name an instance are told when the file is missing or wrong.
-      const loaded = openConfigIfThere(options, cli, true)
+      const loaded = await openConfigIfThere(options, cli, true)
       for await (const text of readLines(cli, 'preview')) await writeJson(cli.stdout, await previewLine(text))
 
       async function previewLine(text: string): Promise<unknown> {

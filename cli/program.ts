@@ -29,6 +29,7 @@ import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
 import { addSandbox } from './sandbox.ts'
 import { addServe } from './serve.ts'
+import { addSecrets } from './secrets.ts'
 
 const COMMANDS = [
   addDemo,
@@ -52,6 +53,7 @@ const COMMANDS = [
   addKeys,
   addAudit,
   addRequests,
+  addSecrets,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */
@@ -87,7 +89,7 @@ export async function run(
 }
 
 /** Commands that make what a configuration names, and those that load the connectors themselves. */
-const WITHOUT_CONNECTORS = new Set(['demo', 'init', 'new', 'sandbox', 'doctor'])
+const WITHOUT_CONNECTORS = new Set(['demo', 'init', 'new', 'sandbox', 'doctor', 'secrets'])
 
 function topOf(command: Command): string {
   let top = command

@@ -102,7 +102,10 @@ export function loadConfig(
     warnings.push({ path: pointer(at), message: `${document.place(at)} ${dotted(at)}${message}` })
   const literal = (at: Path, secret: boolean) => {
     if (secret && !config.simulated && !document.referenced.has(pointer(at)))
-      warn(at, `this secret is written into the file. Put it into an environment variable and write \${NAME} here, or set it with anuente secrets set NAME and write \${secret:NAME}.`)
+      warn(
+        at,
+        `this secret is written into the file. Put it into an environment variable and write \${NAME} here, or set it with anuente secrets set NAME and write \${secret:NAME}.`,
+      )
   }
 
   const timezone = config.organization.timezone ?? 'America/Sao_Paulo'

@@ -6,6 +6,9 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import pino, { type Logger } from 'pino'
 import { importConsent } from './answers/import.ts'
 import { type LoadedConfig, onPort } from './config.ts'
+import { createConnectionDesk } from './connections/flow.ts'
+import { createKeepers } from './connections/keepers.ts'
+import { commandWriter } from './connections/writer.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
@@ -23,6 +26,7 @@ import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
 import { loadWithSecrets } from './secrets/read.ts'
 import { registerAdmin } from './server/admin/register.ts'
+import { storeCodes } from './rules/offer-codes.ts'
 import { processCommands } from './server/commands.ts'
 import { registerConsent } from './server/consent.ts'
 import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
@@ -214,6 +218,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const desk = createDesk({
     config,
     state,
+  // The HTTP side only reads the state: tokens it renews are kept by the process role.
+  const keepers = createKeepers(config, {
+    db: state.db,
+    writer: commandWriter(roles.process.run),
+    keys,
+    clock,
+    transportFor: options.transportFor,
+  })
+  const connections = createConnectionDesk({
+    config,
+    state,
+    clock,
+    run: roles.process.run,
+    transportFor: options.transportFor,
+  })
+
     keys,
     log: ingestPorts.log,
     clock,
@@ -224,6 +244,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   })
 
   const run = async (command: Command): Promise<CommandResult> => {
+    credentialsFor: keepers.of,
     try {
       if (desk.handles(command.name)) return await desk.run(command)
       if (command.name === 'importConsent')
@@ -238,6 +259,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     } catch (error) {
       if (error instanceof CommandError) return { ok: false, code: error.code, message: error.message }
       throw error
+      if (connections.handles(command.name)) return await connections.run(command)
     }
   }
   dispatch = run
@@ -338,6 +360,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     async invitation() {
       const result = await run({ name: 'createFirstInvitation', args: {}, actor: 'cli' })
       const token = result.ok ? (result.value as { token: string } | null)?.token : undefined
+    await keepers.close()
       return token && `${config.publicUrl}/setup#${token}`
     },
     close: () => {

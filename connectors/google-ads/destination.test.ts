@@ -55,7 +55,7 @@ const hashed = ['email', 'phone', 'firstName', 'lastName', 'name', 'city']
 destinationContract(googleAds, {
   settings,
   sandbox,
-  hashed: { sendConversion: hashed, addToAudience: hashed, removeFromAudience: hashed },
+  hashed: { sendConversion: hashed, addToAudience: hashed, excludeBuyer: hashed, removeFromAudience: hashed },
   examples: [
     {
       title: 'an order becomes a conversion with value, cart, click and consent',
@@ -127,6 +127,21 @@ destinationContract(googleAds, {
       },
     },
     {
+      title: 'who bought goes on the list that campaigns for new customers exclude',
+      action: 'excludeBuyer',
+      given: order,
+      sends: {
+        method: 'POST',
+        path: '/audienceMembers:ingest',
+        body: {
+          destinations: [{ operatingAccount: account, productDestinationId: '7000000003' }],
+          audienceMembers: [{ userData }],
+          encoding: 'HEX',
+          termsOfService: { customerMatchTermsOfServiceStatus: 'ACCEPTED' },
+        },
+      },
+    },
+    {
       title: 'who leaves it is taken off',
       action: 'removeFromAudience',
       given: identify({ traits: { email: 'maria@example.com' } }),
@@ -149,7 +164,7 @@ destinationContract(googleAds, {
         method: 'POST',
         path: '/audienceMembers:remove',
         body: expect.objectContaining({
-          destinations: ['7000000001', '7000000002'].map((id) => ({
+          destinations: ['7000000001', '7000000002', '7000000003'].map((id) => ({
             operatingAccount: account,
             productDestinationId: id,
           })),

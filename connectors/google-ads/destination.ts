@@ -21,6 +21,9 @@ import {
   namesOf,
   type Outcome,
   type OutgoingSignals,
+  oauthChoice,
+  oauthClient,
+  oauthFields,
   personal,
   personFields,
   RejectedError,
@@ -32,11 +35,15 @@ const digits = (description: string) => Type.String({ pattern: '^\\d{1,19}$', de
 const Settings = Type.Object(
   {
     ...googleCredentials,
+    ...oauthFields,
     customerId: Type.String({ pattern: '^\\d{10}$', description: 'Google Ads account, ten digits without hyphens.' }),
     loginCustomerId: Type.Optional(
       Type.String({ pattern: '^\\d{10}$', description: 'Manager account through which the account is reached.' }),
     ),
     conversionActionId: Type.Optional(digits('Conversion action of orders; ctId in its address.')),
+    buyers: Type.Optional(
+      digits('Customer list of buyers, to be excluded in campaigns for new customers; orders put people on it.'),
+    ),
     audiences: Type.Array(digits('Customer list'), {
       default: [],
       description: 'Lists from which a withdrawal or a deletion request takes a person.',
@@ -44,7 +51,7 @@ const Settings = Type.Object(
     defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
     validateOnly: Type.Boolean({ default: false, description: 'Google checks the requests and keeps nothing.' }),
   },
-  { additionalProperties: false, ...someOf('accessToken', 'serviceAccount') },
+  { additionalProperties: false, ...oauthChoice('serviceAccount') },
 )
 type Settings = Static<typeof Settings>
 
@@ -86,6 +93,20 @@ export default defineDestination({
   baseUrl: 'https://datamanager.googleapis.com/v1',
   settings: Settings,
   authenticate: (settings) => ({ authorization: googleBearer(settings, SCOPE) }),
+  // A refresh token does not rotate. It ends after six months without use, when revoked, and after seven days while the
+  // consent screen of the project is in testing: answers then tell refresh_token_expires_in.
+  oauth: {
+    docs: 'https://developers.google.com/identity/protocols/oauth2/web-server',
+    client: (settings) => oauthClient(settings, ['serviceAccount']),
+    authorizeUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
+    // Without `consent` a second agreement brings no refresh token.
+    authorizeFields: { access_type: 'offline', prompt: 'consent' },
+    tokenUrl: 'https://oauth2.googleapis.com/token',
+    tokenBody: 'form',
+    scopes: [SCOPE],
+    pkce: true,
+    lifetimes: { access: 3599, rotates: false },
+  },
   verdict: googleVerdict,
   // https://developers.google.com/data-manager/api/limits: 300 requests a minute, 100,000 a day.
   limits: {
@@ -150,6 +171,32 @@ export default defineDestination({
       performBatch: ({ http, settings, items }) => members(http, settings, items, 'ingest'),
     },
 
+    excludeBuyer: {
+      title: { pt: 'Excluir comprador', en: 'Exclude buyer' },
+      description: {
+        pt: 'Põe quem comprou na lista de compradores, que as campanhas para novos clientes excluem.',
+        en: 'Puts who bought on the list of buyers, which campaigns for new customers exclude.',
+      },
+      purpose: 'ads_personalization',
+      channel: 'ads',
+      kind: 'event',
+      identifier: ['email', 'phone'],
+      idempotency: 'natural',
+      trigger: { type: 'track', name: 'Order Completed' },
+      payload: Type.Object(
+        { ...who, audience: Type.Optional(digits('Customer list; `buyers` of the settings when absent.')) },
+        someOf('email', 'phone'),
+      ),
+      batch: { max: 10_000 },
+      async performBatch({ http, settings, items }) {
+        const { buyers } = settings
+        // It follows orders by itself: without a list there is nothing to do, which is no failure.
+        if (buyers === undefined && items.every(({ payload }) => payload.audience === undefined))
+          return items.map(() => ({ status: 'delivered', answer: 'no list of buyers in the settings' }))
+        return members(http, { ...settings, audiences: buyers === undefined ? [] : [buyers] }, items, 'ingest')
+      },
+    },
+
     removeFromAudience: {
       title: { pt: 'Tirar da lista de clientes', en: 'Remove from customer list' },
       description: {
@@ -164,7 +211,8 @@ export default defineDestination({
       idempotency: 'natural',
       payload: Leaver,
       batch: { max: 10_000 },
-      performBatch: ({ http, settings, items }) => members(http, settings, items, 'remove'),
+      performBatch: ({ http, settings, items }) =>
+        members(http, { ...settings, audiences: listsOf(settings) }, items, 'remove'),
     },
   },
 
@@ -187,10 +235,11 @@ export default defineDestination({
       const who = { ...identifiers } as Who
       const identifiersOf = userIdentifiers(who)
       if (identifiersOf.length === 0) return { status: 'rejected', reason: 'no e-mail and no phone to look for' }
-      if (settings.audiences.length === 0) return { status: 'delivered', answer: 'no audiences in the settings' }
+      const lists = listsOf(settings)
+      if (lists.length === 0) return { status: 'delivered', answer: 'no audiences in the settings' }
       return http.request('POST', '/audienceMembers:remove', {
         json: {
-          destinations: settings.audiences.map((audience) => destinationOf(settings, audience)),
+          destinations: lists.map((audience) => destinationOf(settings, audience)),
           audienceMembers: [{ userData: { userIdentifiers: identifiersOf } }],
           encoding: 'HEX',
         },
@@ -220,6 +269,11 @@ export default defineDestination({
 // ---------------------------------------------------------------- requests
 
 type Item<P> = ItemContext<P>
+
+/** Every list that a person is taken from, that of buyers included. */
+const listsOf = ({ audiences, buyers }: Settings): string[] => [
+  ...new Set([...audiences, ...(buyers === undefined ? [] : [buyers])]),
+]
 
 const destinationOf = ({ customerId, loginCustomerId }: Settings, productDestinationId: string) => ({
   operatingAccount: { accountType: 'GOOGLE_ADS', accountId: customerId },

@@ -1,7 +1,9 @@
 /** Google Data Manager API in miniature: one account, two lists, one conversion action. */
+import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
 
 export interface GoogleAdsState {
+  readonly oauth: OAuthAccount
   /** list -> hashes of its members */
   readonly lists: Map<string, Set<string>>
   /** Counted once per transaction. */
@@ -13,6 +15,11 @@ const TOKEN = 'ya29.sandbox-access-token'
 const CUSTOMER = '1234567890'
 const ACTION = '987654321'
 const LISTS = ['7000000001', '7000000002']
+const BUYERS = '7000000003'
+const CLIENT = {
+  clientId: 'sandbox.apps.googleusercontent.com',
+  clientSecret: 'GOCSPX-sandbox-client-secret',
+}
 const SHA256 = /^[0-9a-f]{64}$/
 
 // https://cloud.google.com/apis/design/errors
@@ -32,13 +39,39 @@ const invalid = (field: string) =>
 
 export default defineSandbox<GoogleAdsState>({
   connector: 'google-ads',
-  state: () => ({ lists: new Map(LISTS.map((id) => [id, new Set()])), conversions: new Map(), requests: [] }),
-  settings: () => ({ accessToken: TOKEN, customerId: CUSTOMER, conversionActionId: ACTION, audiences: LISTS }),
-  refused: () => ({ accessToken: 'ya29.expired', customerId: CUSTOMER, conversionActionId: ACTION }),
+  state: () => ({
+    oauth: createOAuthAccount({
+      clientId: CLIENT.clientId,
+      clientSecret: CLIENT.clientSecret,
+      authorizePath: '/o/oauth2/v2/auth',
+      tokenPath: '/token',
+      accessSeconds: 3599,
+      rotates: false,
+      pkce: true,
+      body: 'form',
+    }),
+    lists: new Map([...LISTS, BUYERS].map((id) => [id, new Set()])),
+    conversions: new Map(),
+    requests: [],
+  }),
+  settings: () => ({
+    accessToken: TOKEN,
+    customerId: CUSTOMER,
+    conversionActionId: ACTION,
+    audiences: LISTS,
+    buyers: BUYERS,
+  }),
+  refused: () => ({ accessToken: 'ya29.expired', customerId: CUSTOMER, conversionActionId: ACTION, buyers: BUYERS }),
+
+  oauth: {
+    settings: () => ({ ...CLIENT, customerId: CUSTOMER, conversionActionId: ACTION, audiences: LISTS, buyers: BUYERS }),
+    account: ({ oauth }) => oauth,
+  },
 
   handle: routed<GoogleAdsState>({
-    refuse: ({ headers }) =>
-      headers['authorization'] === `Bearer ${TOKEN}`
+    open: (request, { oauth }) => oauth.answer(request),
+    refuse: ({ headers, now }, { oauth }) =>
+      headers['authorization'] === `Bearer ${TOKEN}` || oauth.accepts(headers['authorization'], now)
         ? undefined
         : failure(401, 'UNAUTHENTICATED', 'Request had invalid authentication credentials.'),
     missing: failure(404, 'NOT_FOUND', 'Requested entity was not found.'),

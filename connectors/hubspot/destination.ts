@@ -15,6 +15,9 @@ import {
   mappedTraits,
   namesOf,
   type Outcome,
+  oauthChoice,
+  oauthClient,
+  oauthFields,
   personal,
   personFields,
   propertiesField,
@@ -24,6 +27,16 @@ import {
 const audience = Type.String({ pattern: '^\\d+$', description: 'ILS list id of a manual list.' })
 const Member = Type.Object({ email: emailField, audience })
 const DAY = 86_400
+/** What the actions below need; an app that lacks one of them is refused on the page of HubSpot. */
+const SCOPES = [
+  'oauth',
+  'crm.objects.contacts.read',
+  'crm.objects.contacts.write',
+  'crm.lists.read',
+  'crm.lists.write',
+  'communication_preferences.read_write',
+  'behavioral_events.event_definitions.read_write',
+]
 
 export default defineDestination({
   id: 'hubspot',
@@ -34,7 +47,7 @@ export default defineDestination({
   baseUrl: 'https://api.hubapi.com',
   settings: Type.Object(
     {
-      accessToken: Type.String({ secret: true, minLength: 8, description: 'Token of a private app, or OAuth.' }),
+      ...oauthFields,
       properties: Type.Record(Type.String({ pattern: '^[a-z0-9_]+$' }), Type.String(), {
         additionalProperties: false,
         default: {},
@@ -45,9 +58,20 @@ export default defineDestination({
       ),
       ownerId: Type.Optional(Type.String({ pattern: '^\\d+$', description: 'Owner of tasks.' })),
     },
-    { additionalProperties: false },
+    { additionalProperties: false, ...oauthChoice() },
   ),
   authenticate: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
+  // A refresh token lasts until the app is uninstalled.
+  oauth: {
+    docs: 'https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/oauth/working-with-oauth',
+    client: (settings) => oauthClient(settings),
+    authorizeUrl: 'https://app.hubspot.com/oauth/authorize',
+    tokenUrl: 'https://api.hubapi.com/oauth/v1/token',
+    tokenBody: 'form',
+    scopes: SCOPES,
+    pkce: false,
+    lifetimes: { access: 1800, rotates: false },
+  },
   verdict,
   // https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines: of the smallest plan.
   limits: { perSecond: 9, concurrency: 4, windows: [{ seconds: DAY, max: 250_000 }] },

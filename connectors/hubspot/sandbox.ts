@@ -1,7 +1,9 @@
 /** HubSpot CRM in miniature. */
+import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
 
 export interface HubspotState {
+  readonly oauth: OAuthAccount
   /** e-mail -> contact */
   readonly contacts: Map<string, { readonly id: string; properties: Record<string, unknown> }>
   readonly list: Set<string>
@@ -11,6 +13,7 @@ export interface HubspotState {
 }
 
 const TOKEN = 'pat-na1-sandbox-0123456789'
+const CLIENT = { clientId: 'hubspot-sandbox-client', clientSecret: 'hubspot-sandbox-client-secret' }
 const LIST = '41'
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const KNOWN = new Set([
@@ -25,12 +28,30 @@ const failure = (status: number, category: string, message: string): SandboxAnsw
 
 export default defineSandbox<HubspotState>({
   connector: 'hubspot',
-  state: () => ({ contacts: new Map(), list: new Set(), events: new Map(), tasks: [], unsubscribed: new Set() }),
+  state: () => ({
+    oauth: createOAuthAccount({
+      clientId: CLIENT.clientId,
+      clientSecret: CLIENT.clientSecret,
+      authorizePath: '/oauth/authorize',
+      tokenPath: '/oauth/v1/token',
+      accessSeconds: 1800,
+      rotates: false,
+      pkce: false,
+      body: 'form',
+    }),
+    contacts: new Map(),
+    list: new Set(),
+    events: new Map(),
+    tasks: [],
+    unsubscribed: new Set(),
+  }),
   settings: () => ({ accessToken: TOKEN, subscriptionId: 12 }),
   refused: () => ({ accessToken: 'pat-na1-revoked', subscriptionId: 12 }),
+  oauth: { settings: () => ({ ...CLIENT, subscriptionId: 12 }), account: ({ oauth }) => oauth },
   handle: routed<HubspotState>({
-    refuse: ({ headers }) =>
-      headers['authorization'] === `Bearer ${TOKEN}`
+    open: (request, { oauth }) => oauth.answer(request),
+    refuse: ({ headers, now }, { oauth }) =>
+      headers['authorization'] === `Bearer ${TOKEN}` || oauth.accepts(headers['authorization'], now)
         ? undefined
         : failure(401, 'INVALID_AUTHENTICATION', 'Authentication credentials not found.'),
     missing: failure(404, 'OBJECT_NOT_FOUND', 'not found'),

@@ -13,21 +13,21 @@ import {
   known,
   namesOf,
   type Outcome,
+  oauthChoice,
+  oauthClient,
+  oauthFields,
   personal,
   personFields,
 } from '../../core/kit/index.ts'
 
 const VERSION = '202610'
+const DAY = 86_400
 const email = Type.String({ format: 'email', pii: true, from: ['identifiers.email', 'traits.email'] })
 const audience = Type.String({ pattern: '^\\d+$', description: 'Id of the DMP segment.' })
 
 const Settings = Type.Object(
   {
-    accessToken: Type.String({
-      secret: true,
-      minLength: 8,
-      description: 'OAuth, with r_ads and rw_conversions or rw_dmp_segments.',
-    }),
+    ...oauthFields,
     version: Type.String({
       pattern: '^20\\d{4}$',
       default: VERSION,
@@ -40,7 +40,7 @@ const Settings = Type.Object(
     }),
     defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, ...oauthChoice() },
 )
 type Settings = Static<typeof Settings>
 
@@ -73,7 +73,13 @@ export default defineDestination({
   name: 'LinkedIn Ads',
   docs: 'https://learn.microsoft.com/linkedin/marketing/conversions/conversions-overview',
   support: 'community',
-  apiVersion: { version: VERSION, docs: 'https://learn.microsoft.com/linkedin/marketing/versioning' },
+  apiVersion: {
+    version: VERSION,
+    docs: 'https://learn.microsoft.com/linkedin/marketing/versioning',
+    setting: 'version',
+    // A version lives a year: 202511 ends on 2026-11-16.
+    ends: (version) => `${Number(version.slice(0, 4)) + 1}-${version.slice(4)}-16`,
+  },
   baseUrl: 'https://api.linkedin.com/rest',
   settings: Settings,
   authenticate: ({ accessToken, version }) => ({
@@ -81,6 +87,17 @@ export default defineDestination({
     'linkedin-version': version,
     'x-restli-protocol-version': '2.0.0',
   }),
+  // An access token lasts 60 days, a refresh token a year from the day the owner agreed: then somebody must agree again.
+  oauth: {
+    docs: 'https://learn.microsoft.com/linkedin/shared/authentication/programmatic-refresh-tokens',
+    client: (settings) => oauthClient(settings),
+    authorizeUrl: 'https://www.linkedin.com/oauth/v2/authorization',
+    tokenUrl: 'https://www.linkedin.com/oauth/v2/accessToken',
+    tokenBody: 'form',
+    scopes: ['r_ads', 'rw_conversions', 'rw_dmp_segments'],
+    pkce: false,
+    lifetimes: { access: 60 * DAY, refresh: 365 * DAY, rotates: false },
+  },
   verdict,
   // https://learn.microsoft.com/linkedin/marketing/conversions/conversions-overview#rate-limits: 600 a minute, 300,000 a day.
   limits: {

@@ -1,13 +1,16 @@
 /** LinkedIn Marketing API in miniature. */
+import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
 
 export interface LinkedinState {
+  readonly oauth: OAuthAccount
   /** By conversion and eventId. */
   readonly conversions: Map<string, Record<string, unknown>>
   readonly members: Set<string>
 }
 
 const TOKEN = 'AQX-sandbox-linkedin-token'
+const CLIENT = { clientId: 'linkedin-sandbox-client', clientSecret: 'linkedin-sandbox-client-secret' }
 const SHA256 = /^[0-9a-f]{64}$/
 const failure = (status: number, code: string, message: string): SandboxAnswer => ({
   status,
@@ -20,12 +23,31 @@ const hashOf = (user: Record<string, unknown>): string | undefined => {
 
 export default defineSandbox<LinkedinState>({
   connector: 'linkedin',
-  state: () => ({ conversions: new Map(), members: new Set() }),
+  state: () => ({
+    oauth: createOAuthAccount({
+      clientId: CLIENT.clientId,
+      clientSecret: CLIENT.clientSecret,
+      authorizePath: '/oauth/v2/authorization',
+      tokenPath: '/oauth/v2/accessToken',
+      accessSeconds: 5_184_000,
+      refreshSeconds: 31_536_000,
+      rotates: false,
+      pkce: false,
+      body: 'form',
+    }),
+    conversions: new Map(),
+    members: new Set(),
+  }),
   settings: () => ({ accessToken: TOKEN, conversionId: '104012', audiences: ['10804'] }),
   refused: () => ({ accessToken: 'AQX-expired-token', conversionId: '104012', audiences: ['10804'] }),
+  oauth: {
+    settings: () => ({ ...CLIENT, conversionId: '104012', audiences: ['10804'] }),
+    account: ({ oauth }) => oauth,
+  },
   handle: routed<LinkedinState>({
-    refuse: ({ headers }) => {
-      if (headers['authorization'] !== `Bearer ${TOKEN}`)
+    open: (request, { oauth }) => oauth.answer(request),
+    refuse: ({ headers, now }, { oauth }) => {
+      if (headers['authorization'] !== `Bearer ${TOKEN}` && !oauth.accepts(headers['authorization'], now))
         return failure(401, 'INVALID_ACCESS_TOKEN', 'Invalid access token')
       // https://learn.microsoft.com/linkedin/marketing/versioning: a version lives a year, then answers 426.
       return Number(headers['linkedin-version'] ?? 0) < 202512

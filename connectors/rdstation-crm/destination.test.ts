@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   destinationContract,
@@ -11,7 +12,7 @@ import {
   track,
 } from '../../core/testing/index.ts'
 import crm from './destination.ts'
-import sandbox, { DEAL } from './sandbox.ts'
+import sandbox, { ACCESS_TOKEN, DEAL } from './sandbox.ts'
 
 const settings = sandbox.settings('')
 const email = 'maria.souza@example.com'
@@ -27,6 +28,18 @@ const search = (contacts: object[]) => ({
   path: `/contacts?${token}&email=maria.souza%40example.com`,
   answers: { status: 200, body: { total: contacts.length, contacts } },
 })
+/** API v2, by a token of its own. */
+const connected = { token: undefined, accessToken: ACCESS_TOKEN }
+const authorization = `Bearer ${ACCESS_TOKEN}`
+const found = (contacts: object[]) => ({
+  path: '/contacts?filter=email%3Amaria.souza%40example.com',
+  answers: { status: 200, body: { data: contacts } },
+})
+/** Of Maria, by her address, as the stand-in numbers it. */
+const CONTACT = createHash('sha256')
+  .update(JSON.stringify([{ email }]))
+  .digest('hex')
+  .slice(0, 24)
 const rd = [{ category: 'communications', type: 'consent', status: 'granted' as const }]
 
 destinationContract(crm, {
@@ -93,6 +106,74 @@ destinationContract(crm, {
         path: `/tasks?${token}`,
         body: { task: { deal_id: DEAL, subject: 'Ligar hoje', type: 'call', date: '2026-11-24', hour: '11:59' } },
       },
+    },
+    {
+      title: 'by API v2, somebody new becomes a contact',
+      action: 'upsertContact',
+      settings: connected,
+      given: identify({ traits: { ...maria, title: 'Diretora' } }),
+      signals: { rd },
+      lookups: [found([])],
+      sends: {
+        method: 'POST',
+        path: '/contacts',
+        headers: { authorization },
+        body: {
+          data: {
+            name: 'Maria Souza',
+            emails: [{ email }],
+            phones: [{ phone: '+5511987654321', type: 'cellphone' }],
+            job_title: 'Diretora',
+            birthday: '1990-05-17',
+            legal_bases: rd,
+          },
+        },
+      },
+      answers: { status: 201, body: { data: {} } },
+    },
+    {
+      title: 'by API v2, a deal waits for its contact',
+      action: 'createDeal',
+      settings: { ...connected, stageId: 'a'.repeat(24), ownerId: 'b'.repeat(24) },
+      given: track({ name: 'Lead Generated', traits: maria }),
+      with: { deal: 'Orçamento do site' },
+      lookups: [found([{ id: CONTACT, emails: [{ email }] }])],
+      sends: {
+        method: 'POST',
+        path: '/deals',
+        body: {
+          data: {
+            name: 'Orçamento do site',
+            stage_id: 'a'.repeat(24),
+            owner_id: 'b'.repeat(24),
+            contact_ids: [CONTACT],
+          },
+        },
+      },
+      answers: { status: 201, body: { data: {} } },
+    },
+    {
+      title: 'by API v2, a deal is won',
+      action: 'updateDeal',
+      settings: connected,
+      given: track({ name: 'Order Completed', userId: 'u-42', properties: { deal_id: DEAL } }),
+      with: { win: true },
+      sends: { method: 'PUT', path: `/deals/${DEAL}`, body: { data: { status: 'won' } } },
+    },
+    {
+      title: 'by API v2, the team gets a task on the deal',
+      action: 'createTask',
+      settings: connected,
+      given: track({ name: 'Churn Risk Raised', userId: 'u-42', properties: { deal_id: DEAL } }),
+      with: { subject: 'Ligar hoje', kind: 'call' },
+      sends: {
+        method: 'POST',
+        path: '/tasks',
+        body: {
+          data: { deal_id: DEAL, name: 'Ligar hoje', type: 'call', due_date: '2026-11-24T11:59:30.000Z' },
+        },
+      },
+      answers: { status: 201, body: { data: {} } },
     },
   ],
 })

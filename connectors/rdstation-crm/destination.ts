@@ -1,32 +1,22 @@
 /**
- * RD Station CRM, API v1. It has no upsert: the contact is looked up by e-mail first. Nothing is deleted and no owner
- * is changed; legal bases say what the ledger says.
+ * RD Station CRM, by API v1 (token) or v2 (a connected account). It has no upsert: the contact is looked up by e-mail
+ * first. Nothing is deleted and no owner is changed; legal bases say what the ledger says.
  */
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import {
   defineDestination,
   emailField,
-  type Http,
   known,
   type Outcome,
   type OutgoingSignals,
+  oauthClient,
   personal,
 } from '../../core/kit/index.ts'
+import { type Contact as CrmContact, ID, id, type Settings, Settings as SettingsSchema } from './api.ts'
+import { connected } from './connected-api.ts'
+import { byToken } from './token-api.ts'
 
-const ID = '^[0-9a-f]{24}$'
-const id = (description: string) => Type.Optional(Type.String({ pattern: ID, description }))
-
-const Settings = Type.Object(
-  {
-    token: Type.String({ secret: true, minLength: 8, description: 'Profile > Integrations > Token of the CRM.' }),
-    stageId: id('Stage in which new deals begin; the first of the default funnel when absent.'),
-    ownerId: id('User who gets new deals and tasks; distributed by the CRM when absent.'),
-    sourceId: id('Source of new deals.'),
-    campaignId: id('Campaign of new deals.'),
-  },
-  { additionalProperties: false },
-)
-type Settings = Static<typeof Settings>
+const apiOf = (settings: Settings) => (settings.token === undefined ? connected : byToken)
 
 const contactFields = {
   name: personal('traits.name', 'traits.firstName'),
@@ -42,9 +32,21 @@ export default defineDestination({
   name: 'RD Station CRM',
   docs: 'https://developers.rdstation.com/reference/crm-v1-introducao',
   support: 'community',
-  apiVersion: { version: 'v1', docs: 'https://developers.rdstation.com/reference/crm-v1-introducao' },
-  baseUrl: 'https://crm.rdstation.com/api/v1',
-  settings: Settings,
+  baseUrl: ({ token }) => (token === undefined ? 'https://api.rd.services/crm/v2' : 'https://crm.rdstation.com/api/v1'),
+  settings: SettingsSchema,
+  authenticate: ({ accessToken }): Record<string, string> =>
+    accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
+  // An access token lasts two hours; each refresh gives a new refresh token and ends the one before.
+  oauth: {
+    docs: 'https://developers.rdstation.com/reference/crm-v2-autenticacao',
+    client: (settings) => oauthClient(settings, ['token']),
+    authorizeUrl: 'https://accounts.rdstation.com/oauth/authorize',
+    tokenUrl: 'https://api.rd.services/oauth2/token',
+    tokenBody: 'form',
+    scopes: [],
+    pkce: false,
+    lifetimes: { access: 7200, rotates: true },
+  },
   // https://developers.rdstation.com/reference/crm-v1-limite-de-requisicoes: 120 a minute.
   limits: { perSecond: 2, concurrency: 2, windows: [{ seconds: 60, max: 120 }] },
 
@@ -63,14 +65,13 @@ export default defineDestination({
       trigger: { type: 'identify' },
       payload: Contact,
       async perform({ http, payload, settings, signals }) {
-        const found = await contactId(http, settings, payload.email)
-        const contact = { ...contactOf(payload, signals) }
+        const api = apiOf(settings)
+        const found = await api.findContact(http, settings, payload.email)
+        const contact = contactOf(payload, signals)
         return found === undefined
-          ? http.request('POST', `/contacts?${tokenOf(settings)}`, { json: { contact } })
+          ? api.createContact(http, settings, contact)
           : // The list of e-mails would be replaced, and with it the addresses the team wrote.
-            http.request('PUT', `/contacts/${found}?${tokenOf(settings)}`, {
-              json: { contact: known({ ...contact, emails: undefined, phones: undefined }) },
-            })
+            api.updateContact(http, settings, found, known({ ...contact, emails: undefined, phones: undefined }))
       },
     },
 
@@ -89,12 +90,11 @@ export default defineDestination({
       async perform({ http, payload, settings, signals }) {
         if (signals.rd.length === 0)
           return { status: 'rejected', reason: 'no legal basis that RD Station has a word for' }
-        const found = await contactId(http, settings, payload.email)
+        const api = apiOf(settings)
+        const found = await api.findContact(http, settings, payload.email)
         return found === undefined
           ? { status: 'delivered', answer: 'not a contact' }
-          : http.request('PUT', `/contacts/${found}?${tokenOf(settings)}`, {
-              json: { contact: { legal_bases: signals.rd } },
-            })
+          : api.updateContact(http, settings, found, { legal_bases: signals.rd })
       },
     },
 
@@ -116,23 +116,15 @@ export default defineDestination({
         stageId: id('Stage, instead of that of the settings.'),
         note: Type.Optional(Type.String({ minLength: 1 })),
       }),
-      perform: ({ http, payload, settings, signals }) => {
-        const stage = payload.stageId ?? settings.stageId
-        return http.request('POST', `/deals?${tokenOf(settings)}`, {
-          json: {
-            deal: known({
-              name: payload.deal,
-              rating: payload.rating,
-              deal_stage_id: stage,
-              user_id: settings.ownerId,
-              notes: payload.note,
-            }),
-            contacts: [contactOf(payload, signals)],
-            ...(settings.sourceId !== undefined && { deal_source: { _id: settings.sourceId } }),
-            ...(settings.campaignId !== undefined && { campaign: { _id: settings.campaignId } }),
-          },
-        })
-      },
+      perform: ({ http, payload, settings, signals }) =>
+        apiOf(settings).createDeal(http, settings, {
+          name: payload.deal,
+          rating: payload.rating,
+          stageId: payload.stageId ?? settings.stageId,
+          note: payload.note,
+          contact: contactOf(payload, signals),
+          email: payload.email,
+        }),
     },
 
     updateDeal: {
@@ -151,14 +143,8 @@ export default defineDestination({
         lostReasonId: id('Why it was lost.'),
         stageId: id('Stage to move it to.'),
       }),
-      perform: ({ http, payload, settings }) =>
-        http.request('PUT', `/deals/${payload.dealId}?${tokenOf(settings)}`, {
-          json: known({
-            win: payload.win,
-            deal_lost_reason_id: payload.lostReasonId,
-            deal_stage_id: payload.stageId,
-          }),
-        }),
+      perform: ({ http, payload: { dealId, ...change }, settings }) =>
+        apiOf(settings).updateDeal(http, settings, dealId, change),
     },
 
     createTask: {
@@ -189,29 +175,15 @@ export default defineDestination({
         }),
         note: Type.Optional(Type.String({ minLength: 1 })),
       }),
-      perform: ({ http, payload, settings }) =>
-        http.request('POST', `/tasks?${tokenOf(settings)}`, {
-          json: {
-            task: known({
-              deal_id: payload.dealId,
-              subject: payload.subject,
-              type: payload.kind,
-              date: payload.date.slice(0, 10),
-              hour: payload.date.slice(11, 16) || undefined,
-              notes: payload.note,
-              user_ids: settings.ownerId === undefined ? undefined : [settings.ownerId],
-            }),
-          },
-        }),
+      perform: ({ http, payload, settings }) => apiOf(settings).createTask(http, settings, payload),
     },
   },
 
-  // https://developers.rdstation.com/reference/crm-v1-check-token
   async check({ http, settings }) {
-    await http.lookup(`/token/check?${tokenOf(settings)}`)
+    await apiOf(settings).check(http, settings)
     return {
       ok: true,
-      detail: 'The CRM knows the token.',
+      detail: settings.token === undefined ? 'The CRM knows the connected account.' : 'The CRM knows the token.',
       ...(settings.stageId === undefined && {
         warnings: ['No stageId: deals begin in the first stage of the default funnel.'],
       }),
@@ -220,13 +192,13 @@ export default defineDestination({
 
   deleteSubject: {
     manual: {
-      pt: 'A API v1 não exclui contatos. No CRM, busque o e-mail em Contatos, abra o contato e escolha Excluir; depois exclua as negociações dele, se o pedido as alcançar.',
-      en: 'API v1 does not delete contacts. In the CRM, search for the e-mail under Contacts, open the contact and choose Delete; then delete its deals, if the request covers them.',
+      pt: 'O hub não exclui contatos do CRM. Nele, busque o e-mail em Contatos, abra o contato e escolha Excluir; depois exclua as negociações dele, se o pedido as alcançar.',
+      en: 'The hub deletes no contacts of the CRM. There, search for the e-mail under Contacts, open the contact and choose Delete; then delete its deals, if the request covers them.',
     },
   },
   exportSubject: {
     async implemented({ http, settings, subject: { identifiers } }) {
-      return identifiers.email ? search(http, settings, identifiers.email) : NOBODY
+      return identifiers.email ? apiOf(settings).search(http, settings, identifiers.email) : NOBODY
     },
   },
   correctSubject: {
@@ -243,9 +215,6 @@ export default defineDestination({
   },
 })
 
-/** API v1 reads the token from the query alone. */
-const tokenOf = ({ token }: Settings): string => new URLSearchParams({ token }).toString()
-
 function contactOf(
   payload: {
     readonly email: string
@@ -255,33 +224,14 @@ function contactOf(
     readonly birthday?: string
   },
   { rd }: OutgoingSignals,
-) {
+): CrmContact {
   return known({
     // The CRM requires a name.
     name: payload.name ?? payload.email,
     emails: [{ email: payload.email }],
     phones: payload.phone === undefined ? undefined : [{ phone: payload.phone, type: 'cellphone' }],
     title: payload.title,
-    birthday: birthdayOf(payload.birthday),
+    birthday: payload.birthday,
     legal_bases: rd.length > 0 ? rd : undefined,
   })
-}
-
-function birthdayOf(value: string | undefined) {
-  const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})/.exec(value ?? '') ?? []
-  return year === undefined ? undefined : { day: Number(day), month: Number(month), year: Number(year) }
-}
-
-const search = (http: Http, settings: Settings, email: string) =>
-  http.lookup(`/contacts?${new URLSearchParams({ token: settings.token, email })}`)
-
-async function contactId(http: Http, settings: Settings, email: string): Promise<string | undefined> {
-  const { json } = await search(http, settings, email)
-  const contacts = (
-    json as { contacts?: { id?: unknown; _id?: unknown; emails?: { email?: unknown }[] }[] } | undefined
-  )?.contacts
-  // The search also finds parts of an address.
-  const found = contacts?.find(({ emails }) => emails?.some((one) => String(one.email).toLowerCase() === email))
-  const value = found?.id ?? found?._id
-  return typeof value === 'string' && new RegExp(ID).test(value) ? value : undefined
 }

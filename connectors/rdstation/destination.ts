@@ -4,7 +4,15 @@
  * a value stay out of the request.
  */
 import { Type } from 'typebox'
-import { defineDestination, type HttpResponse, mappedTraits, type Outcome } from '../../core/kit/index.ts'
+import {
+  defineDestination,
+  type HttpResponse,
+  mappedTraits,
+  type Outcome,
+  oauthChoice,
+  oauthClient,
+  oauthFields,
+} from '../../core/kit/index.ts'
 import { conversionEcho } from './echo.ts'
 import {
   Call,
@@ -61,11 +69,7 @@ export default defineDestination({
 
   settings: Type.Object(
     {
-      accessToken: Type.String({
-        secret: true,
-        minLength: 8,
-        description: 'OAuth access token of the RD Station account.',
-      }),
+      ...oauthFields,
       customFields: Type.Record(Type.String({ pattern: '^cf_[a-z0-9_]+$' }), Type.String(), {
         additionalProperties: false,
         default: {},
@@ -78,10 +82,23 @@ export default defineDestination({
       currency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL', description: 'Where an event names none.' }),
       funnel: Type.String({ default: 'default', description: 'Name of the funnel for opportunities and sales.' }),
     },
-    { additionalProperties: false },
+    { additionalProperties: false, ...oauthChoice() },
   ),
 
   authenticate: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
+  // No scopes and no PKCE. A code is good for an hour, an access token for a day; each refresh gives a refresh token to keep.
+  oauth: {
+    docs: 'https://developers.rdstation.com/reference/autenticacao',
+    client: (settings) => oauthClient(settings),
+    authorizeUrl: 'https://api.rd.services/auth/dialog',
+    tokenUrl: 'https://api.rd.services/auth/token',
+    tokenQuery: { code: { token_by: 'code' }, refresh: { token_by: 'refresh_token' } },
+    tokenBody: 'json',
+    tokenFields: ['client_id', 'client_secret', 'code', 'refresh_token'],
+    scopes: [],
+    pkce: false,
+    lifetimes: { access: DAY, rotates: true },
+  },
   verdict,
 
   // https://developers.rdstation.com/reference/limite-de-requisicoes-da-api

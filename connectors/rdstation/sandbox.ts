@@ -1,5 +1,7 @@
 /** RD Station Marketing in miniature. */
+
 import { createHash } from 'node:crypto'
+import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import { defineSandbox, type SandboxAnswer, type SandboxRequest } from '../../core/testing/sandbox.ts'
 
 interface Contact {
@@ -10,6 +12,7 @@ interface Contact {
 }
 
 export interface RdState {
+  readonly oauth: OAuthAccount
   contacts: Contact[]
   /** Custom fields of the account. */
   fields: string[]
@@ -19,12 +22,25 @@ export interface RdState {
 }
 
 const TOKEN = 'rd-sandbox-access-token'
+const CLIENT = { clientId: 'rd-sandbox-client', clientSecret: 'rd-sandbox-client-secret' }
 const MINUTE = 60_000
 const DAY = 86_400_000
 
 export default defineSandbox<RdState>({
   connector: 'rdstation',
   state: () => ({
+    oauth: createOAuthAccount({
+      clientId: CLIENT.clientId,
+      clientSecret: CLIENT.clientSecret,
+      authorizePath: '/auth/dialog',
+      tokenPath: '/auth/token',
+      accessSeconds: 86_400,
+      rotates: true,
+      pkce: false,
+      body: 'json',
+      grantType: false,
+      failure: (_, status) => failure(status, 'UNAUTHORIZED', 'Wrong credentials provided.'),
+    }),
     contacts: [],
     fields: ['cf_anuente_delivery_id', 'cf_anuente_stop', 'cf_anuente_why', 'cf_plano'],
     events: [],
@@ -33,9 +49,20 @@ export default defineSandbox<RdState>({
   settings: () => ({ accessToken: TOKEN, hubFields: true, customFields: { cf_plano: 'plan' } }),
   refused: () => ({ accessToken: 'expired-access-token' }),
 
+  oauth: {
+    settings: () => ({ ...CLIENT, hubFields: true, customFields: { cf_plano: 'plan' } }),
+    account: ({ oauth }) => oauth,
+  },
+
   handle(request, state) {
+    // https://developers.rdstation.com/reference/autenticacao
+    const opened = state.oauth.answer(request)
+    if (opened) return opened
     // https://developers.rdstation.com/reference/autenticacao: expired and wrong tokens are told apart by the header.
-    if (request.headers['authorization'] !== `Bearer ${TOKEN}`)
+    if (
+      request.headers['authorization'] !== `Bearer ${TOKEN}` &&
+      !state.oauth.accepts(request.headers['authorization'], request.now)
+    )
       return {
         ...failure(401, 'UNAUTHORIZED', 'Invalid token.'),
         headers: { 'www-authenticate': 'Bearer realm="https://api.rd.services/", error="expired_token"' },

@@ -13,6 +13,9 @@ import {
   mappedTraits,
   namesOf,
   type Outcome,
+  oauthChoice,
+  oauthClient,
+  oauthFields,
   personal,
   personFields,
   traitsField,
@@ -35,7 +38,7 @@ const Settings = Type.Object(
       pattern: '^[a-z0-9-]+(\\.[a-z0-9-]+)*\\.my\\.salesforce\\.com$',
       description: 'My Domain, such as loja.my.salesforce.com.',
     }),
-    accessToken: Type.String({ secret: true, minLength: 8, description: 'OAuth access token.' }),
+    ...oauthFields,
     apiVersion: Type.String({ pattern: '^v\\d+\\.0$', default: API_VERSION }),
     object: Type.Union([Type.Literal('Contact'), Type.Literal('Lead')], { default: 'Contact' }),
     externalIdField: Type.String({
@@ -55,7 +58,7 @@ const Settings = Type.Object(
     }),
     ownerId: Type.Optional(Type.String({ pattern: '^005[A-Za-z0-9]{12,15}$', description: 'Owner of tasks.' })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, ...oauthChoice() },
 )
 
 interface Target {
@@ -76,6 +79,18 @@ export default defineDestination({
   baseUrl: ({ instance, apiVersion }) => `https://${instance}/services/data/${apiVersion}`,
   settings: Settings,
   authenticate: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
+  // Answers do not say how long a token lasts: as long as the session policy of the org, two hours by default. A
+  // refresh token lasts until revoked; it rotates only where the connected app says so, and then a new one is kept.
+  oauth: {
+    docs: 'https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_web_server_flow.htm',
+    client: (settings) => oauthClient(settings),
+    authorizeUrl: ({ instance }) => `https://${instance}/services/oauth2/authorize`,
+    tokenUrl: ({ instance }) => `https://${instance}/services/oauth2/token`,
+    tokenBody: 'form',
+    scopes: ['api', 'refresh_token'],
+    pkce: true,
+    lifetimes: { access: 7200, rotates: false },
+  },
   verdict,
   // https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta: 100,000 a day and more by licences.
   limits: { perSecond: 10, concurrency: 4, windows: [{ seconds: 86_400, max: 90_000 }] },

@@ -1,8 +1,11 @@
 /** Salesforce REST in miniature: contacts by AnuenteId__c and one campaign. */
+
 import { createHash } from 'node:crypto'
+import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
 
 export interface SalesforceState {
+  readonly oauth: OAuthAccount
   /** External id -> record with its Id. */
   readonly contacts: Map<string, Record<string, unknown>>
   /** Ids of the members' external ids. */
@@ -11,6 +14,7 @@ export interface SalesforceState {
 }
 
 const TOKEN = '00Dsandbox!salesforce-token'
+const CLIENT = { clientId: 'salesforce-sandbox-client', clientSecret: 'salesforce-sandbox-client-secret' }
 const CAMPAIGN = '701000000000001'
 const KEY = 'AnuenteId__c'
 const FIELDS = [
@@ -35,12 +39,30 @@ const refusal = (statusCode: string) => ({ success: false, errors: [{ statusCode
 
 export default defineSandbox<SalesforceState>({
   connector: 'salesforce',
-  state: () => ({ contacts: new Map(), members: new Set(), tasks: [] }),
+  state: () => ({
+    oauth: createOAuthAccount({
+      clientId: CLIENT.clientId,
+      clientSecret: CLIENT.clientSecret,
+      authorizePath: '/services/oauth2/authorize',
+      tokenPath: '/services/oauth2/token',
+      accessSeconds: 7200,
+      tellsExpiry: false,
+      // As a connected app with refresh token rotation.
+      rotates: true,
+      pkce: true,
+      body: 'form',
+    }),
+    contacts: new Map(),
+    members: new Set(),
+    tasks: [],
+  }),
   settings: () => ({ instance: 'loja.my.salesforce.com', accessToken: TOKEN }),
   refused: () => ({ instance: 'loja.my.salesforce.com', accessToken: '00Dexpired!' }),
+  oauth: { settings: () => ({ instance: 'loja.my.salesforce.com', ...CLIENT }), account: ({ oauth }) => oauth },
   handle: routed<SalesforceState>({
-    refuse: ({ headers }) =>
-      headers['authorization'] === `Bearer ${TOKEN}`
+    open: (request, { oauth }) => oauth.answer(request),
+    refuse: ({ headers, now }, { oauth }) =>
+      headers['authorization'] === `Bearer ${TOKEN}` || oauth.accepts(headers['authorization'], now)
         ? undefined
         : failure(401, 'INVALID_SESSION_ID', 'Session expired or invalid'),
     missing: failure(404, 'NOT_FOUND', 'The requested resource does not exist'),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { ConfigError } from '../kit/errors.ts'
+import { SECRET_NAME } from '../secrets/names.ts'
 import { type Path, pointer } from './words.ts'
 
 interface Read {
@@ -13,15 +14,23 @@ interface Read {
   place(path: Path): string
 }
 
-/** ${NAME}, ${file:path} and, doubled, the literal $${NAME}. */
-const REFERENCE = /(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^{}\n]+)\}/g
+/** Hands out the secrets of the store. */
+export type ReadSecret = (name: string) => string | undefined
+
+/** ${NAME}, ${file:path}, ${secret:NAME} and, doubled, the literal $${NAME}. */
+const REFERENCE = new RegExp(`(\\$?)\\$\\{([A-Za-z_][A-Za-z0-9_]*|file:[^{}\\n]+|secret:${SECRET_NAME})\\}`, 'g')
 /**
  * In a flow mapping YAML reads `{` as syntax, so `{smtp: ${SMTP_URL}}` would not parse. References
  * are put into private-use characters of the same length, so that every column stays right.
  */
 const MASKED = /(\uE001?)\uE000\uE002([^\uE003]+)\uE003/g
 
-export function readDocument(path: string, dir: string, env: Readonly<Record<string, string | undefined>>): Read {
+export function readDocument(
+  path: string,
+  dir: string,
+  env: Readonly<Record<string, string | undefined>>,
+  secret: ReadSecret = () => undefined,
+): Read {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -53,7 +62,9 @@ export function readDocument(path: string, dir: string, env: Readonly<Record<str
     const file = /^file:(?!\/\/)(.+)$/.exec(value)
     const reference = (source: string): string => {
       referenced.add(pointer(here))
-      const found = resolveReference(source, dir, env)
+      const found = source.startsWith('secret:')
+        ? secretOf(source.slice(7), here, secret)
+        : resolveReference(source, dir, env)
       if ('value' in found) return found.value
       problems.push({ path: here, message: found.problem })
       return ''
@@ -98,6 +109,15 @@ const YAML_PROBLEMS: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'two colons in one line. Put the value into quotes.',
   BAD_ALIAS: 'an alias (*name) refers to nothing. Put values that begin with * into quotes.',
   MULTIPLE_DOCS: 'more than one document. Remove the line ---.',
+}
+
+function secretOf(name: string, here: Path, secret: ReadSecret): { value: string } | { problem: string } {
+  if (here[0] === 'storage')
+    return { problem: 'secrets lie in the storage itself: use an environment variable or a file here.' }
+  const value = secret(name)
+  return value === undefined
+    ? { problem: `the secret ${name} is not set. Set it with: anuente secrets set ${name}` }
+    : { value }
 }
 
 function resolveReference(

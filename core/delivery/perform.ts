@@ -4,7 +4,15 @@
  */
 import type { AnyDestination, ItemContext, Outcome } from '../kit/define.ts'
 import { AuthenticationError, RejectedError, RetryableError } from '../kit/errors.ts'
-import { createHttp, HandOverRefused, type Http, type HttpOptions, type HttpResponse, judge } from '../kit/http.ts'
+import {
+  type ChangingHeaders,
+  createHttp,
+  HandOverRefused,
+  type Http,
+  type HttpOptions,
+  type HttpResponse,
+  judge,
+} from '../kit/http.ts'
 
 export type Item = ItemContext<Record<string, unknown>>
 
@@ -14,18 +22,51 @@ export type Item = ItemContext<Record<string, unknown>>
  */
 export type ItemResult = (Outcome & { readonly uncertain?: true }) | { readonly status: 'refused' }
 
-/** The connector's HTTP: its address, credentials and verdict over the given slot, last look and transport. */
+/** The token of a connected account. Each may throw CredentialsMissing: nothing was sent, and it waits. */
+export interface Credentials {
+  /** The one to use now. */
+  token(): Promise<string>
+  /** Another, after the vendor answered 401 to this one. */
+  renewed(refused: string): Promise<string>
+  /** The vendor refused a token that was just renewed: the account must be connected again. */
+  refused(token: string): Promise<never>
+}
+
+/**
+ * The connector's HTTP: its address, credentials and verdict over the given slot, last look and transport.
+ * @param credentials of a connected account; absent: the settings hold what `authenticate` needs.
+ */
 export function connect(
   definition: AnyDestination,
   settings: unknown,
-  wires: Pick<HttpOptions, 'slot' | 'lastLook' | 'transport'>,
+  {
+    credentials,
+    ...wires
+  }: Pick<HttpOptions, 'slot' | 'lastLook' | 'transport'> & {
+    readonly credentials?: Credentials | undefined
+  },
 ): Http {
   return createHttp({
     baseUrl: typeof definition.baseUrl === 'string' ? definition.baseUrl : definition.baseUrl(settings),
-    headers: definition.authenticate?.(settings) ?? {},
+    headers: credentials ? headersOf(definition, settings, credentials) : (definition.authenticate?.(settings) ?? {}),
     verdict: definition.verdict,
     ...wires,
   })
+}
+
+function headersOf(definition: AnyDestination, settings: unknown, credentials: Credentials): ChangingHeaders {
+  // Requests of one batch may be on their way side by side.
+  const tokens = new WeakMap<object, string>()
+  const withToken = (token: string) => {
+    const headers = { ...definition.authenticate?.({ ...(settings as object), accessToken: token }) }
+    tokens.set(headers, token)
+    return headers
+  }
+  return {
+    next: async () => withToken(await credentials.token()),
+    afterRefusal: async (refused) => withToken(await credentials.renewed(tokens.get(refused) ?? '')),
+    refusedAgain: (refused) => credentials.refused(tokens.get(refused) ?? ''),
+  }
 }
 
 /** Where a destination may send: its base address, and every host it declares. */

@@ -9,6 +9,7 @@ import type { CallType, IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { Cart } from '../../schemas/profile.ts'
 import type { Http, HttpResponse } from './http.ts'
+import type { OAuthClient, OAuthDefinition } from './oauth.ts'
 
 declare module 'typebox' {
   interface TSchemaOptions {
@@ -357,12 +358,21 @@ export interface DestinationDefinition<
   /** certified only with a recorded answer of the vendor. */
   readonly support: 'certified' | 'community'
   /** Version of the vendor's API in baseUrl or header, and where its end of life is announced. */
-  readonly apiVersion?: { readonly version: string; readonly docs: string }
+  readonly apiVersion?: {
+    readonly version: string
+    readonly docs: string
+    /** Setting by which an operator raises it before there is a new release of the hub. */
+    readonly setting?: string
+    /** Day from which the vendor no longer answers it, YYYY-MM-DD, where that is known. */
+    readonly ends?: (version: string) => string | undefined
+  }
   readonly baseUrl: string | ((settings: Static<S>) => string)
   /** Hosts it reaches besides that of `baseUrl`; `*.` stands for any subdomain. Requests to all others are refused. */
   readonly hosts?: readonly string[]
   readonly settings: S
-  /** Headers added to every request. */
+  /** How an account is connected. `client` undefined: these settings have a credential of their own. */
+  readonly oauth?: OAuthDefinition<Static<S>> & { readonly client: (settings: Static<S>) => OAuthClient | undefined }
+  /** Headers added to every request. Of a connected account `accessToken` is among the settings. */
   readonly authenticate?: (settings: Static<S>) => Record<string, string>
   /** Finds errors inside 2xx and reads the vendor's error bodies. Undefined: judge by status alone. */
   readonly verdict?: (response: HttpResponse) => Outcome | undefined

@@ -20,6 +20,19 @@ export class RetryableError extends Error {
   }
 }
 
+/**
+ * There is no token to send with: the account has to be connected (again), or its vendor gives no new token for the
+ * moment. Nothing left; what was to be sent waits and is no failure of its own.
+ */
+export class CredentialsMissing extends RetryableError {
+  /** Whether somebody has to connect the account. */
+  readonly connect: boolean
+  constructor(message: string, options: { connect: boolean; retryAfterMs: number }) {
+    super(message, { retryAfterMs: options.retryAfterMs })
+    this.connect = options.connect
+  }
+}
+
 /** The operator has to act: credentials are wrong or expired. Never retried in a loop. */
 export class AuthenticationError extends Error {
   override readonly name = 'AuthenticationError'

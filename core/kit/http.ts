@@ -49,7 +49,7 @@ export class HandOverRefused extends Error {
 
 export interface HttpOptions {
   readonly baseUrl: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>> | ChangingHeaders
   readonly verdict?: ((response: HttpResponse) => Outcome | undefined) | undefined
   /** Resolves when the destination's quota allows one more request. */
   readonly slot: <T>(job: () => Promise<T>) => Promise<T>
@@ -58,11 +58,20 @@ export interface HttpOptions {
   readonly transport: Transport
 }
 
+/** Headers with a credential that is replaced in time. What they throw is thrown by the request; nothing left then. */
+export interface ChangingHeaders {
+  next(): Promise<Readonly<Record<string, string>>>
+  /** Others, after the vendor answered 401 to these. */
+  afterRefusal(refused: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>
+  /** The vendor answered 401 to those as well. */
+  refusedAgain(refused: Readonly<Record<string, string>>): Promise<void>
+}
+
 /** Carries bytes. Throws RetryableError when no answer came. */
 export type Transport = (request: HttpRequest) => Promise<HttpResponse>
 
 export function createHttp(options: HttpOptions): Http {
-  const build = (method: string, path: string, extra: RequestOptions = {}): HttpRequest => {
+  const build = (method: string, path: string, extra: RequestOptions = {}) => {
     const url = new URL(/^https?:/.test(path) ? path : options.baseUrl.replace(/\/$/, '') + path)
     for (const [name, value] of Object.entries(extra.query ?? {})) url.searchParams.set(name, value)
     const body =
@@ -73,23 +82,40 @@ export function createHttp(options: HttpOptions): Http {
           : undefined
     const type =
       extra.json !== undefined ? 'application/json' : extra.form ? 'application/x-www-form-urlencoded' : undefined
-    return {
+    return (headers: Readonly<Record<string, string>>): HttpRequest => ({
       method,
       url: url.href,
       headers: {
         accept: 'application/json',
         ...(type && { 'content-type': type }),
-        ...options.headers,
+        ...headers,
         ...extra.headers,
       },
       ...(body !== undefined && { body }),
-    }
-  }
-  const write = (request: HttpRequest) =>
-    options.slot(async () => {
-      await options.lastLook(request)
-      return options.transport(request)
     })
+  }
+  /** Asked for a credential before the last look, so that nothing slow stands between that and the bytes. */
+  const exchange = async (
+    request: (headers: Readonly<Record<string, string>>) => HttpRequest,
+    look: (request: HttpRequest) => Promise<void>,
+  ): Promise<HttpResponse> => {
+    const { headers } = options
+    const carry = async (given: Readonly<Record<string, string>>) => {
+      const built = request(given)
+      await look(built)
+      return options.transport(built)
+    }
+    if (!isChanging(headers)) return carry(headers)
+    const first = await headers.next()
+    const response = await carry(first)
+    if (response.status !== 401) return response
+    const others = await headers.afterRefusal(first)
+    const second = await carry(others)
+    if (second.status === 401) await headers.refusedAgain(others)
+    return second
+  }
+  const write = (request: (headers: Readonly<Record<string, string>>) => HttpRequest) =>
+    options.slot(() => exchange(request, options.lastLook))
   return {
     async request(method, path, extra) {
       const response = await write(build(method, path, extra))
@@ -98,13 +124,20 @@ export function createHttp(options: HttpOptions): Http {
     },
     async lookup(path, extra) {
       const method = extra?.json === undefined ? 'GET' : 'POST'
-      const response = await options.slot(() => options.transport(build(method, path, extra)))
+      const response = await options.slot(() => exchange(build(method, path, extra), async () => {}))
       if (response.status !== 404) raise(options.verdict?.(response) ?? judge(response))
       return response
     },
-    send: write,
+    send: (request) =>
+      options.slot(async () => {
+        await options.lastLook(request)
+        return options.transport(request)
+      }),
   }
 }
+
+const isChanging = (headers: HttpOptions['headers']): headers is ChangingHeaders =>
+  typeof headers['next'] === 'function'
 
 /** The verdict by status alone. Reasons carry the status, never the vendor's text: it may hold personal data. */
 export function judge(response: HttpResponse): Outcome {

@@ -10,7 +10,8 @@ import type { ConsentSignal } from '../../schemas/consent.ts'
 import type { Identifier } from '../../schemas/event.ts'
 import type { RequestState } from '../../schemas/requests.ts'
 import { answerEvent, recordAnswers } from '../answers/record.ts'
-import type { LoadedConfig } from '../config.ts'
+import type { DestinationSettings, LoadedConfig } from '../config.ts'
+import type { Credentials } from '../delivery/perform.ts'
 import type { Keys } from '../keys.ts'
 import type { Transport } from '../kit/http.ts'
 import { normalizeEmail } from '../kit/identifiers.ts'
@@ -38,6 +39,8 @@ export interface DeskPorts {
   processed(): Promise<void>
   fault(error: unknown): void
   readonly transportFor?: ((id: string) => Transport | undefined) | undefined
+  /** The token of a connected account. */
+  readonly credentialsFor?: ((destination: DestinationSettings) => Credentials | undefined) | undefined
 }
 
 export interface Desk {
@@ -94,7 +97,7 @@ const HANDLED = new Set([
 export function createDesk(ports: DeskPorts): Desk {
   const { config, state, keys, clock } = ports
   const settings = requestSettings(config)
-  const vendors = createVendors(config, ports.transportFor)
+  const vendors = createVendors(config, ports)
   const mailer: Mailer | undefined = config.config.mail && createMailer(config.config.mail)
   const told = new Set<string>()
   /** Mail on its way: nobody who asked waits for it, the hub does before it ends. */

@@ -5,7 +5,7 @@ import type { RecipientOperation, Right, SystemConfig } from '../../schemas/requ
 import type { DestinationSettings, LoadedConfig } from '../config.ts'
 import { createLimiter, type Limiter } from '../delivery/limiter.ts'
 import { buildPayload } from '../delivery/payload.ts'
-import { connect, performAction, reachOf, resultOf } from '../delivery/perform.ts'
+import { type Credentials, connect, performAction, reachOf, resultOf } from '../delivery/perform.ts'
 import { buildView } from '../delivery/view.ts'
 import type { Outcome } from '../kit/define.ts'
 import { createHttp, type HttpResponse, judge, type Transport } from '../kit/http.ts'
@@ -47,7 +47,13 @@ export interface CodeWay {
 
 const TIMEOUT_MS = 15_000
 
-export function createVendors(config: LoadedConfig, transportFor?: (id: string) => Transport | undefined): Vendors {
+export interface VendorPorts {
+  readonly transportFor?: ((id: string) => Transport | undefined) | undefined
+  /** The token of a connected account. */
+  readonly credentialsFor?: ((destination: DestinationSettings) => Credentials | undefined) | undefined
+}
+
+export function createVendors(config: LoadedConfig, { transportFor, credentialsFor }: VendorPorts = {}): Vendors {
   const transports = new Map<string, ClosableTransport>()
   const limiters = new Map<string, Limiter>()
   const allowPrivate = config.config.network?.allow ?? []
@@ -105,6 +111,7 @@ export function createVendors(config: LoadedConfig, transportFor?: (id: string) 
       if (!('implemented' in way)) return { status: 'failed', answer: 'the destination has no call for this' }
       // That it may be told rests on art. 18 §6 and 7 II, not on a consent: there is no last look.
       const http = connect(definition, settings, {
+        credentials: credentialsFor?.(destination),
         slot: slotOf(destination),
         lastLook: async () => {},
         transport: transportOf(destination),
@@ -182,6 +189,7 @@ export function createVendors(config: LoadedConfig, transportFor?: (id: string) 
         ],
         http: () =>
           connect(destination.definition, destination.settings, {
+            credentials: credentialsFor?.(destination),
             slot: slotOf(destination),
             lastLook: async () => {},
             transport: transportOf(destination),

@@ -2,6 +2,8 @@
 
 import type { Purposes } from '../../consent/purposes.ts'
 import type { LoadedConfig } from '../config.ts'
+import { createKeepers } from '../connections/keepers.ts'
+import { directWriter } from '../connections/writer.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
@@ -54,6 +56,14 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
   const { config, state, clock } = options
   const lines = new Map<string, Line>()
   const stop = new AbortController()
+  const keepers = createKeepers(config, {
+    db: state.db,
+    writer: directWriter(state, options.keys, clock),
+    keys: options.keys,
+    clock,
+    transportFor: options.transportFor,
+    onNeed: (id, problem) => options.onFault({ where: `connection ${id}`, name: 'NEEDS_CONNECTION', message: problem }),
+  })
   for (const [id, destination] of config.destinationSettings) {
     const { definition, settings } = destination
     const { origin, hosts } = reachOf(definition, settings)
@@ -71,6 +81,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
           }),
           timeoutMs: 15_000,
         }),
+      credentials: keepers.of(destination),
     })
   }
   const ports: DeliverPorts = {
@@ -82,6 +93,8 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       return options.rules.now().rules
     },
     freshRules: () => options.rules.refresh(),
+    timezone: config.timezone,
+    offers: offersOf(config),
     lines,
     attempts: createAttemptWriter(state),
     looks: createLooks(),
@@ -182,6 +195,7 @@ export async function startDeliver(options: DeliverOptions): Promise<DeliverRole
       wake()
       await Promise.all(running)
       for (const { limiter } of lines.values()) limiter.close()
+      await keepers.close()
     },
   }
 }

@@ -5,6 +5,7 @@ import type { Permit } from '../../consent/gate.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { DestinationSettings } from '../config.ts'
+import type { TokenKeeper } from '../connections/keeper.ts'
 import type { RuleSet } from '../decision/index.ts'
 import type { AttemptWriter } from '../delivery/attempts.ts'
 import type { Breaker } from '../delivery/breaker.ts'
@@ -14,6 +15,7 @@ import type { Keys } from '../keys.ts'
 import type { ActionDefinition, ItemContext } from '../kit/define.ts'
 import type { Transport } from '../kit/http.ts'
 import type { LogReader } from '../log/event-log.ts'
+import type { Offers } from '../rules/offer-codes.ts'
 import type { LiveEvent } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -29,6 +31,8 @@ export interface Line {
   readonly transport: Transport
   readonly limiter: Limiter
   readonly breaker: Breaker
+  /** Of a connected account; absent where the settings hold the credential. */
+  readonly credentials?: TokenKeeper | undefined
 }
 
 export interface DeliverPorts {
@@ -37,6 +41,10 @@ export interface DeliverPorts {
   readonly log: LogReader
   readonly purposes: Purposes
   readonly rules: RuleSet
+  /** The organisation's, IANA name; America/Sao_Paulo when absent. */
+  readonly timezone?: string
+  /** None when absent. */
+  readonly offers?: Offers
   /** Reads them again, when there may be versions nobody here has heard of. */
   readonly freshRules: () => Promise<unknown>
   readonly lines: ReadonlyMap<string, Line>

@@ -46,6 +46,8 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   const left = await requestsLeft(line.destination, now, ports.state)
   if (left === 0) return []
   const { db, dialect } = ports.state
+  // Nothing can leave before somebody connects the account: its deliveries wait where they are.
+  if (line.credentials && !(await line.credentials.ready())) return []
   const due = await run<Pick<DeliveryRow, 'id' | 'person_id' | 'kind'>>(db, dialect, DUE, [destinationId, now, MOST])
   if (due.length === 0) return []
   const people = [...new Set(due.map(({ person_id }) => person_id))]

@@ -2,8 +2,9 @@
  * send: slot, attempt on disk, last look, bytes. An item that the last look refuses leaves its batch
  * and the rest is sent without it.
  */
-import { connect, type Item, type ItemResult, performAction } from '../delivery/perform.ts'
+import { type Credentials, connect, type Item, type ItemResult, performAction } from '../delivery/perform.ts'
 import { contactWindows, takeRequest } from '../delivery/quotas.ts'
+import { CredentialsMissing } from '../kit/errors.ts'
 import { HandOverRefused } from '../kit/http.ts'
 import { sealJson } from '../seal.ts'
 import type { DeliverPorts, Halted, Line, Permitted, Sent } from './deliver-ports.ts'
@@ -99,6 +100,7 @@ function httpFor(
     }
   }
   return connect(line.destination.definition, line.destination.settings, {
+    credentials: line.credentials && waiting(line.credentials, wait, ports),
     slot: (job) =>
       line.limiter.slot(async () => {
         await guarded(async () => {
@@ -123,6 +125,29 @@ function httpFor(
           throw new HandOverRefused('an item of this request may not leave')
       }),
   })
+}
+
+/** Without a token nothing of these items leaves: they wait, and it counts as no attempt of theirs. */
+function waiting(
+  credentials: Credentials,
+  wait: (retryAt: number, detail: string) => never,
+  ports: DeliverPorts,
+): Credentials {
+  const guarded = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      if (error instanceof CredentialsMissing) wait(ports.clock() + (error.retryAfterMs ?? 0), error.message)
+      if (!isStorageFault(error)) throw error
+      ports.fault(faultOf('deliver', error))
+      return wait(ports.clock() + STORAGE_MS, 'the database of the hub did not answer')
+    }
+  }
+  return {
+    token: () => guarded(credentials.token()),
+    renewed: (refused) => guarded(credentials.renewed(refused)),
+    refused: (token) => guarded(credentials.refused(token)),
+  }
 }
 
 /** The attempts of these items, on disk with their frozen payloads; a batch that is rebuilt begins none twice. */

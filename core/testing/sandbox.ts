@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import type { OAuthAccount } from './oauth-account.ts'
 
 export interface SandboxRequest {
   readonly method: string
@@ -40,6 +41,11 @@ export interface Sandbox<State = unknown> {
   /** The same with credentials that the vendor refuses. */
   refused(baseUrl: string): Record<string, unknown>
   handle(request: SandboxRequest, state: State): SandboxAnswer
+  /** Of a vendor whose accounts are connected by OAuth: settings that name the client, and the account behind them. */
+  readonly oauth?: {
+    settings(baseUrl: string): Record<string, unknown>
+    account(state: State): OAuthAccount
+  }
 }
 
 export function defineSandbox<State>(sandbox: Sandbox<State>): Sandbox<State> {
@@ -55,14 +61,16 @@ export interface SandboxRoute<State> {
 
 /** The handling of a vendor that is a table of routes behind one credential. */
 export function routed<State>(table: {
+  /** Pages of the vendor that stand before any credential; undefined when this is none. */
+  readonly open?: (request: SandboxRequest, state: State) => SandboxAnswer | undefined
   /** The vendor's refusal, or undefined when the credentials are right. */
   readonly refuse: (request: SandboxRequest, state: State) => SandboxAnswer | undefined
   readonly routes: readonly SandboxRoute<State>[]
   readonly missing: SandboxAnswer
 }): Sandbox<State>['handle'] {
   return (request, state) => {
-    const refused = table.refuse(request, state)
-    if (refused) return refused
+    const answered = table.open?.(request, state) ?? table.refuse(request, state)
+    if (answered) return answered
     for (const { method, path, answer } of table.routes) {
       const found = method === request.method ? path.exec(request.path) : null
       if (found) return answer(request, state, ...found.slice(1).map((group) => decodeURIComponent(group ?? '')))
