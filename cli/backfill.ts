@@ -1,7 +1,5 @@
 /** `anuente backfill`: the rows of a file through the same ingest as every event, and a preview of the mapping. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { parse as parseYaml } from 'yaml'
@@ -11,7 +9,8 @@ import { checkSettings } from '../core/config.ts'
 import { newId } from '../core/ids.ts'
 import { InputError } from '../core/kit/errors.ts'
 import { type EventMapping, readPlace, readsOf } from '../core/kit/event-mapping.ts'
-import { type Encoding, EncodingTest, formOf, streamTable, type TableForm } from '../core/kit/table.ts'
+import { type ExaminedFile, examineFile, type FileChunk, fileChunks } from '../core/kit/file-rows.ts'
+import type { Encoding } from '../core/kit/table.ts'
 import { canonicalize } from '../core/stages/normalize.ts'
 import type { CanonicalEvent } from '../schemas/event.ts'
 import type { RowsAnswer } from '../schemas/import-rows.ts'
@@ -26,11 +25,6 @@ interface BackfillOptions extends StandardOptions {
   readonly again?: boolean
 }
 
-/** A command to the hub carries at most 1 MB of JSON. */
-const MOST_ROWS = 500
-const MOST_BYTES = 600_000
-/** A JSON list is read whole; CSV and NDJSON are not. */
-const MAX_JSON_BYTES = 200_000_000
 const SHOWN = 3
 
 export function addBackfill(program: Command, cli: Cli): void {
@@ -100,70 +94,30 @@ async function tried(path: string, source: SourceSettings): Promise<Settings> {
 
 // ---------------------------------------------------------------- the file
 
-interface Examined {
-  readonly form: TableForm
-  readonly bytes: number
-  readonly sha256: string
-}
-
 /** Reads it once: what it is written in, and which file it is. */
-async function examine(file: string, settings: Settings): Promise<Examined> {
-  const { size } = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw new CliError('NOT_FOUND', `${file} cannot be read (${error.code}).`)
-  })
-  const hash = createHash('sha256')
-  const test = new EncodingTest()
-  let head = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-    hash.update(chunk)
-    test.add(chunk)
-    if (head.length < 65_536) head = Buffer.concat([head, chunk])
+async function examine(file: string, settings: Settings): Promise<ExaminedFile> {
+  try {
+    return await examineFile(file, {
+      encoding: settings['encoding'] as Encoding | undefined,
+      delimiter: settings['delimiter'] as string | undefined,
+    })
+  } catch (error) {
+    if (error instanceof InputError) throw new CliError('TOO_LARGE', `${file}: ${error.message}`)
+    throw new CliError('NOT_FOUND', `${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`)
   }
-  const encoding = (settings['encoding'] as Encoding | undefined) ?? test.encoding
-  const form = formOf(new TextDecoder(encoding).decode(head), encoding, settings['delimiter'] as string | undefined)
-  if (form.kind === 'json' && size > MAX_JSON_BYTES)
-    throw new CliError('TOO_LARGE', `${file} is a JSON list larger than 200 MB. Write one object per line instead.`)
-  return { form, bytes: size, sha256: hash.digest('hex') }
-}
-
-interface Chunk {
-  /** Number of the first row, from 1. */
-  readonly first: number
-  readonly rows: unknown[]
 }
 
 /** @param after rows that are in already. */
 async function* chunksOf(
   file: string,
-  { form, bytes }: Examined,
+  examined: ExaminedFile,
   after: number,
   label: string,
   cli: Cli,
-): AsyncGenerator<Chunk> {
-  const bar = progress(cli, label, bytes)
-  async function* read(): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-      bar.add(chunk.length)
-      yield chunk
-    }
-  }
+): AsyncGenerator<FileChunk> {
+  const bar = progress(cli, label, examined.bytes)
   try {
-    let number = 0
-    let rows: unknown[] = []
-    let size = 0
-    for await (const row of streamTable(read(), form)) {
-      number += 1
-      if (number <= after) continue
-      const length = Buffer.byteLength(JSON.stringify(row))
-      if (rows.length > 0 && (rows.length >= MOST_ROWS || size + length > MOST_BYTES)) {
-        yield { first: number - rows.length, rows }
-        rows = []
-        size = 0
-      }
-      rows.push(row)
-      size += length
-    }
-    if (rows.length > 0) yield { first: number - rows.length + 1, rows }
+    yield* fileChunks(file, examined, after, (count) => bar.add(count))
   } finally {
     bar.end()
   }
@@ -182,7 +136,7 @@ interface Imported {
 
 async function send(
   file: string,
-  examined: Examined,
+  examined: ExaminedFile,
   { loaded, source }: { readonly loaded: LoadedConfig; readonly source: SourceSettings },
   options: BackfillOptions,
   cli: Cli,
@@ -280,7 +234,7 @@ interface ColumnVerdict {
 
 async function preview(
   file: string,
-  examined: Examined,
+  examined: ExaminedFile,
   {
     loaded,
     source,

@@ -8,6 +8,7 @@ import { ConfigError } from '../core/kit/errors.ts'
 import { addAudit } from './audit.ts'
 import { addBackfill } from './backfill.ts'
 import { addConsent } from './consent.ts'
+import { addDeliveries } from './deliveries.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
@@ -21,6 +22,7 @@ import { DEFAULT_CONFIG } from './options.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPlan } from './plan.ts'
 import { addPolicy } from './policy.ts'
+import { addPoll } from './poll.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
 import { loadConnectors } from './registry.ts'
@@ -28,8 +30,8 @@ import { addRequests } from './requests.ts'
 import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
 import { addSandbox } from './sandbox.ts'
-import { addServe } from './serve.ts'
 import { addSecrets } from './secrets.ts'
+import { addServe } from './serve.ts'
 
 const COMMANDS = [
   addDemo,
@@ -42,8 +44,10 @@ const COMMANDS = [
   addSandbox,
   addExplain,
   addRedrive,
+  addDeliveries,
   addPlan,
   addBackfill,
+  addPoll,
   addConsent,
   addPolicy,
   addLedger,
@@ -51,9 +55,9 @@ const COMMANDS = [
   addRopa,
   addIncident,
   addKeys,
+  addSecrets,
   addAudit,
   addRequests,
-  addSecrets,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */

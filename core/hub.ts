@@ -17,6 +17,7 @@ import { ledgerSettings } from './ledger/settings.ts'
 import { type LocalServer, serveLocal, socketPath } from './local-socket.ts'
 import { openLogReader, openLogWriter } from './log/sqlite/log.ts'
 import { publishPlans } from './plans/publish.ts'
+import { startPoller } from './polling/runner.ts'
 import { createDesk } from './requests/desk.ts'
 import { startDeliver } from './roles/deliver.ts'
 import { startProcess } from './roles/process.ts'
@@ -25,8 +26,8 @@ import { processSettings, publishRules, readSurroundings, ruleBookOf } from './r
 import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
 import { loadWithSecrets } from './secrets/read.ts'
-import { registerAdmin } from './server/admin/register.ts'
 import { storeCodes } from './rules/offer-codes.ts'
+import { registerAdmin } from './server/admin/register.ts'
 import { processCommands } from './server/commands.ts'
 import { registerConsent } from './server/consent.ts'
 import { type Command, CommandError, type CommandResult, type ServerContext } from './server/context.ts'
@@ -37,6 +38,7 @@ import { createLiveFeed } from './server/live-feed.ts'
 import { createMetrics } from './server/metrics.ts'
 import { registerPrivacy } from './server/privacy.ts'
 import { redriveQuarantine } from './server/redrive.ts'
+import { redriveDeliveries } from './server/redrive-deliveries.ts'
 import { reservePort } from './server/reserved-port.ts'
 import { faultOf } from './stages/fault.ts'
 import type { IngestPorts } from './stages/ingest.ts'
@@ -106,6 +108,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   await publishPolicy(config.config, state, Date.now())
   await publishPlans(config, state, Date.now())
   await publishRules(surroundings.rules, state, Date.now(), keys)
+  await storeCodes(config.offerCodes, state)
   const clock = options.clock ?? Date.now
   const bookOf = (store: StateStore) => ruleBookOf(config, surroundings, store, keys, clock)
   const book = await bookOf(state)
@@ -215,9 +218,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     maxLogBytes: config.config.storage?.maxLogBytes ?? DEFAULT_MAX_LOG_BYTES,
   }
 
-  const desk = createDesk({
-    config,
-    state,
   // The HTTP side only reads the state: tokens it renews are kept by the process role.
   const keepers = createKeepers(config, {
     db: state.db,
@@ -234,6 +234,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     transportFor: options.transportFor,
   })
 
+  const desk = createDesk({
+    config,
+    state,
     keys,
     log: ingestPorts.log,
     clock,
@@ -241,17 +244,36 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     processed: roles.process.drained,
     fault: (error) => onFault(faultOf('requests', error)),
     transportFor: options.transportFor,
+    credentialsFor: keepers.of,
   })
 
+  const poller = startPoller({
+    ingest: ingestPorts,
+    home: dirname(resolve(options.configFile)),
+    allowPrivate: config.config.network?.allow ?? [],
+    run: roles.process.run,
+    clock: options.clock ?? Date.now,
+    fault: (error) => onFault(faultOf('poll', error)),
+    transportFor: options.transportFor,
+  })
   const run = async (command: Command): Promise<CommandResult> => {
-    credentialsFor: keepers.of,
     try {
       if (desk.handles(command.name)) return await desk.run(command)
+      if (connections.handles(command.name)) return await connections.run(command)
       if (command.name === 'importConsent')
         return { ok: true, value: await importConsent(command, { ...ingestPorts, state }) }
+      if (command.name === 'pollSource')
+        return { ok: true, value: (await poller.now(String(command.args['source']))) ?? null }
       if (command.name === 'importRows') return { ok: true, value: await importRows(command, ingestPorts) }
       if (command.name === 'redriveQuarantine')
         return { ok: true, value: await redriveQuarantine(command, ingestPorts, state, roles.process.run) }
+      if (command.name === 'redriveDeliveries') {
+        await book.refresh()
+        const asking = { state, keys, log: fences, clock, publicUrl: config.publicUrl, rules: book.now().rules }
+        const { purposes } = surroundings
+        const ports = { ...asking, purposes, destinations: config.destinationSettings }
+        return { ok: true, value: await redriveDeliveries(command, ports, roles.process.run) }
+      }
       const result = await roles.process.run(command)
       if (result.ok && command.name === 'dismissQuarantine')
         writer.releaseFences((result.value as { fences: string[] }).fences)
@@ -259,7 +281,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     } catch (error) {
       if (error instanceof CommandError) return { ok: false, code: error.code, message: error.message }
       throw error
-      if (connections.handles(command.name)) return await connections.run(command)
     }
   }
   dispatch = run
@@ -337,7 +358,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const close = async () => {
     // No new requests first; then what was answered is on disk already, and the roles stop between batches.
     await app.close()
+    await poller.stop()
     await desk.stop()
+    await keepers.close()
     await roles.process.stop()
     await roles.deliver.stop()
     fences.close()
@@ -360,7 +383,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     async invitation() {
       const result = await run({ name: 'createFirstInvitation', args: {}, actor: 'cli' })
       const token = result.ok ? (result.value as { token: string } | null)?.token : undefined
-    await keepers.close()
       return token && `${config.publicUrl}/setup#${token}`
     },
     close: () => {

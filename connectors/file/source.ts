@@ -1,9 +1,11 @@
 /** Rows of a file, CSV, NDJSON or a JSON list: by `anuente backfill`, by the admin API, or uploaded to /in/<source id>. */
 import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import { Type } from 'typebox'
 import {
   defineSource,
   EventMapping,
+  folderPages,
   type KeptItem,
   mapItem,
   type RawRequest,
@@ -35,6 +37,27 @@ export default defineSource({
         description: 'Header the token comes in.',
       }),
       mapping: EventMapping,
+      folder: Type.Optional(
+        Type.Object(
+          {
+            path: Type.String({
+              minLength: 1,
+              description:
+                'Folder on the machine of the hub that files are put into; relative to the configuration file.',
+            }),
+            endings: Type.Array(Type.String({ minLength: 1 }), {
+              default: ['.csv', '.ndjson', '.json'],
+              description: 'Ends of the names that are taken.',
+            }),
+            everySeconds: Type.Integer({ minimum: 1, maximum: 86_400, default: 10, description: 'Between two looks.' }),
+            after: oneOf(
+              ['keep', 'delete'],
+              'keep: a file whose rows are in goes into done/ beside it. delete: it is deleted, so that its personal data lie in one place less.',
+            ),
+          },
+          { additionalProperties: false, description: 'Take what is put into this folder.' },
+        ),
+      ),
       encoding: Type.Optional(oneOf(['utf-8', 'windows-1252'], 'Absent: told from the bytes.')),
       delimiter: Type.Optional(oneOf([',', ';', '\t', '|'], 'Absent: told from the first line.')),
       decimal: Type.Optional(oneOf([',', '.'], 'Decimal sign. Absent: 1.219,90 and 1219.90 are both read.')),
@@ -49,6 +72,24 @@ export default defineSource({
   volatileFields: [],
   credentials: () => [],
   keys: () => [],
+  poll: {
+    every: ({ folder }) => folder && (folder.everySeconds ?? 10),
+    hosts: () => [],
+    pages: ({ settings: { folder, encoding, delimiter }, cursor, now, home }) =>
+      folder
+        ? folderPages(
+            {
+              path: resolve(home, folder.path),
+              endings: folder.endings ?? ['.csv', '.ndjson', '.json'],
+              after: folder.after,
+              encoding,
+              delimiter,
+            },
+            cursor,
+            now,
+          )
+        : nothing(),
+  },
 
   verify: ({ headers }, { token, header = 'x-anuente-token' }) =>
     sameSecret(token, headers[header.toLowerCase()]) ? true : 'BAD_SIGNATURE',
@@ -63,6 +104,8 @@ export default defineSource({
 
   accept: (_request, { recorded, quarantined }) => ({ status: 200, body: { ok: true, recorded, quarantined } }),
 })
+
+async function* nothing(): AsyncGenerator<never> {}
 
 /** A row that was set aside. */
 function keptOf(request: RawRequest): (KeptItem & { path: string })[] | undefined {

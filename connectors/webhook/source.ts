@@ -16,6 +16,7 @@ import {
   sameSecret,
 } from '../../core/kit/index.ts'
 import { oneOf } from '../../schemas/one-of.ts'
+import { askedPages, PollSettings } from './poll.ts'
 import { PRESET_NAMES, PRESETS, presetMapping } from './presets.ts'
 
 const Signature = Type.Object(
@@ -67,6 +68,7 @@ const Settings = Type.Object(
       Type.String({ minLength: 1, description: 'Path of the list of events. Absent: the body is one, or a list.' }),
     ),
     mapping: Type.Optional(EventMapping),
+    poll: Type.Optional(PollSettings),
     consent: Type.Optional(EventMapping.properties.consent),
     decimal: Type.Optional(oneOf([',', '.'], 'Decimal sign of numbers written as text. Absent: both are read.')),
     dates: Type.Optional(oneOf(['DMY', 'MDY'], 'Order of day and month; DMY.')),
@@ -87,6 +89,11 @@ export default defineSource({
   volatileFields: [],
   credentials: () => [],
   keys: () => [],
+  poll: {
+    every: ({ poll }) => poll && (poll.everySeconds ?? 300),
+    hosts: ({ poll }) => (poll ? [new URL(poll.url).hostname] : []),
+    pages: ({ settings: { poll, items }, ...context }) => askedPages(poll, items, context),
+  },
 
   /** One valid credential is enough. Without any in the settings nobody may speak. */
   verify(request, settings) {

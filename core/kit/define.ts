@@ -124,6 +124,49 @@ export interface SourceRoute {
   readonly reply?: boolean
 }
 
+/** What one run of a poll starts from. */
+export interface PollContext<S extends TObject = TObject> {
+  readonly settings: Static<S>
+  /** What the newest page that is on disk left; undefined the first time. */
+  readonly cursor: unknown
+  readonly now: Date
+  /** Folder of the configuration file: what paths in settings are relative to. */
+  readonly home: string
+  /**
+   * GET of one of the hosts `poll.hosts` named; nothing else is reached.
+   * @throws RetryableError, AuthenticationError, RejectedError
+   */
+  get(url: string, options?: { readonly headers?: Readonly<Record<string, string>> }): Promise<PolledAnswer>
+}
+export interface PolledAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+  /** Parsed when the body is JSON. */
+  readonly json: unknown
+}
+export interface PollPage {
+  /** Handed to `normalize` as a POST to /in/<source id>, with the query. Absent: nothing new on this page. */
+  readonly body?: Buffer
+  readonly query?: Readonly<Record<string, string>>
+  /** JSON without personal data: it is kept in the open. Stored once the page is on disk. */
+  readonly cursor: unknown
+  /** Runs after that: what was taken may be put away. */
+  readonly done?: () => Promise<void>
+}
+/**
+ * A source that is asked instead of telling. Pages are taken at least once: after a crash the last one comes again, so
+ * every event needs an id that its content gives.
+ */
+export interface PollDefinition<S extends TObject = TObject> {
+  /** Seconds between two runs; undefined: this instance is not polled. */
+  every(settings: Static<S>): number | undefined
+  /** Host names that `get` may reach. */
+  hosts(settings: Static<S>): readonly string[]
+  /** One run: pages until nothing more waits. */
+  pages(context: PollContext<S>): AsyncIterable<PollPage>
+}
+
 export interface SourceDefinition<S extends TObject = TObject> {
   readonly id: string
   readonly name: string
@@ -139,6 +182,7 @@ export interface SourceDefinition<S extends TObject = TObject> {
    * (which file) and `row` (number of the first) in the query. (import, row) is the message id where none is mapped.
    */
   readonly takesRows?: true
+  readonly poll?: PollDefinition<S>
   /** Fields of one raw event that an SDK's retry changes; left out of its hash. */
   readonly volatileFields: readonly string[]
   /** Credentials found on a request to one of `routes`, most trusted first. */
@@ -180,11 +224,23 @@ export interface MappingView {
   }
   readonly identifiers: Readonly<Partial<Record<IdentifierType, string>>>
   readonly cart?: Cart
+  /** What the hub computed for the purpose of the delivery, by id. */
+  readonly computed?: Readonly<Record<string, unknown>>
+  readonly scores?: Readonly<Record<string, number>>
+  readonly audiences?: readonly string[]
   readonly person: { readonly id: string }
   readonly delivery: { readonly id: string }
   /** Signed, without personal data. */
   readonly links: { readonly stop: string; readonly why: string }
-  readonly rule?: { readonly id: string; readonly version: number }
+  readonly rule?: { readonly id: string; readonly version: number; readonly variant?: string }
+  /** What goes with the message; amounts in minor units. `to`: the last day, YYYY-MM-DD. */
+  readonly offer?: {
+    readonly id: string
+    readonly title: Localized
+    readonly value?: number
+    readonly code?: string
+    readonly to?: string
+  }
 }
 export const MAPPING_ROOTS = [
   'type',
@@ -197,10 +253,14 @@ export const MAPPING_ROOTS = [
   'event',
   'identifiers',
   'cart',
+  'computed',
+  'scores',
+  'audiences',
   'person',
   'delivery',
   'links',
   'rule',
+  'offer',
 ] as const
 
 /** Consent as each vendor wants to hear it, computed per person from the ledger; never set by hand. */

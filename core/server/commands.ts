@@ -66,31 +66,23 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
       return { fences: JSON.parse(row.fences) as string[] }
     },
 
-    /**
-     * Dead and uncertain deliveries once more: mapped anew, consent asked now by permit, with a rate
-     * budget of a quarter of the vendor's, never to those already delivered.
-     */
-    async redriveDeliveries(args, { state, actor, now }) {
-      const filter = readFilter(args['filter'])
-      let query = state.db
-        .selectFrom('deliveries')
-        .select(['id', 'destination', 'person_id'])
-        .where('status', 'in', ['dead', 'uncertain'])
-      if (filter['destination']) query = query.where('destination', '=', String(filter['destination']))
-      if (filter['code']) query = query.where('reason', '=', String(filter['code']))
-      if (filter['rule']) query = query.where('rule', '=', String(filter['rule']))
-      if (filter['status']) query = query.where('status', '=', String(filter['status']))
-      if (filter['id']) query = query.where('id', '=', String(filter['id']))
-      const from = readTime(filter['from'] ?? filter['since'])
-      const to = readTime(filter['to'])
-      if (from !== undefined) query = query.where('created_at', '>=', from)
-      if (to !== undefined) query = query.where('created_at', '<', to)
-      const rows = await query.orderBy('ord').execute()
-      const people = new Set(rows.map(({ person_id }) => person_id)).size
-      if (args['dryRun'] === true) return { deliveries: rows.length, people, dryRun: true }
+    /** What `redriveDeliveries` decided: these rows go again, mapped anew, each destination at its own slow pace. */
+    async requeueDeliveries(args, { state, actor, now }) {
+      const paces = (args['perSecond'] ?? {}) as Readonly<Record<string, number>>
+      const rows: { id: string; destination: string }[] = []
+      for (const part of chunks(stringList(args['ids'])))
+        rows.push(
+          ...(await state.db
+            .selectFrom('deliveries')
+            .select(['id', 'destination'])
+            .where('id', 'in', part)
+            .where('status', 'in', ['dead', 'uncertain'])
+            .orderBy('ord')
+            .execute()),
+        )
       const nextAt = new Map<string, number>()
       for (const row of rows) {
-        const perSecond = (config.destinationSettings.get(row.destination)?.definition.limits.perSecond ?? 1) / 4
+        const perSecond = paces[row.destination] ?? 1
         const at = nextAt.get(row.destination) ?? now
         nextAt.set(row.destination, at + 1000 / perSecond)
         await state.db
@@ -120,7 +112,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
           deliveries: rows.map(({ id }) => id),
         })
       await noteAccess(state.db, now, actor, 'deliveries.redrive', `${rows.length}`)
-      return { deliveries: rows.length, people, dryRun: false }
+      return { deliveries: rows.length }
     },
   }
 }

@@ -12,6 +12,7 @@ import { secretTables } from './migrations/010-secrets.ts'
 import { offerTables } from './migrations/011-offers.ts'
 import { historyInputs } from './migrations/012-history.ts'
 import { requestMarks } from './migrations/014-request-marks.ts'
+import { pollTables } from './migrations/015-polls.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -180,8 +181,10 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '008-audiences', run: audiencesTables },
   { id: '009-plans', run: planTables },
   { id: '010-secrets', run: secretTables },
+  { id: '011-offers', run: offerTables },
   { id: '012-history', run: historyInputs },
   { id: '014-request-marks', run: requestMarks },
+  { id: '015-polls', run: pollTables },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

@@ -8,8 +8,8 @@ export interface RuleTables {
     body: string
     loaded_at: number
     /** file: read from the configuration. api: posted. Null before that was kept. */
-    origin?: string | null
-    added_by?: string | null
+    origin?: string | null | undefined
+    added_by?: string | null | undefined
   }
   /** Where each version stands. Of one rule at most one is live for everybody, one is being tried and one is a shadow. */
   rule_rollouts: {

@@ -20,12 +20,15 @@ import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { peopleRoutes } from './people.ts'
 import { pipelineRoutes } from './pipeline.ts'
+import { planRoutes } from './plans.ts'
+import { pollRoutes } from './polls.ts'
 import { quarantineRoutes } from './quarantine.ts'
 import { recordRoutes } from './records.ts'
 import { requestRoutes } from './requests.ts'
 import { retentionRoutes } from './retention.ts'
 import { revealRoutes } from './reveal.ts'
 import { type AnyRoute, Refusal } from './route.ts'
+import { sourceRoutes } from './sources.ts'
 import { statusRoutes } from './status.ts'
 
 export interface AdminOptions {
@@ -69,9 +72,12 @@ export async function registerAdmin(
     ...consentRoutes,
     ...eventRoutes,
     ...explainRoutes,
+    ...pollRoutes,
     ...quarantineRoutes,
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
+    ...sourceRoutes,
+    ...planRoutes,
     ...ledgerRoutes,
     ...requestRoutes,
     ...retentionRoutes,
