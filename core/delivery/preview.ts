@@ -28,12 +28,12 @@ import {
 } from '../config.ts'
 import { type AnyDestination, defineSource, type MappingView, type RawRequest, type Registry } from '../kit/define.ts'
 import { ConfigError, InputError } from '../kit/errors.ts'
-import { type HttpRequest, readResponse } from '../kit/http.ts'
+import { type HttpRequest, readResponse, type Transport } from '../kit/http.ts'
 import { normalizeIdentifier } from '../kit/identifiers.ts'
 import { readSpec } from '../kit/segment-spec.ts'
 import { canonicalize } from '../stages/normalize.ts'
 import { buildPayload, checkAgainst } from './payload.ts'
-import { connect, performAction } from './perform.ts'
+import { connect, type ItemResult, performAction } from './perform.ts'
 import { buildView } from './view.ts'
 
 export interface PreviewCase {
@@ -53,6 +53,8 @@ export interface PreviewCase {
   readonly consent?: 'granted' | Readonly<Record<string, Status>>
   /** ISO 8601; the clock stands still there. */
   readonly now?: string
+  /** Payload fields a rule sets. */
+  readonly with?: Readonly<Record<string, unknown>>
 }
 
 export interface PreviewedRequest {
@@ -109,15 +111,61 @@ const Case = Type.Object(
     ),
     consent: Type.Optional(Type.Union([Type.Literal('granted'), Type.Record(Type.String(), StatusWord)])),
     now: Type.Optional(Type.String({ format: 'date-time' })),
+    with: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   { additionalProperties: false },
 )
 
+/** What one action did with the case, step by step, as far as it came. */
+export interface Trial {
+  readonly action: string
+  /** Configured purpose it acts under; undefined: the destination has none for it. */
+  readonly purpose?: string
+  readonly consent?: { readonly permitted: boolean; readonly status: Status; readonly reasons: readonly string[] }
+  /** What the mapping read from. */
+  readonly view?: MappingView
+  readonly payload?: Readonly<Record<string, unknown>>
+  readonly exchanges: readonly { readonly request: PreviewedRequest; readonly response?: PreviewedResponse }[]
+  /** Where it stopped. */
+  readonly halt?: PreviewHalt
+  /** By the connector's verdict; of no meaning where nothing was carried. */
+  readonly outcome?: ItemResult
+}
+export interface PreviewedResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+type Failed = Extract<PreviewResult, { error: unknown }>
+type Surroundings = { readonly registry: Registry; readonly loaded?: LoadedConfig | undefined }
+
 /** @param input one line of `anuente preview`; anything else than a case is an error, never an exception. */
-export async function preview(
+export async function preview(input: unknown, surroundings: Surroundings): Promise<PreviewResult> {
+  const tried = await trials(input, surroundings)
+  if ('error' in tried) return tried
+  const requests = tried.trials.flatMap(({ exchanges }) => exchanges.map(({ request }) => request))
+  const halts = tried.trials.flatMap(({ action, halt }) => (halt ? [{ action, ...halt }] : []))
+  if (tried.trials.length === 0)
+    return {
+      halt: {
+        code: 'NOT_MATCHED',
+        message: 'no action of this destination follows this event by itself; name one with "action"',
+      },
+    }
+  if (requests.length === 0 && halts[0]) return { halt: halts[0] }
+  return { requests, ...(halts.length > 0 && { halts }) }
+}
+
+/**
+ * The same with every step told.
+ * @param carry takes the bytes; absent: requests are written down and answered with an empty 200.
+ */
+export async function trials(
   input: unknown,
-  surroundings: { readonly registry: Registry; readonly loaded?: LoadedConfig | undefined },
-): Promise<PreviewResult> {
+  surroundings: Surroundings,
+  carry?: Transport,
+): Promise<{ readonly trials: readonly Trial[] } | Failed> {
   const checked = checkAgainst<PreviewCase>(Case, input)
   if ('errors' in checked) {
     const first = checked.errors[0]
@@ -125,7 +173,7 @@ export async function preview(
       return fault('INVALID', `consent is "granted", or per purpose one of: ${STATUSES.join(', ')}`, first.path)
     return fault(
       'INVALID',
-      `the case is not {destination, action?, settings, event, profile?, consent?, now?}: ${first?.message ?? ''}`,
+      `the case is not {destination, action?, settings, event, profile?, consent?, now?, with?}: ${first?.message ?? ''}`,
       first?.path,
     )
   }
@@ -146,30 +194,26 @@ export async function preview(
       given.action !== undefined
         ? [given.action]
         : destination.actions.filter((name) => follows(destination.definition, name, event))
-    if (actions.length === 0)
-      return {
-        halt: {
-          code: 'NOT_MATCHED',
-          message: 'no action of this destination follows this event by itself; name one with "action"',
-        },
-      }
-
-    const requests: PreviewedRequest[] = []
-    const halts: PreviewHalt[] = []
-    for (const action of actions) {
-      const result = await previewAction(action, { given, destination, purposes, target, configured, event, now })
-      if ('error' in result) return result
-      if ('halt' in result) halts.push({ action, ...result.halt })
-      else requests.push(...result.requests)
+    const found: Trial[] = []
+    for (const action of actions)
+      found.push(
+        await tryAction(action, { given, destination, purposes, target, configured, event, now }, carry ?? writtenDown),
+      )
+    const hide = (request: PreviewedRequest) =>
+      configured ? hideSecrets(request, destination, given.settings) : request
+    return {
+      trials: found.map((trial) => ({
+        ...trial,
+        exchanges: trial.exchanges.map(({ request, ...rest }) => ({ request: hide(request), ...rest })),
+      })),
     }
-    if (requests.length === 0 && halts[0]) return { halt: halts[0] }
-    const shown = configured ? requests.map((request) => hideSecrets(request, destination, given.settings)) : requests
-    return { requests: shown, ...(halts.length > 0 && { halts }) }
   } catch (error) {
     if (error instanceof ConfigError) return fault('CONFIG', error.message, error.path)
     throw error
   }
 }
+
+const writtenDown: Transport = async () => readResponse(200, { 'content-type': 'application/json' }, '{}')
 
 const fault = (code: string, message: string, path = ''): Extract<PreviewResult, { error: unknown }> => ({
   error: { code, message, path },
@@ -319,34 +363,53 @@ interface ActionCase extends Place {
   readonly now: string
 }
 
-async function previewAction(name: string, about: ActionCase): Promise<PreviewResult> {
+async function tryAction(name: string, about: ActionCase, carry: Transport): Promise<Trial> {
   const { destination, purposes, event, given, now } = about
   const { definition, settings } = destination
   const action = definition.actions[name]!
   const purpose = purposes.resolve(destination.id, action.purpose)
-  if (!purpose) return { halt: { code: 'UNDECLARED', purpose: action.purpose } }
+  if (!purpose) return { action: name, exchanges: [], halt: { code: 'UNDECLARED', purpose: action.purpose } }
   const statusOf = (id: string): Status =>
     given.consent === 'granted' ? 'granted' : (given.consent?.[id] ?? 'unknown')
   const refused = refusal(purpose, statusOf, about.target)
-  if (refused) return { halt: refused }
+  const asked = {
+    action: name,
+    purpose: purpose.id,
+    consent: { permitted: refused === undefined, status: statusOf(purpose.id), reasons: refused?.reasons ?? [] },
+  }
+  if (refused) return { ...asked, exchanges: [], halt: refused }
   if (about.configured && given.action === undefined && !wants(purpose, event))
-    return { halt: { code: 'NO_PURPOSE', purpose: purpose.id } }
+    return { ...asked, exchanges: [], halt: { code: 'NO_PURPOSE', purpose: purpose.id } }
 
   const view = visible(about, purpose, { id: STAND_IN, links: { stop: LINK('parar'), why: LINK('porque') } })
   if (action.identifier.length > 0 && !action.identifier.some((type) => view.identifiers[type]))
-    return { halt: { code: 'NOT_REACHABLE', message: `needs one of: ${action.identifier.join(', ')}` } }
-  const payload = buildPayload(action.payload, view)
+    return {
+      ...asked,
+      view,
+      exchanges: [],
+      halt: { code: 'NOT_REACHABLE', message: `needs one of: ${action.identifier.join(', ')}` },
+    }
+  const payload = buildPayload(action.payload, view, given.with ?? {})
   if ('errors' in payload) {
     const first = payload.errors[0]
-    return { halt: { code: 'MAPPING_FAILED', path: first?.path ?? '', message: first?.message ?? '' } }
+    return {
+      ...asked,
+      view,
+      exchanges: [],
+      halt: { code: 'MAPPING_FAILED', path: first?.path ?? '', message: first?.message ?? '' },
+    }
   }
 
-  const requests: PreviewedRequest[] = []
-  const transport = async (request: HttpRequest) => {
-    requests.push(show(request))
-    return readResponse(200, { 'content-type': 'application/json' }, '{}')
+  const exchanges: { request: PreviewedRequest; response?: PreviewedResponse }[] = []
+  const transport: Transport = async (request) => {
+    const exchange: (typeof exchanges)[number] = { request: show(request) }
+    exchanges.push(exchange)
+    const response = await carry(request)
+    const { status, headers, text, json } = response
+    exchange.response = { status, headers, ...(text !== '' && { body: json ?? text }) }
+    return response
   }
-  const [result] = await performAction({
+  const [outcome] = await performAction({
     definition,
     action: name,
     settings,
@@ -361,11 +424,10 @@ async function previewAction(name: string, about: ActionCase): Promise<PreviewRe
     ],
     http: () => connect(definition, settings, { slot: (job) => job(), lastLook: async () => {}, transport }),
   })
-  if (requests.length === 0)
-    return result && 'reason' in result
-      ? { halt: { code: result.status === 'authentication' ? 'AUTHENTICATION' : 'REJECTED', message: result.reason } }
-      : { requests: [] }
-  return { requests }
+  const mapped = { ...asked, view, payload: payload.value, exchanges, ...(outcome && { outcome }) }
+  if (exchanges.length > 0 || !outcome || !('reason' in outcome)) return mapped
+  const code = outcome.status === 'authentication' ? 'AUTHENTICATION' : 'REJECTED'
+  return { ...mapped, halt: { code, message: outcome.reason } }
 }
 
 /** The ledger entry that would stand behind a status of the case. */
