@@ -80,6 +80,10 @@ describe('every command', () => {
     ['backfill'],
     ['redrive', 'quarantine'],
     ['redrive', 'deliveries'],
+    ['deliveries', 'stats'],
+    ['deliveries', 'list'],
+    ['deliveries', 'show'],
+    ['deliveries', 'redrive'],
     ['plan', 'infer'],
     ['plan', 'validate'],
     ['plan', 'show'],
@@ -286,7 +290,7 @@ describe('redrive', () => {
   test('goes to the running hub with its filter', async () => {
     const server = await serveLocal(socketPath(join(here, 'data')), async (command) => ({
       ok: true,
-      value: { matched: 3, redriven: 0, command },
+      value: { matched: 3, redriven: 2, changed: 0, refused: { INVALID: 1 }, samples: [], more: false, command },
     }))
     try {
       const { code, out } = await call(
@@ -314,7 +318,7 @@ describe('redrive', () => {
         },
       })
       const text = await call(['redrive', 'quarantine', '--source', 'site'], here)
-      expect(text.out).toContain('matched   3')
+      expect(text.out).toMatch(/re-driven +2\nchanged by fixes +0\nstill INVALID +1/)
     } finally {
       await server.close()
     }

@@ -114,7 +114,8 @@ export function addPlan(program: Command, cli: Cli): void {
 async function inferPlan(source: string, options: InferOptions, cli: Cli): Promise<void> {
   const days = wholeNumber('--days', options.days)
   const version = wholeNumber('--plan-version', options.planVersion)
-  const loaded = options.events === undefined ? await openConfig(options, cli) : await openConfigIfThere(options, cli, true)
+  const loaded =
+    options.events === undefined ? await openConfig(options, cli) : await openConfigIfThere(options, cli, true)
   if (options.events === undefined) sourceOf(loaded, source)
   const [{ observe }, { openTraitsOf }] = await Promise.all([
     import('../core/plans/infer.ts'),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { DateTime, Duration } from 'luxon'
 import { violationSentence } from '../core/plans/words.ts'
+import type { RedrivePreview } from '../schemas/deliveries.ts'
 import type { RedriveAnswer } from '../schemas/quarantine.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
@@ -23,10 +24,16 @@ interface QuarantineOptions extends StandardOptions {
   readonly asIs?: boolean
   readonly dryRun?: boolean
 }
-interface DeliveriesOptions extends StandardOptions {
+export interface DeliveriesOptions extends StandardOptions {
   readonly destination?: string
+  readonly action?: string
+  readonly status?: string
   readonly code?: string
+  readonly rule?: string
+  readonly http?: string
   readonly since?: string
+  readonly until?: string
+  readonly id?: string
   readonly dryRun?: boolean
 }
 
@@ -59,16 +66,15 @@ export function addRedrive(program: Command, cli: Cli): void {
     .option('--as-is', 'let them through although they break their tracking plan')
     .option('--dry-run', 'count and show what the fixes would do, change nothing')
     .action((options: QuarantineOptions) => redriveInputs(cli, options))
-  const deliveries = redrive
-    .command('deliveries')
-    .description('Send dead and uncertain deliveries again. They are mapped anew.')
-    .option('--destination <id>', 'only to this destination')
-    .option('--code <code>', 'only with this code, e.g. AUTHENTICATION')
-    .option('--since <time>', 'only created since: 2026-11-24, 2026-11-24T10:00Z, 2h, 7d or PT2H')
-    .option('--dry-run', 'count, change nothing')
-    .action((options: DeliveriesOptions) =>
-      act(cli, options, 'redriveDeliveries', { destination: options.destination, code: options.code }),
-    )
+  const deliveries = deliveryFilter(
+    redrive
+      .command('deliveries')
+      .description(
+        'Send dead and uncertain deliveries again, mapped anew and at a quarter of the pace the vendor allows. Consent is asked now; who got the same already is left out. The same as `anuente deliveries redrive`.',
+      ),
+  )
+    .option('--dry-run', 'tell who would go and who not, change nothing')
+    .action((options: DeliveriesOptions) => redriveLetters(cli, options))
 
   standard(quarantine, [
     'anuente redrive quarantine --source site --code INVALID --since 2d',
@@ -152,22 +158,62 @@ function fixesOf({ rename, coerce, set, remove, patch }: QuarantineOptions): unk
   ]
 }
 
-async function act(
-  cli: Cli,
-  options: DeliveriesOptions,
-  name: string,
-  filter: Record<string, string | undefined>,
-): Promise<void> {
-  const from = options.since === undefined ? undefined : new Date(readSince(options.since, Date.now())).toISOString()
+/** The words by which deliveries are found, the same for every command about them. */
+export function deliveryFilter(command: Command): Command {
+  return command
+    .option('--destination <id>', 'only to this destination')
+    .option('--action <id>', 'only of this action')
+    .option('--status <status>', 'only with this status, e.g. dead or uncertain')
+    .option('--code <code>', 'only with this code, e.g. AUTHENTICATION')
+    .option('--rule <id>', 'only of this rule')
+    .option('--http <status>', 'only those the vendor answered with this status code, e.g. 422')
+    .option('--since <time>', 'only created since: 2026-11-24, 2026-11-24T10:00Z, 2h, 7d or PT2H')
+    .option('--until <time>', 'only created before')
+}
+
+export async function redriveLetters(cli: Cli, options: DeliveriesOptions): Promise<void> {
   const loaded = await openConfig(options, cli)
-  const given = Object.fromEntries(Object.entries({ ...filter, from }).filter(([, value]) => value !== undefined))
-  const value = await runHubCommand(loaded, name, { filter: given, dryRun: options.dryRun ?? false }, cli)
-  if (options.json) return writeJson(cli.stdout, value)
-  const counts = value !== null && typeof value === 'object' ? Object.entries(value) : [['result', value] as const]
+  const time = (text: string | undefined) =>
+    text === undefined ? undefined : new Date(readSince(text, Date.now())).toISOString()
+  const { destination, action, status, code, rule, http, id } = options
+  const wanted = {
+    destination,
+    action,
+    status,
+    code,
+    rule,
+    http,
+    id,
+    from: time(options.since),
+    to: time(options.until),
+  }
+  const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+  const answer = (await runHubCommand(
+    loaded,
+    'redriveDeliveries',
+    { filter, dryRun: options.dryRun ?? false },
+    cli,
+  )) as RedrivePreview
+  if (options.json) return writeJson(cli.stdout, answer)
+  const { deliveries, people, mayRepeat, leftOut, budgets, samples, more } = answer
   await writeLine(
     cli.stdout,
-    table(counts.map(([label, count]) => [label, typeof count === 'object' ? JSON.stringify(count) : String(count)])),
+    table([
+      [options.dryRun ? 'would go again' : 'go again', `${deliveries}, to ${people} people`],
+      ...(mayRepeat > 0 ? [['may reach somebody twice', String(mayRepeat)]] : []),
+      ...leftOut.map(({ code: why, count }) => [`left out: ${why}`, String(count)]),
+      ...budgets.map(({ destination: to, deliveries: count, perSecond, lastAt }) => [
+        `pace: ${to}`,
+        `${count} at ${perSecond}/s, the last at ${new Date(lastAt).toISOString()}`,
+      ]),
+    ]),
   )
+  if (samples.length > 0)
+    await writeLine(
+      cli.stdout,
+      `\n${table(samples.map((one) => [one.id, one.destination, one.action, one.contact ?? '', one.code ?? 'goes']))}`,
+    )
+  if (more) await writeLine(cli.stderr, 'The filter finds more than one call takes: run it again.')
   if (options.dryRun) await writeLine(cli.stderr, 'Nothing was changed: run it again without --dry-run.')
 }
 

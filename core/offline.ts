@@ -6,15 +6,17 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { importConsent } from './answers/import.ts'
 import type { LoadedConfig } from './config.ts'
+import { finishConnection } from './connections/flow.ts'
 import { committedState } from './hub.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import { serveLocal, socketPath } from './local-socket.ts'
-import { openLogWriter } from './log/sqlite/log.ts'
-import { readSurroundings } from './roles/surroundings.ts'
+import { openLogReader, openLogWriter } from './log/sqlite/log.ts'
+import { readSurroundings, ruleBookOf } from './roles/surroundings.ts'
 import { processCommands } from './server/commands.ts'
 import { type Command, CommandError, type CommandResult } from './server/context.ts'
 import { importRows } from './server/import-rows.ts'
 import { redriveQuarantine } from './server/redrive.ts'
+import { redriveDeliveries } from './server/redrive-deliveries.ts'
 import { openState, type StateStore } from './stores/open.ts'
 
 /** @throws when a hub is running on this data directory. */
@@ -66,6 +68,34 @@ async function carryOut(
       }),
     )
   }
+  const written = async (inner: Command): Promise<CommandResult> => ({ ok: true, value: await change(inner) })
+  if (command.name === 'redriveDeliveries') {
+    const surroundings = readSurroundings(config)
+    const book = await ruleBookOf(config, surroundings, state, keys, Date.now)
+    const log = openLogReader(join(config.dataDir, 'log.db'), keys)
+    try {
+      const ports = {
+        state,
+        keys,
+        log,
+        clock: Date.now,
+        publicUrl: config.publicUrl,
+        rules: book.now().rules,
+        purposes: surroundings.purposes,
+        destinations: config.destinationSettings,
+      }
+      return await redriveDeliveries(command, ports, written)
+    } finally {
+      log.close()
+    }
+  }
+  // The vendor is asked outside of any transaction.
+  if (command.name === 'finishConnection')
+    return finishConnection(command, {
+      config,
+      clock: Date.now,
+      run: async (inner) => ({ ok: true, value: await change(inner) }),
+    })
   if (!['redriveQuarantine', 'importConsent', 'importRows'].includes(command.name)) return change(command)
 
   const writer = openLogWriter(join(config.dataDir, 'log.db'), keys, await committedState(state))
@@ -80,7 +110,7 @@ async function carryOut(
     }
     if (command.name === 'importConsent') return await importConsent(command, { ...ports, state })
     if (command.name === 'importRows') return await importRows(command, ports)
-    return await redriveQuarantine(command, ports, state, async (inner) => ({ ok: true, value: await change(inner) }))
+    return await redriveQuarantine(command, ports, state, written)
   } finally {
     writer.close()
   }

@@ -373,6 +373,7 @@ export const QuarantineQuery = Type.Object(
   {
     source: Type.Optional(Id),
     code: Type.Optional(Id),
+    path: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
     status: Type.Optional(Id),
     limit: Type.Optional(LimitText),
     after: Type.Optional(Cursor),
@@ -401,11 +402,15 @@ export type QuarantinePage = Static<typeof QuarantinePage>
 
 const deliveryFilter = {
   destination: Type.Optional(Id),
+  action: Type.Optional(Id),
   status: Type.Optional(oneOf(DELIVERY_STATUSES)),
   code: Type.Optional(
     Type.String({ minLength: 1, maxLength: 128, description: 'The reason of the delivery, e.g. HELD_OUT.' }),
   ),
   rule: Type.Optional(Id),
+  http: Type.Optional(
+    Type.String({ pattern: '^[1-5][0-9]{2}$', description: "Status code of the vendor's last answer." }),
+  ),
   from: Type.Optional(TimeText),
   to: Type.Optional(TimeText),
 }

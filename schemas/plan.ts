@@ -105,6 +105,21 @@ export const CountedViolation = Type.Object(
 )
 export type CountedViolation = Static<typeof CountedViolation>
 
+export const CountedViolations = Type.Object({ items: Type.Array(CountedViolation) }, closed)
+export type CountedViolations = Static<typeof CountedViolations>
+
+const Time = Type.Optional(Type.String({ format: 'date-time', description: 'ISO 8601 with zone.' }))
+export const ViolationQuery = Type.Object(
+  {
+    source: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    event: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+    from: Time,
+    to: Time,
+  },
+  closed,
+)
+export const PlanQuery = Type.Object({ version: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,5}$' })) }, closed)
+
 export const PlanVersion = Type.Object(
   { version: Type.Integer(), hash: Type.String(), loadedAt: Type.Integer() },
   closed,

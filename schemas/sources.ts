@@ -18,6 +18,9 @@ export const SKEW_STEPS = [
 ] as const
 export type SkewStep = (typeof SKEW_STEPS)[number]['id']
 
+const Time = Type.Optional(Type.String({ format: 'date-time', description: 'ISO 8601 with zone.' }))
+export const SourceReportQuery = Type.Object({ from: Time, to: Time }, closed)
+
 export const SourceReport = Type.Object(
   {
     source: Type.String(),

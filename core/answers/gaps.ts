@@ -8,19 +8,40 @@ import type { Db } from '../stores/open.ts'
 
 const DAY_MS = 86_400_000
 
-/** @param from epoch milliseconds; whole days count. */
+/** @param from epoch milliseconds; whole days count. @param source of this one alone. */
 export async function readGaps(
   db: Db,
-  { purposes, config, from }: { readonly purposes: Purposes; readonly config: Config; readonly from: number },
+  {
+    purposes,
+    config,
+    from,
+    to,
+    source: only,
+  }: {
+    readonly purposes: Purposes
+    readonly config: Config
+    readonly from: number
+    readonly to?: number
+    readonly source?: string
+  },
 ): Promise<Unlock> {
   const firstDay = Math.floor(from / DAY_MS)
-  const rows = await db.selectFrom('consent_gaps').selectAll().where('day', '>=', firstDay).orderBy('day').execute()
+  const endDay = to === undefined ? undefined : Math.ceil(to / DAY_MS)
+  const rows = await db
+    .selectFrom('consent_gaps')
+    .selectAll()
+    .where('day', '>=', firstDay)
+    .$if(endDay !== undefined, (query) => query.where('day', '<', endDay!))
+    .$if(only !== undefined, (query) => query.where('source_id', '=', only!))
+    .orderBy('day')
+    .execute()
   const received = new Map(
     (
       await db
         .selectFrom('rollups')
         .select(({ fn }) => ['origin', fn.sum<number>('count').as('total')])
         .where('minute', '>=', (firstDay * DAY_MS) / 60_000)
+        .$if(endDay !== undefined, (query) => query.where('minute', '<', (endDay! * DAY_MS) / 60_000))
         .where('code', '=', 'RECEIVED')
         .where('origin', 'like', 'source:%')
         .groupBy('origin')

@@ -7,9 +7,13 @@ import {
   IdParams,
   RedriveRequest,
 } from '../../../schemas/admin.ts'
+import { DeliveryStats, DeliveryStatsQuery } from '../../../schemas/deliveries.ts'
 import { findEntry } from '../../ledger/rows.ts'
+import { filterDeliveries } from '../delivery-filter.ts'
+import { readDeliveryStats } from './delivery-stats.ts'
 import { asDelivery, asExplanation, DELIVERY_COLUMNS, parse } from './explanations.ts'
-import { decodeCursor, page, pageLimit } from './paging.ts'
+import { decodeCursor, page, pageLimit, timeOf } from './paging.ts'
+import { checkRange } from './pipeline.ts'
 import { type AnyRoute, defineRoute, expectOk, Refusal } from './route.ts'
 
 const TAG = 'Deliveries'
@@ -27,22 +31,40 @@ export const deliveryRoutes: readonly AnyRoute[] = [
     handle: async ({ context, query }) => {
       const limit = pageLimit(query.limit)
       const after = decodeCursor(query.after)
-      let rows = context.state.db
-        .selectFrom('deliveries')
+      const { from, to, limit: _limit, after: _after, ...wanted } = query
+      let rows = filterDeliveries(context.state.db, {
+        ...wanted,
+        from: from === undefined ? undefined : Date.parse(from),
+        to: to === undefined ? undefined : Date.parse(to),
+      })
         .select(DELIVERY_COLUMNS)
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .limit(limit + 1)
-      if (query.destination !== undefined) rows = rows.where('destination', '=', query.destination)
-      if (query.status !== undefined) rows = rows.where('status', '=', query.status)
-      if (query.code !== undefined) rows = rows.where('reason', '=', query.code)
-      if (query.rule !== undefined) rows = rows.where('rule', '=', query.rule)
-      if (query.from !== undefined) rows = rows.where('created_at', '>=', Date.parse(query.from))
-      if (query.to !== undefined) rows = rows.where('created_at', '<', Date.parse(query.to))
       if (after)
         rows = rows.where(({ eb, refTuple, tuple }) => eb(refTuple('created_at', 'id'), '<', tuple(after.at, after.id)))
       const found = page(await rows.execute(), limit, (row) => ({ at: row.created_at, id: row.id }))
       return { items: found.items.map(asDelivery), next: found.next }
+    },
+  }),
+
+  defineRoute({
+    method: 'GET',
+    path: '/api/deliveries/stats',
+    operationId: 'getDeliveryStats',
+    tag: TAG,
+    summary:
+      'Per destination: delivered, retried, failed, uncertain, blocked, held out and cancelled over time, with reasons; what waits, is late or dead now. The last 24 hours when no range is given.',
+    permission: 'deliveries.read',
+    query: DeliveryStatsQuery,
+    answer: DeliveryStats,
+    handle: async ({ context, query, now }) => {
+      const to = timeOf(query.to, now)
+      const from = timeOf(query.from, to - 24 * 3_600_000)
+      checkRange(from, to)
+      const known = Object.keys(context.config.destinations ?? {})
+      const destinations = query.destination === undefined ? known : [query.destination]
+      return readDeliveryStats(context.state.db, { destinations, from, to, now })
     },
   }),
 
@@ -101,7 +123,7 @@ export const deliveryRoutes: readonly AnyRoute[] = [
     operationId: 'redriveDeliveries',
     tag: TAG,
     summary:
-      'Send dead or uncertain deliveries of a filter again: consent is asked now, and those already delivered are left alone. A dry run only counts.',
+      'Send dead or uncertain deliveries of a filter again. Consent is asked now: who may not be reached, and who got it already, is left out and counted. They go at a quarter of the pace that the vendor allows. A dry run tells who and how many, with masked contacts.',
     permission: 'deliveries.redrive',
     body: RedriveRequest,
     answer: CommandAnswer,

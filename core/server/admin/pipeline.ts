@@ -104,10 +104,8 @@ export async function readPipeline(db: Db, from: number, to: number, now: number
   ]
   const comparable = first !== undefined && first <= from - length
 
-  const bucketMs = BUCKETS_MS.find((size) => length / size <= MAX_BUCKETS) ?? BUCKETS_MS.at(-1)!
-  const start = Math.floor(from / bucketMs) * bucketMs
-  const at: number[] = []
-  for (let time = start; time < to; time += bucketMs) at.push(time)
+  const { bucketMs, at } = bucketsOf(from, to)
+  const start = at[0]!
   const bucketOf = sql<number>`(minute - ${sql.lit(start / MINUTE_MS)}) / ${sql.lit(bucketMs / MINUTE_MS)}`
   const rows = await db
     .selectFrom('rollups')
@@ -153,6 +151,21 @@ export async function readPipeline(db: Db, from: number, to: number, now: number
   }
 }
 
+/** Epoch milliseconds. @throws Refusal */
+export function checkRange(from: number, to: number): void {
+  if (from >= to) throw new Refusal(400, 'INVALID', '"from" must be before "to".', { path: '/from' })
+  if (to - from > MAX_RANGE_MS)
+    throw new Refusal(400, 'INVALID', 'The range is longer than 92 days. Ask for a shorter one.', { path: '/from' })
+}
+
+/** Buckets that divide a range into at most as many points as a chart can show. */
+export function bucketsOf(from: number, to: number): { bucketMs: number; at: number[] } {
+  const bucketMs = BUCKETS_MS.find((size) => (to - from) / size <= MAX_BUCKETS) ?? BUCKETS_MS.at(-1)!
+  const at: number[] = []
+  for (let time = Math.floor(from / bucketMs) * bucketMs; time < to; time += bucketMs) at.push(time)
+  return { bucketMs, at }
+}
+
 export const pipelineRoutes: readonly AnyRoute[] = [
   defineRoute({
     method: 'GET',
@@ -167,9 +180,7 @@ export const pipelineRoutes: readonly AnyRoute[] = [
     handle: async ({ context, query, now }) => {
       const to = timeOf(query.to, now)
       const from = timeOf(query.from, to - HOUR_MS)
-      if (from >= to) throw new Refusal(400, 'INVALID', '"from" must be before "to".', { path: '/from' })
-      if (to - from > MAX_RANGE_MS)
-        throw new Refusal(400, 'INVALID', 'The range is longer than 92 days. Ask for a shorter one.', { path: '/from' })
+      checkRange(from, to)
       return readPipeline(context.state.db, from, to, now)
     },
   }),

@@ -1,5 +1,6 @@
 /** What could not be read, and what to do with it. Bodies stay sealed. */
 import { CommandAnswer, IdParams, QuarantinePage, QuarantineQuery } from '../../../schemas/admin.ts'
+import { QuarantineRedrive, RedriveAnswer } from '../../../schemas/quarantine.ts'
 import { decodeCursor, page, pageLimit } from './paging.ts'
 import { type AnyRoute, defineRoute, expectOk } from './route.ts'
 
@@ -46,6 +47,7 @@ export const quarantineRoutes: readonly AnyRoute[] = [
         .limit(limit + 1)
       if (query.source !== undefined) rows = rows.where('source_id', '=', query.source)
       if (query.code !== undefined) rows = rows.where('code', '=', query.code)
+      if (query.path !== undefined) rows = rows.where('path', '=', query.path)
       if (query.status !== undefined) rows = rows.where('status', '=', query.status)
       if (after)
         rows = rows.where(({ eb, refTuple, tuple }) =>
@@ -66,6 +68,24 @@ export const quarantineRoutes: readonly AnyRoute[] = [
         })),
         next: found.next,
       }
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/api/quarantine/redrive',
+    operationId: 'redriveQuarantined',
+    tag: TAG,
+    summary:
+      'Fix what a filter finds and put it through again: fields moved, written, removed or of another type. The tracking plan of now is asked. A dry run tells how many would go, with names and types before and after; no value is shown.',
+    permission: 'quarantine.write',
+    body: QuarantineRedrive,
+    answer: RedriveAnswer,
+    errors: [{ status: 400, code: 'INVALID', when: 'A fix is none, or touches what no fix may.' }],
+    handle: async ({ context, identity, body }) => {
+      const { id, ...filter } = body.filter
+      const { fixes = [], asIs = false, dryRun } = body
+      const args = { filter, ...(id !== undefined && { id }), fixes, asIs, dryRun }
+      return expectOk(await context.run({ name: 'redriveQuarantine', args, actor: identity.id })) as RedriveAnswer
     },
   }),
   act(
