@@ -46,6 +46,36 @@ export interface Closing {
   goal?: boolean
 }
 
+/** A value of one event that some rule measures: a number or flag, a word of the rule itself, or a digest where only sameness counts. */
+export type MeasuredValue = string | number | boolean
+
+/** Steps of a sequence rule that happened lately, of one instance. Events themselves are not kept. */
+export interface OpenSequence {
+  rule: string
+  version: number
+  correlation: string
+  /** Oldest first: epoch milliseconds and the steps that event fits, as bits (1: the first). Bounded. */
+  hits: [number, number][]
+}
+
+/** A computed trait with what it is kept up to date from. Values are numbers and short words, never contact data. */
+export interface ComputedState {
+  /** Of the definition. */
+  hash: string
+  purpose: string
+  /** Absent when nothing is known. */
+  value?: string | number | boolean
+  /** With a window: [epoch ms, value], oldest first. */
+  samples?: [number, string | number | boolean][]
+  /** Without one. */
+  n?: number
+  sum?: number
+  edge?: [number, string | number | boolean]
+  /** Of people who were merged, until it is next looked at. */
+  edges?: [number, string | number | boolean][]
+  values?: (string | number | boolean)[]
+}
+
 /** In which zone a person lives, and how that is known. See core/decision/zone.ts. */
 export interface KnownZone {
   /** IANA name. */
@@ -97,9 +127,18 @@ export interface OpenProfile {
    * where no rule counts.
    */
   counted?: Record<string, Record<string, string[]>>
+  /**
+   * What rules measure of events (sums, last values, counts with conditions), per purpose and measure, oldest first:
+   * epoch milliseconds and the value. Bounded, and no longer than the longest window asks. Absent where no rule measures.
+   */
+  measured?: Record<string, Record<string, [number, MeasuredValue][]>>
   /** Lifetime counters per purpose: orders, revenue (minor units). */
   counters: Record<string, Record<string, number>>
   timers: OpenTimer[]
+  /** Sequences under way, per rule and instance. */
+  sequences?: OpenSequence[]
+  /** Score rules that have fired and wait for the score to come back, with the time they fired. */
+  crossed?: Record<string, string>
   /** Entries per rule: times of entry, newest last. */
   entries: Record<string, string[]>
   /** Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms. */
@@ -112,6 +151,16 @@ export interface OpenProfile {
   suppressed?: Suppressed
   /** Per rule with `correlate`: what ended its instances lately. Written by decide, bounded by the rule's window. */
   closings?: Record<string, Closing[]>
+  /** Audiences the person is in now. */
+  audiences?: Record<string, { since: string; purpose: string }>
+  /** Audience -> destination -> nodes: where the person was last asked to be taken in, and by which identifier. */
+  pushed?: Record<string, Record<string, string[]>>
+  /** Computed traits, by id. */
+  computed?: Record<string, ComputedState>
+  /** Scores from 0 to 1, by id. `armed` belongs to the rules that wait for a crossing. */
+  scores?: Record<string, { value: number; at: string; purpose: string; armed?: boolean }>
+  /** Epoch ms: the earliest moment at which time alone may change one of these; 0: now. */
+  measuresDueAt?: number
   /** Recent cart acts for counting one fact once: key product|minute -> sources that reported it. */
   acts: { key: string; source: string; at: string; matched: string[] }[]
   /** Reachability: identifier types with a sealed value, by purpose. */

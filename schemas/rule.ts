@@ -1,80 +1,49 @@
 import { type Static, Type } from 'typebox'
+import { Conditions, conditionDefs, Duration, durationAs, MeasureCondition } from './conditions.ts'
 import { oneOf } from './one-of.ts'
 import { Experiment, Then, Unless } from './rule-gates.ts'
 
-/** Operators of a field condition. A missing field satisfies only `absent` and `ne`. */
-export const OPERATORS = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains', 'exists', 'absent'] as const
-export type Operator = (typeof OPERATORS)[number]
+export {
+  type AudienceCondition,
+  type Condition,
+  Conditions,
+  type CountCondition,
+  Duration,
+  type FieldCondition,
+  type MeasureCondition,
+  OPERATORS,
+  type Operator,
+} from './conditions.ts'
 
-/** ISO 8601 duration, e.g. PT30M, P1D. */
-export const Duration = Type.String({
-  pattern: '^P(?!$)(\\d+Y)?(\\d+M)?(\\d+W)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?)?$',
-  description: 'ISO 8601 duration such as PT30M or P1D.',
+const EventName = Type.String({ minLength: 1, description: 'Event name or glob, e.g. Order Completed, Product *.' })
+
+/** An event, with conditions on its properties and on the person at that moment. */
+const EventMatch = Type.Object({ event: EventName, where: Type.Optional(Conditions) }, { additionalProperties: false })
+
+const Correlate = Type.String({
+  minLength: 1,
+  description: 'Property that tells instances apart, e.g. cart_id.',
 })
-
-const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
-
-export const FieldCondition = Type.Object(
-  {
-    field: Type.String({
-      description:
-        'Dotted path: cart.total (minor units), cart.items, traits.<open trait>, event.<property>, person.known.',
-      minLength: 1,
-    }),
-    op: oneOf(OPERATORS),
-    value: Type.Optional(Type.Union([Scalar, Type.Array(Scalar)])),
-  },
-  { additionalProperties: false },
-)
-export type FieldCondition = Static<typeof FieldCondition>
-
-export const CountCondition = Type.Object(
-  {
-    count: Type.Object({ event: Type.String(), window: Duration }, { additionalProperties: false }),
-    op: oneOf(['eq', 'ne', 'gt', 'gte', 'lt', 'lte']),
-    value: Type.Number(),
-  },
-  { additionalProperties: false },
-)
-export type CountCondition = Static<typeof CountCondition>
-
-export const Condition = Type.Union([FieldCondition, CountCondition])
-export type Condition = Static<typeof Condition>
-
-export const Conditions = Type.Object(
-  {
-    all: Type.Optional(Type.Array(Condition)),
-    any: Type.Optional(Type.Array(Condition)),
-    none: Type.Optional(Type.Array(Condition)),
-  },
-  { additionalProperties: false },
-)
-export type Conditions = Static<typeof Conditions>
-
-const EventTrigger = Type.Object(
-  {
-    event: Type.String({ description: 'Event name or glob, e.g. Order Completed, Product *.' }),
-    where: Type.Optional(Conditions),
-  },
-  { additionalProperties: false },
-)
 
 const AbsenceTrigger = Type.Object(
   {
     absence: Type.Object(
       {
-        start: Type.Object(
-          { event: Type.String() },
-          { additionalProperties: false, description: 'Each repeat resets the clock and replaces the context.' },
-        ),
+        start: Type.Object(EventMatch.properties, {
+          additionalProperties: false,
+          description: 'Starts the clock. Each repeat resets it and replaces the context.',
+        }),
         unless: Type.Object(
           {
             any: Type.Array(
               Type.Union([
-                Type.Object({ event: Type.String() }, { additionalProperties: false }),
-                Type.Object({ cart: Type.Literal('emptied') }, { additionalProperties: false }),
+                EventMatch,
+                Type.Object(
+                  { cart: Type.Literal('emptied', { description: 'Nothing is left in the cart.' }) },
+                  { additionalProperties: false },
+                ),
               ]),
-              { minItems: 1 },
+              { minItems: 1, description: 'What ends the wait: then nothing is done.' },
             ),
           },
           { additionalProperties: false },
@@ -82,16 +51,120 @@ const AbsenceTrigger = Type.Object(
         within: Duration,
         correlate: Type.Optional(
           Type.String({
+            minLength: 1,
             description: 'Property that names the instance, e.g. cart_id; the derived cart when missing.',
           }),
         ),
-        grace: Type.Optional(Duration),
+        grace: Type.Optional(durationAs('How much longer to wait for events that arrive late.')),
       },
-      { additionalProperties: false },
+      { additionalProperties: false, description: 'Something happened, and what should have followed did not.' },
     ),
   },
   { additionalProperties: false },
 )
+
+const SequenceTrigger = Type.Object(
+  {
+    sequence: Type.Object(
+      {
+        steps: Type.Array(EventMatch, { minItems: 2, maxItems: 8, description: 'Each step is an event of its own.' }),
+        order: Type.Optional(
+          oneOf(
+            ['strict', 'any'],
+            'strict: in the order written (other events may come between), the default; any: in any order.',
+          ),
+        ),
+        within: durationAs('All steps happen within this time of each other, e.g. PT1H.'),
+        correlate: Type.Optional(Correlate),
+      },
+      { additionalProperties: false, description: 'Several events, all of them, within a time.' },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const AudienceTrigger = Type.Object(
+  {
+    audience: Type.Union([
+      Type.Object(
+        { enters: Type.String({ minLength: 1, description: 'Id of the audience the person came into.' }) },
+        { additionalProperties: false },
+      ),
+      Type.Object(
+        { leaves: Type.String({ minLength: 1, description: 'Id of the audience the person left.' }) },
+        { additionalProperties: false },
+      ),
+    ]),
+  },
+  { additionalProperties: false },
+)
+
+/** When it is time, by the clock of a zone. */
+export const Schedule = Type.Union([
+  Type.String({
+    minLength: 1,
+    description: 'Every so many days at a time of day: "P1D@09:00 America/Sao_Paulo".',
+  }),
+  Type.Object(
+    {
+      cron: Type.String({ minLength: 1, description: 'Five fields, e.g. "0 9 * * 1" for Mondays at nine.' }),
+      timezone: Type.Optional(
+        Type.String({ minLength: 1, description: 'IANA name; the one of the organization when left out.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+])
+export type Schedule = Static<typeof Schedule>
+
+const ScheduleTrigger = Type.Object({ schedule: Schedule }, { additionalProperties: false })
+
+const CrossingTrigger = Type.Object(
+  {
+    crosses: Type.Object(
+      {
+        score: Type.String({ minLength: 1, description: 'Id of the score, e.g. churn_risk.' }),
+        above: Type.Optional(Type.Number({ description: 'It rises above this.' })),
+        below: Type.Optional(Type.Number({ description: 'It falls below this.' })),
+        rearm_below: Type.Optional(
+          Type.Number({ description: 'With above: it counts again only after the score was below this.' }),
+        ),
+        rearm_above: Type.Optional(
+          Type.Number({ description: 'With below: it counts again only after the score was above this.' }),
+        ),
+      },
+      {
+        additionalProperties: false,
+        description: 'A score passes a line; a score that trembles about it counts once.',
+      },
+    ),
+    schedule: Type.Optional(Schedule),
+  },
+  { additionalProperties: false },
+)
+
+const RequestTrigger = Type.Object(
+  {
+    request: Type.String({ minLength: 1, description: 'Name that the decision API is asked by.' }),
+    timeout_ms: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10000, description: 'How long an answer may take.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** `event` first: of a document that fits none, the alternative with most of its words is told about. */
+const Trigger = Type.Union([
+  EventMatch,
+  AbsenceTrigger,
+  SequenceTrigger,
+  AudienceTrigger,
+  CrossingTrigger,
+  ScheduleTrigger,
+  RequestTrigger,
+  MeasureCondition,
+])
+export type Trigger = Static<typeof Trigger>
 
 const BudgetLimit = Type.Integer({ minimum: 1 })
 
@@ -130,7 +203,7 @@ export const Rule = Type.Object(
     id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
     version: Type.Integer({ minimum: 1 }),
     title: Type.Optional(Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })),
-    when: Type.Union([EventTrigger, AbsenceTrigger]),
+    when: Trigger,
     who: Type.Optional(Conditions),
     unless: Unless,
     // biome-ignore lint/suspicious/noThenProperty: "then" is the word of the rule language, and rules are never awaited.
@@ -197,6 +270,6 @@ export const Rule = Type.Object(
     ),
     rollout: Type.Optional(Rollout),
   },
-  { $id: 'https://anuente.dev/schemas/rule.json', title: 'Rule', additionalProperties: false },
+  { $id: 'https://anuente.dev/schemas/rule.json', title: 'Rule', additionalProperties: false, $defs: conditionDefs },
 )
 export type Rule = Static<typeof Rule>

@@ -1,7 +1,9 @@
 /** Clauses of an explanation that are not conditions of the rule: the clock, caps, re-entry, lateness. */
 import type { Clause, ClauseValue } from './compile.ts'
 import { durationWords } from './duration.ts'
+import type { Silence } from './quiet-hours.ts'
 import type { CompiledRule } from './ruleset.ts'
+import type { Planned } from './send-plan.ts'
 
 export function clause(id: string, en: string, pt: string, ok: boolean, value: ClauseValue): Clause {
   return { id, clause: en, pt, ok, value }
@@ -27,6 +29,54 @@ export function silenceClause(compiled: CompiledRule): Clause {
     true,
     true,
   )
+}
+
+const CHANNEL_WHY: Readonly<Record<string, { en: string; pt: string }>> = {
+  said: { en: 'as the person said', pt: 'como a pessoa disse' },
+  clicked: { en: 'where the person last clicked', pt: 'onde a pessoa clicou por último' },
+  opened: { en: 'where the person last opened something', pt: 'onde a pessoa abriu algo por último' },
+}
+
+/** @param why of a preference; undefined where the order of the rule alone decided. */
+export function channelClause(channel: string, why: string | undefined): Clause {
+  const words = why === undefined ? undefined : CHANNEL_WHY[why]
+  return clause(
+    'then.channel',
+    `the channel is one that may and can be used${words ? `, preferred: ${words.en}` : ''}`,
+    `o canal pode ser usado${words ? `, preferido: ${words.pt}` : ''}`,
+    true,
+    channel,
+  )
+}
+
+const SILENCE = {
+  quiet_hours: { en: 'quiet hours', pt: 'horário de silêncio' },
+  holidays: { en: 'a holiday', pt: 'feriado' },
+  send_windows: { en: 'the send windows', pt: 'janelas de envio' },
+} as const
+
+const silenceId = (silence: Silence | undefined) =>
+  silence === undefined ? 'then.send_at' : silence === 'holidays' ? 'unless.quiet_hours.holidays' : `unless.${silence}`
+
+/** It waits, by the clock of a zone, until `until` (ISO). */
+export function heldClause({ silence, zone }: Planned, until: string): Clause {
+  const words = silence && SILENCE[silence]
+  return clause(
+    silenceId(silence),
+    words ? `held by ${words.en} (${zone})` : `leaves at its time (${zone})`,
+    words ? `espera: ${words.pt} (${zone})` : `sai na sua hora (${zone})`,
+    true,
+    until,
+  )
+}
+
+/** It is not sent for the same reason. @param skip the rule says so; else it would not be worth sending afterwards. */
+export function silenceClauseOf({ silence, zone, at }: Planned, skip: boolean): Clause {
+  const words = silence && SILENCE[silence]
+  const late = { en: 'it is still worth sending when it may leave', pt: 'ainda vale a pena enviar quando puder sair' }
+  const now = words && { en: `may leave now: ${words.en} (${zone})`, pt: `pode sair agora: ${words.pt} (${zone})` }
+  const said = (skip && now) || late
+  return clause(silenceId(silence), said.en, said.pt, false, at === undefined ? null : new Date(at).toISOString())
 }
 
 export const tooLateClause = (lateMs: number) =>

@@ -4,7 +4,7 @@ import type { Closing, OpenTimer } from '../../schemas/profile.ts'
 import { emptyCartClause, endedClause, startedClause, tooLateClause } from './clauses.ts'
 import { countSince } from './compile.ts'
 import { correlationOf, sameInstance, UNNAMED } from './correlation.ts'
-import { cartIsEmpty, type Deciding, type Instance, iso } from './deciding.ts'
+import { cartIsEmpty, type Deciding, type Instance, iso, viewOf } from './deciding.ts'
 import { explain } from './explanations.ts'
 import { type CompiledRule, LATE_START_MS, memoryMs } from './ruleset.ts'
 
@@ -15,7 +15,7 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
   for (const timer of deciding.timers) {
     const compiled = deciding.rules.versionOf(timer.rule, timer.version)!
     const absence = compiled.absence!
-    const unless = absence.unlessMatches(name)
+    const unless = endsByUnless(deciding, compiled, event, name)
     // What happened before the clock started says nothing about what happened after.
     const byEvent =
       (unless || compiled.goalMatches(name)) &&
@@ -35,8 +35,10 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
 export function noteClosings(deciding: Deciding, event: CanonicalEvent, name: string): void {
   for (const compiled of deciding.rules.closedBy(name)) {
     const { id } = compiled.rule
-    const correlation = correlationOf(compiled.absence!.correlate, event)
-    const goalOnly = !compiled.absence!.unlessMatches(name)
+    const correlation = correlationOf((compiled.absence ?? compiled.sequence)?.correlate, event)
+    const goalOnly = !endsByUnless(deciding, compiled, event, name)
+    // Its conditions do not hold, and it is no goal: it ends nothing.
+    if (goalOnly && !compiled.goalMatches(name)) continue
     const closing: Closing = {
       at: event.occurredAt,
       ...(correlation !== undefined && { correlation }),
@@ -59,7 +61,8 @@ export function startClocks(
   for (const compiled of deciding.rules.startedBy(name)) {
     const absence = compiled.absence!
     // An event that ends an instance does not start the next one.
-    if (ended.has(compiled.rule.id) || absence.unlessMatches(name)) continue
+    if (ended.has(compiled.rule.id) || endsByUnless(deciding, compiled, event, name)) continue
+    if (absence.startWhere && !absence.startWhere.test(viewOf(deciding, compiled, event))) continue
     const named = correlationOf(absence.correlate, event)
     const running = runningInstance(deciding, compiled, named)
     if (running) {
@@ -138,21 +141,40 @@ export function endedSince(
   const absence = compiled.absence!
   if (hadCart && absence.cancelledByEmptyCart && cartIsEmpty(deciding))
     return { result: 'CANCELLED' as const, clause: emptyCartClause() }
-  if (absence.correlate) {
-    const closing = (deciding.closings[compiled.rule.id] ?? []).find(
-      (entry) => Date.parse(entry.at) > sinceMs && sameInstance(absence.correlate, entry.correlation, correlation),
-    )
+  if (absence.notesClosings) {
+    const closing = closingSince(deciding, compiled, absence.correlate, correlation, sinceMs)
     return (
       closing && { result: closing.goal ? ('GOAL_REACHED' as const) : ('CANCELLED' as const), clause: endedClause() }
     )
   }
   for (const name of Object.keys(deciding.state.recent)) {
-    const unless = absence.unlessMatches(name)
+    const unless = absence.unlessNames(name)
     if (!unless && !compiled.goalMatches(name)) continue
     if (countSince({ [name]: deciding.state.recent[name]! }, name, sinceMs) > 0)
       return { result: unless ? ('CANCELLED' as const) : ('GOAL_REACHED' as const), clause: endedClause(name) }
   }
   return undefined
+}
+
+/** Something that was noted to end such an instance, after that moment. */
+export function closingSince(
+  deciding: Deciding,
+  { rule }: CompiledRule,
+  correlate: readonly string[] | undefined,
+  correlation: string,
+  sinceMs: number,
+): Closing | undefined {
+  return (deciding.closings[rule.id] ?? []).find(
+    (entry) => Date.parse(entry.at) > sinceMs && sameInstance(correlate, entry.correlation, correlation),
+  )
+}
+
+function endsByUnless(deciding: Deciding, compiled: CompiledRule, event: CanonicalEvent, name: string): boolean {
+  const { absence } = compiled
+  if (!absence?.unlessNames(name)) return false
+  return absence.unless.some(
+    ({ matches, where }) => matches(name) && (!where || where.test(viewOf(deciding, compiled, event))),
+  )
 }
 
 export function removeTimer(deciding: Deciding, timer: OpenTimer): void {

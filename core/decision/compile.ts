@@ -1,12 +1,11 @@
 /**
- * Conditions of a rule as closures, with a trace of why. Nothing is evaluated from text: a condition is
- * data, its field is one of a closed list of roots, its operator one of a closed list of words.
+ * Conditions as closures, with a trace of why. Nothing is evaluated from text: a condition is data, its field is one of
+ * a closed list of roots, its operator one of a closed list of words.
  */
-
-import type { OpenProfile } from '../../schemas/profile.ts'
-import type { Condition, Conditions, CountCondition, FieldCondition } from '../../schemas/rule.ts'
-import { durationWords, parseDuration } from './duration.ts'
-import { moneyWords } from './money-words.ts'
+import type { MeasuredValue, OpenProfile } from '../../schemas/profile.ts'
+import type { AudienceCondition, Condition, Conditions, FieldCondition, MeasureCondition } from '../../schemas/rule.ts'
+import { expectedWords, fieldReader, fieldTest, fieldWords, isFreeField, OPERATOR_WORDS, shown } from './fields.ts'
+import { type Atom, type CompiledMeasure, compileMeasure, isGroup, isMeasure } from './measures.ts'
 import { nameMatches } from './names.ts'
 
 /** What conditions may look at. `now` is epoch milliseconds; counts include the event being decided on. */
@@ -17,6 +16,10 @@ export interface RuleView {
   readonly purpose: string
   /** Times of events kept for that purpose. */
   readonly counted: OpenProfile['recent']
+  /** What is measured of events kept for that purpose, by `Measure.key`. */
+  readonly measured?: Readonly<Record<string, readonly (readonly [number, MeasuredValue])[]>>
+  /** Whose calendar days count; America/Sao_Paulo where neither is known. */
+  readonly zones?: { readonly person?: string; readonly organization: string }
   readonly event?: { readonly properties: Readonly<Record<string, unknown>> }
   /** The person has a user id, an e-mail or a phone. */
   readonly known: boolean
@@ -26,7 +29,7 @@ export type ClauseValue = string | number | boolean | null
 
 /** One condition as it stood when it was tried. */
 export interface Clause {
-  /** Place in the rule: who.all.0, when.where.any.1. Counters per clause use it. */
+  /** Place in the rule: who.all.0, when.where.any.1, who.all.0.any.2 in a nested group. Counters per clause use it. */
   readonly id: string
   /** In English. */
   readonly clause: string
@@ -47,35 +50,35 @@ export interface Compiled {
   explain(view: RuleView): Clause[]
   /** Whether these clauses, as `explain` gave them, hold together. */
   holds(clauses: readonly Clause[]): boolean
+  /** Of these clauses those that made the whole not hold: in a group where one is enough, only when none held. */
+  broken(clauses: readonly Clause[]): Clause[]
+  /** Epoch ms of the earliest moment at which time alone may change the answer; undefined: never. */
+  changesAt(view: RuleView): number | undefined
 }
 
+/** One atom, and in a group of "none" its opposite. */
 interface CompiledClause {
   readonly id: string
   readonly en: string
   readonly pt: string
-  /** In `none`, true when the condition does not hold. */
   test(view: RuleView): boolean
   value(view: RuleView): ClauseValue
   readonly unit?: 'cents'
+  changesAt?(view: RuleView): number | undefined
 }
+
+/** Groups as a tree whose leaves are in the order of the clauses. "None" is turned into opposites on the way down. */
+type Tree = { readonly leaf: CompiledClause } | { readonly every: readonly Tree[] } | { readonly some: readonly Tree[] }
 
 /** @param path where the conditions stand in the rule: "who" or "when.where". */
 export function compileConditions(conditions: Conditions | undefined, path: string): Compiled {
-  const group = (name: 'all' | 'any' | 'none') =>
-    (conditions?.[name] ?? []).map((condition, index) =>
-      compileCondition(condition, `${path}.${name}.${index}`, name === 'none'),
-    )
-  const all = group('all')
-  const any = group('any')
-  const none = group('none')
-  const every = [...all, ...any, ...none]
+  const tree = groupTree(conditions ?? {}, path, false)
+  const leaves = leavesOfTree(tree)
+  const timed = leaves.filter((leaf) => leaf.changesAt !== undefined)
   return {
-    test: (view) =>
-      all.every((clause) => clause.test(view)) &&
-      (any.length === 0 || any.some((clause) => clause.test(view))) &&
-      none.every((clause) => clause.test(view)),
+    test: tester(tree),
     explain: (view) =>
-      every.map((clause) => ({
+      leaves.map((clause) => ({
         id: clause.id,
         clause: clause.en,
         pt: clause.pt,
@@ -83,47 +86,160 @@ export function compileConditions(conditions: Conditions | undefined, path: stri
         value: clause.value(view),
         ...(clause.unit && { unit: clause.unit }),
       })),
-    holds: (clauses) => {
-      const afterAny = all.length + any.length
-      const [first, middle, last] = [
-        clauses.slice(0, all.length),
-        clauses.slice(all.length, afterAny),
-        clauses.slice(afterAny),
-      ]
-      return (
-        first.every((clause) => clause.ok) &&
-        (middle.length === 0 || middle.some((clause) => clause.ok)) &&
-        last.every((clause) => clause.ok)
-      )
-    },
+    holds: (clauses) => weigh(tree, clauses, { next: 0 }).ok,
+    broken: (clauses) => weigh(tree, clauses, { next: 0 }).broken,
+    changesAt: (view) => earliest(timed.map((leaf) => leaf.changesAt!(view))),
   }
 }
 
-function compileCondition(condition: Condition, id: string, negated: boolean): CompiledClause {
-  const clause = 'count' in condition ? compileCount(condition) : compileField(condition)
-  if (!negated) return { id, ...clause }
-  return { ...clause, id, en: `not: ${clause.en}`, pt: `não: ${clause.pt}`, test: (view) => !clause.test(view) }
+/** The earlier of moments that may never come. */
+export function earliest(moments: readonly (number | undefined)[]): number | undefined {
+  let first: number | undefined
+  for (const moment of moments) if (moment !== undefined && (first === undefined || moment < first)) first = moment
+  return first
 }
 
-// ---------------------------------------------------------------- counts
+function groupTree({ all = [], any = [], none = [] }: Conditions, path: string, negated: boolean): Tree {
+  const part = (name: 'all' | 'any' | 'none', conditions: readonly Condition[]) =>
+    conditions.map((condition, index) =>
+      conditionTree(condition, `${path}.${name}.${index}`, negated !== (name === 'none')),
+    )
+  const parts = [part('all', all), part('any', any), part('none', none)] as const
+  if (negated) return { some: [...parts[0], ...(any.length > 0 ? [{ every: parts[1] }] : []), ...parts[2]] }
+  return { every: [...parts[0], ...(any.length > 0 ? [{ some: parts[1] }] : []), ...parts[2]] }
+}
 
-function compileCount(condition: CountCondition): Omit<CompiledClause, 'id'> {
-  const { event, window } = condition.count
-  const ms = parseDuration(window)
-  const count = (view: RuleView) => countSince(view.counted, event, view.now - ms)
-  const compare = COMPARE[condition.op]
-  const never = condition.op === 'eq' && condition.value === 0
+function conditionTree(condition: Condition, id: string, negated: boolean): Tree {
+  if (isGroup(condition)) return groupTree(condition, id, negated)
+  const clause = atom(condition, id)
+  if (!negated) return { leaf: { id, ...clause } }
+  const { en, pt, test } = clause
+  return { leaf: { ...clause, id, en: `not: ${en}`, pt: `não: ${pt}`, test: (view) => !test(view) } }
+}
+
+function atom(condition: Atom, id: string): Omit<CompiledClause, 'id'> {
+  if (isMeasure(condition)) return measureAtom(condition, id)
+  if ('audience' in condition) return audienceAtom(condition)
+  return fieldAtom(condition as FieldCondition)
+}
+
+function leavesOfTree(tree: Tree): CompiledClause[] {
+  if ('leaf' in tree) return [tree.leaf]
+  return ('every' in tree ? tree.every : tree.some).flatMap(leavesOfTree)
+}
+
+function tester(tree: Tree): (view: RuleView) => boolean {
+  if ('leaf' in tree) return tree.leaf.test
+  if ('every' in tree) {
+    const parts = tree.every.map(tester)
+    return parts.length === 1 ? parts[0]! : (view) => parts.every((part) => part(view))
+  }
+  const parts = tree.some.map(tester)
+  return (view) => parts.some((part) => part(view))
+}
+
+function weigh(tree: Tree, clauses: readonly Clause[], at: { next: number }): { ok: boolean; broken: Clause[] } {
+  if ('leaf' in tree) {
+    const clause = clauses[at.next++]
+    return { ok: clause?.ok === true, broken: clause && !clause.ok ? [clause] : [] }
+  }
+  const parts = ('every' in tree ? tree.every : tree.some).map((part) => weigh(part, clauses, at))
+  const ok = 'every' in tree ? parts.every((part) => part.ok) : parts.some((part) => part.ok)
+  return { ok, broken: ok ? [] : parts.flatMap((part) => part.broken) }
+}
+
+// ---------------------------------------------------------------- atoms
+
+/** A missing field satisfies only `absent` and `ne`. A counter nobody has fed is 0. */
+function fieldAtom(condition: FieldCondition): Omit<CompiledClause, 'id'> {
+  const { field, op, value: expected } = condition
+  const read = fieldReader(field)
+  const test = fieldTest(op, expected)
+  const free = isFreeField(field)
   return {
-    en: never
-      ? `no "${event}" within ${durationWords(ms, 'en')}`
-      : `number of "${event}" within ${durationWords(ms, 'en')} ${WORDS[condition.op].en} ${condition.value}`,
-    pt: never
-      ? `nenhum "${event}" no período de ${durationWords(ms, 'pt')}`
-      : `quantidade de "${event}" no período de ${durationWords(ms, 'pt')} ${WORDS[condition.op].pt} ${condition.value}`,
-    test: (view) => compare(count(view), condition.value),
-    value: count,
+    ...fieldWords(condition),
+    test: (view) => test(read(view)),
+    value: (view) => shown(read(view), expected, free),
+    ...(field === 'cart.total' && { unit: 'cents' as const }),
   }
 }
+
+function audienceAtom({ audience, in: member }: AudienceCondition): Omit<CompiledClause, 'id'> {
+  const within = ({ profile, purpose }: RuleView) =>
+    Object.hasOwn(profile.audiences ?? {}, audience) && profile.audiences![audience]!.purpose === purpose
+  return {
+    en: member ? `is in the audience "${audience}"` : `is not in the audience "${audience}"`,
+    pt: member ? `está no público "${audience}"` : `não está no público "${audience}"`,
+    test: (view) => within(view) === member,
+    value: within,
+  }
+}
+
+function measureAtom(condition: MeasureCondition, id: string): Omit<CompiledClause, 'id'> {
+  const compiled = compileMeasure(condition, (where) => compileConditions(where, `${id}.where`))
+  return { ...measureTest(compiled), ...measureWords(compiled) }
+}
+
+/** How a measure compares, of whatever moment. */
+export function measureTest({ condition, name, value, changesAt }: CompiledMeasure) {
+  const compare = fieldTest(condition.op, condition.value)
+  const raw = name === 'first' || name === 'last' || name === 'min' || name === 'max'
+  return {
+    compare,
+    test: (view: RuleView) => compare(value(view)),
+    value: (view: RuleView) => shown(value(view), condition.value, raw),
+    changesAt,
+  }
+}
+
+const MEASURE_WORDS = {
+  count: { en: 'number of', pt: 'quantidade de' },
+  sum: { en: 'sum of', pt: 'soma de' },
+  avg: { en: 'average of', pt: 'média de' },
+  min: { en: 'smallest', pt: 'menor' },
+  max: { en: 'largest', pt: 'maior' },
+  first: { en: 'first', pt: 'primeiro valor de' },
+  last: { en: 'last', pt: 'último valor de' },
+  distinct: { en: 'number of different', pt: 'quantidade de valores distintos de' },
+} as const
+
+export function measureWords({ condition, name, measured, window }: CompiledMeasure): { en: string; pt: string } {
+  const { event, property, where } = measured
+  const on = { en: whereWords(where, 'en'), pt: whereWords(where, 'pt') }
+  const never = name === 'count' && condition.op === 'eq' && condition.value === 0
+  if (never)
+    return { en: `no "${event}"${on.en} ${window.words.en}`, pt: `nenhum "${event}"${on.pt} ${window.words.pt}` }
+  const of = property === undefined ? { en: '', pt: '' } : { en: ` "${property}" of`, pt: ` "${property}" em` }
+  const expected = expectedWords(condition.op, condition.value, 'free')
+  const { en, pt } = MEASURE_WORDS[name]
+  return {
+    en: `${en}${of.en} "${event}"${on.en} ${window.words.en} ${OPERATOR_WORDS[condition.op].en}${expected.en}`,
+    pt: `${pt}${of.pt} "${event}"${on.pt} ${window.words.pt} ${OPERATOR_WORDS[condition.op].pt}${expected.pt}`,
+  }
+}
+
+/** Conditions on the events that are measured, in brackets. */
+function whereWords(where: Conditions | undefined, language: 'en' | 'pt'): string {
+  if (where === undefined) return ''
+  const words = groupWords(where, language)
+  return words === '' ? '' : language === 'pt' ? ` (em que ${words})` : ` (where ${words})`
+}
+
+function groupWords({ all = [], any = [], none = [] }: Conditions, language: 'en' | 'pt'): string {
+  const [and, or, not] = language === 'pt' ? [' e ', ' ou ', 'não: '] : [' and ', ' or ', 'not: ']
+  const one = (condition: Condition): string => {
+    if (isGroup(condition)) return `(${groupWords(condition, language)})`
+    const { en, pt } = atom(condition, '')
+    return language === 'pt' ? pt : en
+  }
+  return [
+    ...all.map(one),
+    ...(any.length > 0 ? [any.length > 1 ? `(${any.map(one).join(or)})` : one(any[0]!)] : []),
+    ...none.map((condition) => `${not}${one(condition)}`),
+  ].join(and)
+}
+
+// ---------------------------------------------------------------- counts of times
 
 /** Events of that name or glob later than `after` (epoch ms). Exactly `after` is outside: windows are (now - w, now]. */
 export function countSince(recent: OpenProfile['recent'], pattern: string, after: number): number {
@@ -137,173 +253,4 @@ function later(times: readonly string[] | undefined, after: number): number {
   let count = 0
   for (const time of times ?? []) if (Date.parse(time) > after) count++
   return count
-}
-
-// ---------------------------------------------------------------- fields
-
-/** A missing field satisfies only `absent` and `ne`. A counter nobody has fed is 0. */
-function compileField(condition: FieldCondition): Omit<CompiledClause, 'id'> {
-  const { field, op } = condition
-  const read = fieldReader(field)
-  const expected = condition.value
-  const test = fieldTest(op, expected)
-  const words = fieldWords(condition)
-  return {
-    ...words,
-    test: (view) => test(read(view)),
-    value: (view) => shown(field, read(view), expected),
-    ...(field === 'cart.total' && { unit: 'cents' as const }),
-  }
-}
-
-/** The fields a rule may name, for messages. */
-export const FIELDS =
-  'cart.total, cart.items, cart.url, traits.<trait>, event.<property>, counters.<purpose>.<name>, person.known'
-
-export function isField(field: string): boolean {
-  return /^(cart\.(total|items|url)|person\.known|traits\..+|event\..+|counters\.[^.]+\..+)$/.test(field)
-}
-
-/** The purpose in `counters.<purpose>.<name>`. */
-export const counterPurpose = (field: string): string => field.split('.')[1] ?? ''
-
-function fieldReader(field: string): (view: RuleView) => unknown {
-  if (field === 'cart.total') return (view) => view.profile.cart?.total
-  if (field === 'cart.url') return (view) => view.profile.cart?.url
-  if (field === 'cart.items') return (view) => view.profile.cart?.lines.reduce((sum, line) => sum + line.quantity, 0)
-  if (field === 'person.known') return (view) => view.known
-  const [root, ...steps] = field.split('.')
-  const rest = steps.join('.')
-  if (root === 'traits')
-    return ({ profile, purpose }) => {
-      const trait = Object.hasOwn(profile.traits, rest) ? profile.traits[rest]! : undefined
-      return trait && (trait.purposes.length === 0 || trait.purposes.includes(purpose)) ? trait.value : undefined
-    }
-  if (root === 'counters') {
-    const [purpose, ...name] = steps
-    return (view) => readSteps(view.profile.counters, [purpose!, name.join('.')]) ?? 0
-  }
-  return (view) => readSteps(view.event?.properties, steps)
-}
-
-function readSteps(from: unknown, steps: readonly string[]): unknown {
-  let value = from
-  for (const step of steps) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, step)) return undefined
-    value = (value as Record<string, unknown>)[step]
-  }
-  return value ?? undefined
-}
-
-type Comparison = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte'
-const COMPARE: Record<Comparison, (a: unknown, b: unknown) => boolean> = {
-  eq: (a, b) => a === b,
-  ne: (a, b) => a !== b,
-  gt: (a, b) => order(a, b) > 0,
-  gte: (a, b) => order(a, b) >= 0,
-  lt: (a, b) => order(a, b) < 0,
-  lte: (a, b) => order(a, b) <= 0,
-}
-
-/** Two numbers, or two texts (dates in ISO 8601 order as text does). Anything else is in no order: NaN. */
-function order(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
-  return Number.NaN
-}
-
-/** Sources often write numbers as text; a rule that names a number means the number. */
-function alike(found: unknown, expected: unknown): unknown {
-  return typeof expected === 'number' && typeof found === 'string' && /^-?\d+(\.\d+)?$/.test(found.trim())
-    ? Number(found)
-    : found
-}
-
-function fieldTest(op: FieldCondition['op'], expected: FieldCondition['value']): (found: unknown) => boolean {
-  switch (op) {
-    case 'exists':
-      return (found) => found !== undefined
-    case 'absent':
-      return (found) => found === undefined
-    case 'in': {
-      const values = Array.isArray(expected) ? expected : []
-      return (found) => values.some((value) => alike(found, value) === value)
-    }
-    case 'contains':
-      return (found) =>
-        typeof found === 'string'
-          ? found.includes(String(expected))
-          : Array.isArray(found) && found.some((item) => alike(item, expected) === expected)
-    default: {
-      const compare = COMPARE[op]
-      return (found) => compare(alike(found, expected), expected)
-    }
-  }
-}
-
-function shown(field: string, found: unknown, expected: FieldCondition['value']): ClauseValue {
-  if (found === undefined || found === null) return null
-  if (typeof found === 'boolean') return found
-  const free = field.startsWith('event.') || field === 'cart.url'
-  if (typeof found === 'number') return free && Math.abs(found) >= 1e9 ? '(number)' : found
-  if (typeof found === 'string') return !free || [expected].flat().includes(found) ? found : '(text)'
-  return Array.isArray(found) ? `(list of ${found.length})` : '(object)'
-}
-
-// ---------------------------------------------------------------- words
-
-const WORDS: Record<FieldCondition['op'], { en: string; pt: string }> = {
-  eq: { en: 'is', pt: 'é' },
-  ne: { en: 'is not', pt: 'não é' },
-  gt: { en: 'is more than', pt: 'é maior que' },
-  gte: { en: 'is at least', pt: 'é pelo menos' },
-  lt: { en: 'is less than', pt: 'é menor que' },
-  lte: { en: 'is at most', pt: 'é no máximo' },
-  in: { en: 'is one of', pt: 'é um de' },
-  contains: { en: 'contains', pt: 'contém' },
-  exists: { en: 'is known', pt: 'é conhecido' },
-  absent: { en: 'is not known', pt: 'não é conhecido' },
-}
-
-const LABELS: Readonly<Record<string, { en: string; pt: string }>> = {
-  'cart.total': { en: 'cart total', pt: 'total do carrinho' },
-  'cart.items': { en: 'number of pieces in the cart', pt: 'quantidade de peças no carrinho' },
-  'cart.url': { en: 'cart address', pt: 'endereço do carrinho' },
-}
-
-function fieldWords(condition: FieldCondition): { en: string; pt: string } {
-  const { field, op, value } = condition
-  if (field === 'person.known' && op === 'eq' && typeof value === 'boolean')
-    return value
-      ? { en: 'the person is identified', pt: 'a pessoa está identificada' }
-      : { en: 'the person is not identified', pt: 'a pessoa não está identificada' }
-  const [root, ...steps] = field.split('.')
-  const rest = steps.join('.')
-  const label =
-    LABELS[field] ??
-    (root === 'traits'
-      ? { en: `trait "${rest}"`, pt: `característica "${rest}"` }
-      : root === 'counters'
-        ? { en: `counter "${rest}"`, pt: `contador "${rest}"` }
-        : root === 'event'
-          ? { en: `"${rest}" of the event`, pt: `"${rest}" do evento` }
-          : { en: `"${field}"`, pt: `"${field}"` })
-  const literal = (language: 'en' | 'pt') =>
-    value === undefined || op === 'exists' || op === 'absent'
-      ? ''
-      : ` ${[value]
-          .flat()
-          .map((item) => literalWords(item, field, language))
-          .join(', ')}`
-  return { en: `${label.en} ${WORDS[op].en}${literal('en')}`, pt: `${label.pt} ${WORDS[op].pt}${literal('pt')}` }
-}
-
-/** Money is written with its cents. A word of the rule that could be somebody's address or number is left out. */
-function literalWords(value: string | number | boolean, field: string, language: 'en' | 'pt'): string {
-  if (typeof value === 'boolean') return language === 'pt' ? (value ? 'sim' : 'não') : value ? 'yes' : 'no'
-  if (typeof value === 'number') {
-    if (field !== 'cart.total') return field.startsWith('event.') && Math.abs(value) >= 1e9 ? '(…)' : String(value)
-    return moneyWords(value, language)
-  }
-  return /@|\d{8}/.test(value.replace(/[\s.()-]/g, '')) ? '(…)' : `"${value}"`
 }

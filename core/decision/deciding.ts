@@ -1,7 +1,7 @@
 /** One decision under way: what it was asked, and what has come of it so far. Shared by clocks, gates and explanations. */
 import { createHash } from 'node:crypto'
 import type { CanonicalEvent } from '../../schemas/event.ts'
-import type { Closing, OpenProfile, OpenTimer } from '../../schemas/profile.ts'
+import type { Closing, OpenProfile, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
 import type { BudgetUse } from './budget.ts'
 import type { RuleView } from './compile.ts'
 import type {
@@ -14,6 +14,7 @@ import type {
   GoalCancel,
 } from './decision.ts'
 import type { CompiledRule, RuleSet } from './ruleset.ts'
+import { DEFAULT_ZONE } from './windows.ts'
 
 export interface Deciding {
   readonly state: OpenProfile
@@ -22,6 +23,10 @@ export interface Deciding {
   readonly seq: number | undefined
   readonly nowMs: number
   timers: OpenTimer[]
+  sequences: OpenSequence[]
+  readonly crossed: Record<string, string>
+  /** What conditions see, by purpose: made once for all rules of that purpose. */
+  readonly views: Map<string, RuleView>
   readonly entries: Record<string, string[]>
   readonly closings: Record<string, Closing[]>
   readonly deliveries: DeliveryDraft[]
@@ -57,6 +62,9 @@ export function beginDecision(
     seq,
     nowMs: Date.parse(context.now),
     timers: [...state.timers],
+    sequences: [...(state.sequences ?? [])],
+    crossed: { ...state.crossed },
+    views: new Map(),
     entries: { ...state.entries },
     closings: { ...state.closings },
     deliveries: [],
@@ -69,10 +77,24 @@ export function beginDecision(
 }
 
 export function resultOf(deciding: Deciding): DecisionResult {
-  const { timers, entries, closings, deliveries, capUses, budgetUses, cancels, explanations, dropped } = deciding
+  const {
+    timers,
+    sequences,
+    crossed,
+    entries,
+    closings,
+    deliveries,
+    capUses,
+    budgetUses,
+    cancels,
+    explanations,
+    dropped,
+  } = deciding
   const wakeAt = timers.map((timer) => timer.graceUntil).sort()[0]
   return {
     timers,
+    sequences,
+    crossed,
     entries,
     closings,
     deliveries,
@@ -85,20 +107,32 @@ export function resultOf(deciding: Deciding): DecisionResult {
   }
 }
 
-/** A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts and traits of that purpose alone. */
+/**
+ * A rule sees the cart only when everything in it was collected for the rule's own purpose, and counts and traits of
+ * that purpose alone. Of one decision there is one event, so that rules of the same purpose see the same.
+ */
 export function viewOf(deciding: Deciding, compiled: CompiledRule, event: CanonicalEvent | undefined): RuleView {
+  const { purpose } = compiled.rule.unless
+  const known = deciding.views.get(purpose)
+  if (known) return known
   const { state, context, nowMs } = deciding
   const { cart, ...withoutCart } = state
-  const { purpose } = compiled.rule.unless
   const seesCart = !cart?.purposes || cart.purposes.includes(purpose)
-  return {
+  const view = {
     now: nowMs,
     profile: seesCart ? state : withoutCart,
     purpose,
     counted: state.counted?.[purpose] ?? {},
+    measured: state.measured?.[purpose] ?? {},
     known: context.reachable(['userId', 'email', 'phone']),
+    zones: {
+      organization: context.zones?.organization ?? DEFAULT_ZONE,
+      ...(state.zone?.purposes.includes(purpose) && { person: state.zone.name }),
+    },
     ...(event && { event }),
   }
+  deciding.views.set(purpose, view)
+  return view
 }
 
 export const cartIsEmpty = ({ state }: Pick<Deciding, 'state'>): boolean => (state.cart?.lines.length ?? 0) === 0

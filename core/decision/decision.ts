@@ -2,7 +2,7 @@
 import type { Arm, LaneKind } from '../../schemas/delivery.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
-import type { Closing, OpenTimer } from '../../schemas/profile.ts'
+import type { Closing, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
 import type { BudgetBook, BudgetUse } from './budget.ts'
 import type { Clause } from './compile.ts'
 import type { OfferBook } from './offers.ts'
@@ -18,6 +18,53 @@ export type DecisionInput =
       /** The start event, when the rule `readsStartEvent`; without it its fields count as missing. */
       readonly event?: CanonicalEvent
     }
+  | OtherInput
+
+/** A person came into an audience or left it. */
+export interface AudienceInput {
+  readonly kind: 'audience'
+  readonly audience: string
+  readonly change: 'entered' | 'left'
+  /** ISO 8601, UTC. */
+  readonly at: string
+  readonly seq: number
+  /** What caused it, if an event did. */
+  readonly event?: CanonicalEvent
+}
+
+export interface ScoreInput {
+  readonly kind: 'score'
+  readonly score: string
+  /** Undefined: there was none. */
+  readonly from: number | undefined
+  readonly to: number
+  readonly at: string
+  readonly seq: number
+  readonly event?: CanonicalEvent
+}
+
+/** It is time for one rule. */
+export interface ScheduleInput {
+  readonly kind: 'schedule'
+  readonly rule: string
+  /** Every version when absent. */
+  readonly version?: number
+  /** The moment it was for, ISO 8601, UTC. */
+  readonly slot: string
+  readonly seq: number
+}
+
+/** Somebody asks what to do for this person now. */
+export interface RequestInput {
+  readonly kind: 'request'
+  /** The name in `when.request`. */
+  readonly request: string
+  readonly at: string
+  readonly seq: number
+}
+
+/** What is neither an event nor a timer. */
+export type OtherInput = AudienceInput | ScoreInput | ScheduleInput | RequestInput
 
 export interface ConsentAnswer {
   readonly granted: boolean
@@ -62,6 +109,8 @@ export interface DecisionContext {
   readonly offers?: OfferBook
   /** Budgets as they are spent; rules have none when absent. */
   readonly budgets?: BudgetBook
+  /** IANA name: the clock of the organization; America/Sao_Paulo when absent. The person's own is in the profile. */
+  readonly zones?: { readonly organization: string }
   /** Undefined when the destination or action does not exist. */
   actionOf(destination: string, action: string): ActionFacts | undefined
 }
@@ -159,6 +208,9 @@ export interface DecisionResult {
   readonly timers: OpenTimer[]
   readonly entries: Record<string, string[]>
   readonly closings: Record<string, Closing[]>
+  readonly sequences: OpenSequence[]
+  /** Score rules that wait for their score to come back: the time they fired. */
+  readonly crossed: Record<string, string>
   readonly deliveries: DeliveryDraft[]
   /** Reservations to write; released when their delivery is blocked. */
   readonly capUses: CapUse[]

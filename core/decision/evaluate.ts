@@ -10,12 +10,15 @@ import type { OpenProfile, OpenTimer } from '../../schemas/profile.ts'
 import { silenceClause } from './clauses.ts'
 import { endedSince, endInstances, instanceOf, noteClosings, removeTimer, startClocks } from './clocks.ts'
 import { countSince } from './compile.ts'
+import { crossingClause } from './crossings.ts'
 import { beginDecision, type Deciding, resultOf, viewOf } from './deciding.ts'
 import type { DecisionContext, DecisionInput, DecisionResult } from './decision.ts'
 import { explain, explainUnknownVersion } from './explanations.ts'
 import { judge } from './gates.ts'
 import { triggerName } from './names.ts'
+import { answerOther } from './others.ts'
 import type { CompiledRule, RuleSet } from './ruleset.ts'
+import { advanceSequences, endSequences } from './sequences.ts'
 
 /**
  * @param state the open profile, already updated by the event
@@ -30,7 +33,8 @@ export function decide(
   const deciding = beginDecision(state, rules, context, input.seq)
   dropUnknownVersions(deciding)
   if (input.kind === 'event') takeEvent(deciding, input.event)
-  else fireTimer(deciding, input)
+  else if (input.kind === 'timer') fireTimer(deciding, input)
+  else answerOther(deciding, input)
   return resultOf(deciding)
 }
 
@@ -87,6 +91,9 @@ function dropUnknownVersions(deciding: Deciding): void {
     deciding.dropped.push({ rule, version, correlation, reason: 'VERSION_NOT_LOADED' })
     explainUnknownVersion(deciding, timer)
   }
+  // Of a sequence nothing has been promised yet: it is forgotten.
+  if (deciding.sequences.some(({ rule, version }) => !deciding.rules.versionOf(rule, version)))
+    deciding.sequences = deciding.sequences.filter(({ rule, version }) => deciding.rules.versionOf(rule, version))
 }
 
 function takeEvent(deciding: Deciding, event: CanonicalEvent): void {
@@ -96,15 +103,23 @@ function takeEvent(deciding: Deciding, event: CanonicalEvent): void {
   const goals = new Set(deciding.rules.goalOf(name).map((compiled) => compiled.rule.id))
   for (const rule of goals) deciding.cancels.push({ rule, reason: 'GOAL_REACHED', at: event.occurredAt })
   const ended = endInstances(deciding, event, name)
+  endSequences(deciding, event, name)
   noteClosings(deciding, event, name)
   startClocks(deciding, event, name, atMs, ended)
-  for (const compiled of deciding.rules.triggeredBy(name)) {
+  const triggered = deciding.rules.triggeredBy(name)
+  for (const compiled of triggered) {
     const view = viewOf(deciding, compiled, event)
-    const where = compiled.where.explain(view)
     const instance = { compiled, correlation: '', eventId: event.id, sinceMs: atMs, ripeMs: atMs }
+    if (compiled.crossing) {
+      const crossing = crossingClause(compiled.crossing, view, name, event)
+      if (crossing) judge(deciding, instance, view, [crossing])
+      continue
+    }
+    const where = compiled.where.explain(view)
     if (compiled.where.holds(where)) judge(deciding, instance, view, where)
     else explain(deciding, instance, 'NOT_MATCHED', where, { latestOnly: true })
   }
+  advanceSequences(deciding, event, name, atMs)
 }
 
 function fireTimer(deciding: Deciding, input: Extract<DecisionInput, { kind: 'timer' }>): void {

@@ -11,7 +11,9 @@ export function explain(
   instance: Instance,
   result: DecisionOutcome,
   clauses: readonly Clause[],
-  more: Partial<Pick<Explanation, 'arm' | 'entryId' | 'deliveryIds' | 'skipped' | 'latestOnly'>> = {},
+  more: Partial<
+    Pick<Explanation, 'arm' | 'variant' | 'offer' | 'heldUntil' | 'entryId' | 'deliveryIds' | 'skipped' | 'latestOnly'>
+  > = {},
   causeId = '',
 ): void {
   const { compiled, correlation, eventId, startedAt } = instance
@@ -32,6 +34,9 @@ export function explain(
     result,
     clauses,
     ...(more.arm !== undefined && { arm: more.arm }),
+    ...(more.variant !== undefined && { variant: more.variant }),
+    ...(more.offer !== undefined && { offer: more.offer }),
+    ...(more.heldUntil !== undefined && { heldUntil: more.heldUntil }),
     ...(more.entryId !== undefined && { entryId: more.entryId }),
     deliveryIds: more.deliveryIds ?? [],
     skipped: more.skipped ?? [],

@@ -1,28 +1,26 @@
-/** From a rule that matched to what is sent: the gates in their fixed order, the arm, the drafts. */
-import type { Arm } from '../../schemas/delivery.ts'
-import type { Rule } from '../../schemas/rule.ts'
-import { assignArm } from './assign.ts'
-import { budgetUses, spentClause } from './budget.ts'
-import { CAP_WORDS, capKey, capKeys } from './caps.ts'
-import { clause, publishedClause, tooLateClause } from './clauses.ts'
+/** From a rule that matched to one that acts: the gates in their fixed order. What follows is in acting.ts. */
+import type { RuleAction } from '../../schemas/rule-gates.ts'
+import { act } from './acting.ts'
+import { channelOrder, preferredChannel } from './channel.ts'
+import { channelClause, clause, publishedClause, tooLateClause } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
-import { type Deciding, digest, type Instance, iso } from './deciding.ts'
-import type { ActionFacts, DeliveryDraft, SkippedAction } from './decision.ts'
-import { durationWords } from './duration.ts'
-import { exclusionClause, groupKey } from './exclusion.ts'
+import type { Deciding, Instance } from './deciding.ts'
+import type { ActionFacts, SkippedAction } from './decision.ts'
 import { explain } from './explanations.ts'
 import type { CompiledRule } from './ruleset.ts'
+import { suppressedBy } from './suppression.ts'
 
-interface ReachableAction {
-  readonly action: Rule['then']['all'][number]
-  /** Place in `then.all`. */
-  readonly index: number
+/** An action that may and can be carried out. */
+export interface Candidate {
+  readonly action: RuleAction
+  /** Names the action within the rule: its place in `then.all`; `send` for the one chosen by channel. */
+  readonly key: number | string
   readonly facts: ActionFacts
+  readonly purpose: string
+  readonly entryId: string | undefined
 }
 
-type EntryRef = { readonly entryId?: string }
-
-/** who → still worth it → consent and reachable → re-entry → caps → assign → act */
+/** who → still worth it → consent and reachable channel → suppression → re-entry → offer → caps → assign → act */
 export function judge(deciding: Deciding, instance: Instance, view: RuleView, triggered: readonly Clause[]): void {
   const { compiled } = instance
   const who = compiled.who.explain(view)
@@ -49,11 +47,11 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
     explain(deciding, instance, consent.code ?? 'NO_CONSENT', clauses, entry)
     return
   }
-  const skipped: SkippedAction[] = []
-  const reachable = reachableActions(deciding, compiled, skipped)
-  if (reachable.length === 0) {
-    const undeclared = skipped.every((action) => action.code === 'UNDECLARED')
-    explain(deciding, instance, undeclared ? 'UNDECLARED' : 'NOT_REACHABLE', clauses, { ...entry, skipped })
+  const tried: Tried = { deciding, compiled, entryId: consent.entryId, skipped: [], stopped: [] }
+  const candidates = [...listedCandidates(tried), ...chosenCandidate(tried)]
+  const { skipped } = tried
+  if (candidates.length === 0) {
+    explain(deciding, instance, firstReason(skipped), [...clauses, ...tried.stopped], { ...entry, skipped })
     return
   }
   const reentry = reentryClause(deciding, compiled)
@@ -61,21 +59,83 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
     explain(deciding, instance, 'REENTRY', [...clauses, reentry], { ...entry, skipped })
     return
   }
-  act(deciding, instance, clauses, reachable, entry, skipped)
+  const chosen = candidates.find(({ key }) => key === 'send')
+  act(deciding, instance, view, candidates, {
+    clauses: chosen ? [...clauses, channelClause(chosen.facts.channel ?? '', tried.preferred)] : clauses,
+    stopped: tried.stopped,
+    entry,
+    skipped,
+  })
 }
 
-function reachableActions(deciding: Deciding, compiled: CompiledRule, skipped: SkippedAction[]): ReachableAction[] {
-  return compiled.rule.then.all.flatMap((action, index) => {
-    const facts = deciding.context.actionOf(action.destination, action.action)
-    if (facts && (facts.identifier.length === 0 || deciding.context.reachable(facts.identifier)))
-      return [{ action, index, facts }]
-    skipped.push({
-      destination: action.destination,
-      action: action.action,
-      code: facts ? 'NOT_REACHABLE' : 'UNDECLARED',
-    })
-    return []
-  })
+interface Tried {
+  readonly deciding: Deciding
+  readonly compiled: CompiledRule
+  /** What consent for the rule's own purpose rests on. */
+  readonly entryId: string | undefined
+  readonly skipped: SkippedAction[]
+  /** Why actions were left out, where their code does not say it all. */
+  readonly stopped: Clause[]
+  preferred?: string
+}
+
+const listedCandidates = (tried: Tried): Candidate[] =>
+  (tried.compiled.rule.then.all ?? []).flatMap((action, index) => tryAction(tried, action, index) ?? [])
+
+/** Of the actions by channel the first that may and can be used. */
+function chosenCandidate(tried: Tried): Candidate[] {
+  const { deciding, compiled } = tried
+  const { then, unless } = compiled.rule
+  const { send } = then
+  if (!send) return []
+  const preferred =
+    then.channel?.order === 'preferred'
+      ? preferredChannel(deciding.state, unless.purpose, Object.keys(send), deciding.nowMs)
+      : undefined
+  if (preferred) tried.preferred = preferred.why
+  for (const channel of channelOrder(then, preferred)) {
+    const candidate = tryAction(tried, send[channel]!, 'send', channel)
+    if (candidate) return [candidate]
+  }
+  return []
+}
+
+/** @param channel as the rule calls it, where the action itself names none. */
+function tryAction(
+  { deciding, compiled, entryId, skipped, stopped }: Tried,
+  action: RuleAction,
+  key: number | string,
+  channel?: string,
+): Candidate | undefined {
+  const { context, state, nowMs } = deciding
+  const { unless } = compiled.rule
+  const skip = (code: SkippedAction['code']) => {
+    skipped.push({ destination: action.destination, action: action.action, code })
+    return undefined
+  }
+  const known = context.actionOf(action.destination, action.action)
+  if (!known) return skip('UNDECLARED')
+  const facts = channel === undefined ? known : { ...known, channel }
+  const own = action.purpose === undefined || action.purpose === unless.purpose ? undefined : action.purpose
+  const consent = own === undefined ? undefined : context.consent(own)
+  if (consent && !consent.granted) return skip(consent.code ?? 'NO_CONSENT')
+  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) return skip('NOT_REACHABLE')
+  const suppressed = suppressedBy(unless.suppress, state, facts.channel, nowMs)
+  if (suppressed) {
+    if (!stopped.some(({ id }) => id === suppressed.id)) stopped.push(suppressed)
+    return skip('SUPPRESSED')
+  }
+  return { action, key, facts, purpose: own ?? unless.purpose, entryId: consent ? consent.entryId : entryId }
+}
+
+/** Of several reasons the one that somebody could do something about comes first. */
+function firstReason(skipped: readonly SkippedAction[]): SkippedAction['code'] {
+  const codes = skipped.map(({ code }) => code)
+  return (
+    (['SUPPRESSED', 'NOT_REACHABLE'] as const).find((code) => codes.includes(code)) ??
+    codes.find((code) => code !== 'UNDECLARED') ??
+    'UNDECLARED'
+  )
 }
 
 function reentryClause(deciding: Deciding, compiled: CompiledRule): Clause | undefined {
@@ -101,110 +161,3 @@ function reentryClause(deciding: Deciding, compiled: CompiledRule): Clause | und
       )
     : undefined
 }
-
-function act(
-  deciding: Deciding,
-  instance: Instance,
-  clauses: readonly Clause[],
-  reachable: readonly ReachableAction[],
-  entry: EntryRef,
-  skipped: SkippedAction[],
-): void {
-  const { compiled, correlation, eventId } = instance
-  const { rule } = compiled
-  const { personKey, now } = deciding.context
-  const capped: Clause[] = []
-  const arm = assign(deciding, compiled)
-  const excluded = reachable.some(({ facts }) => groupKey(compiled, facts)) && exclusionClause(deciding, compiled)
-  if (excluded) {
-    explain(deciding, instance, 'EXCLUDED', [...clauses, excluded], { ...entry, skipped })
-    return
-  }
-  const drafts: DeliveryDraft[] = []
-  for (const { action, index, facts } of reachable) {
-    const full = fullCap(deciding, compiled, facts)
-    if (full) {
-      if (!capped.some((other) => other.id === full.id)) capped.push(full)
-      skipped.push({ destination: action.destination, action: action.action, code: 'CAPPED' })
-      continue
-    }
-    const spent = spentClause(rule, deciding.context.budgets, now, drafts.length)
-    if (spent) {
-      if (!capped.some((other) => other.id === spent.id)) capped.push(spent)
-      skipped.push({ destination: action.destination, action: action.action, code: 'BUDGET' })
-      continue
-    }
-    const id = digest(rule.id, rule.version, personKey, correlation, eventId, index)
-    drafts.push({
-      id,
-      destination: action.destination,
-      action: action.action,
-      purpose: rule.unless.purpose,
-      ...(facts.channel !== undefined && { channel: facts.channel }),
-      kind: facts.kind,
-      rule: rule.id,
-      version: rule.version,
-      arm,
-      eventId,
-      correlation,
-      with: action.with ?? {},
-      ...(compiled.expiresMs !== undefined && { expiresAt: iso(deciding.nowMs + compiled.expiresMs) }),
-      ...entry,
-      since: iso(instance.sinceMs),
-    })
-    if (arm === 'treated') deciding.budgetUses.push(...budgetUses(rule, deciding.context.budgets, now, id))
-    for (const key of [...capKeys(compiled, facts), ...listed(groupKey(compiled, facts))])
-      deciding.capUses.push({ key, at: now, deliveryId: id, shadow: arm !== 'treated' })
-  }
-  if (drafts.length === 0) {
-    const result = skipped.some(({ code }) => code === 'CAPPED') ? 'CAPPED' : 'BUDGET'
-    explain(deciding, instance, result, [...clauses, ...capped], { ...entry, skipped })
-    return
-  }
-  deciding.deliveries.push(...drafts)
-  enter(deciding, compiled)
-  const deliveryIds = drafts.map((draft) => draft.id)
-  explain(deciding, instance, 'ENQUEUED', [...clauses, ...capped], { ...entry, skipped, arm, deliveryIds })
-}
-
-function assign(deciding: Deciding, compiled: CompiledRule): Arm {
-  const { experiment, id } = compiled.rule
-  const { globalHoldout, globalSeed } = deciding.context.holdout
-  const exposed = deciding.context.armOf?.(id)
-  // Exposed to two arms before a merge: counted in neither, and nothing is sent.
-  if (exposed) return exposed === 'multiple' ? 'control' : exposed
-  return assignArm(deciding.context.personKey, {
-    globalHoldout: experiment?.holdout === 'global' ? globalHoldout : 0,
-    globalSeed,
-    control: experiment?.control ?? 0,
-    // Without the version: a new text of the rule must not move people between the arms.
-    seed: experiment?.seed ?? id,
-  })
-}
-
-function fullCap(deciding: Deciding, compiled: CompiledRule, facts: ActionFacts): Clause | undefined {
-  for (const [index, cap] of compiled.caps.entries()) {
-    const key = capKey(cap.per, compiled, facts)
-    if (key === undefined) continue
-    const after = deciding.nowMs - cap.windowMs
-    const reserved = deciding.capUses.filter((use) => use.key === key).map((use) => use.at)
-    const uses = [...deciding.context.capUses(key), ...reserved].filter((at) => Date.parse(at) > after).length
-    if (uses < cap.max) continue
-    return clause(
-      `unless.caps.${index}`,
-      `fewer than ${cap.max} within ${durationWords(cap.windowMs, 'en')} ${CAP_WORDS[cap.per].en}`,
-      `menos de ${cap.max} no período de ${durationWords(cap.windowMs, 'pt')} ${CAP_WORDS[cap.per].pt}`,
-      false,
-      uses,
-    )
-  }
-  return undefined
-}
-
-function enter(deciding: Deciding, compiled: CompiledRule): void {
-  const { reentry, rule } = compiled
-  if (!reentry) return
-  deciding.entries[rule.id] = [...(deciding.entries[rule.id] ?? []), deciding.context.now].slice(-(reentry.max ?? 1))
-}
-
-const listed = (key: string | undefined): string[] => (key === undefined ? [] : [key])

@@ -6,14 +6,14 @@ export { lintRules } from './lint.ts'
 export { loadRules } from './load.ts'
 export { nameMatches, triggerName } from './names.ts'
 export {
-  buildRuleSet,
-  type CompiledRule,
-  capMemoryMs,
-  compileRule,
   countWindow,
+  measuresFor,
   neededCounts,
+  neededMeasures,
   neededWindows,
-  type RuleSet,
   recentWindow,
-} from './ruleset.ts'
+} from './needs.ts'
+export { buildRuleSet, type CompiledRule, capMemoryMs, compileRule, type RuleSet } from './ruleset.ts'
 export { whySentence } from './sentence.ts'
+export { mergeSequences } from './sequences.ts'
+export { nextWake } from './wake.ts'

@@ -1,17 +1,17 @@
 /** What the schema cannot say about a rule: fields that exist, operators that fit, names the configuration knows. */
-import type { Condition, Rule } from '../../schemas/rule.ts'
+import type { OfferConfig } from '../../schemas/offers.ts'
+import type { Rule } from '../../schemas/rule.ts'
 import { ConfigError } from '../kit/errors.ts'
-import { counterPurpose, FIELDS, isField } from './compile.ts'
 import { durationProblem } from './duration.ts'
+import { counterPurpose } from './fields.ts'
+import { gateProblems, gateSurroundingProblems } from './lint-gates.ts'
+import { type Found, fieldConditions, listedConditions, type Path, whenProblems } from './lint-when.ts'
+import { isMeasure, measureOf } from './measures.ts'
 import type { CompiledRule, Position } from './ruleset.ts'
+import { windowOf } from './windows.ts'
 
 export interface RuleProblem extends Position {
   /** What is wrong and what to do. */
-  readonly message: string
-}
-
-interface Found {
-  readonly path: readonly (string | number)[]
   readonly message: string
 }
 
@@ -29,68 +29,18 @@ export function refuse(problems: readonly RuleProblem[]): void {
 
 /** Problems that can be seen without the configuration. */
 export function ruleProblems(rule: Rule): Found[] {
-  return [
-    ...durationProblems(rule),
-    ...listedConditions(rule).flatMap(({ condition, path }) => conditionProblems(condition, path)),
-  ]
-}
-
-function listedConditions(rule: Rule): { condition: Condition; path: (string | number)[] }[] {
-  const places = [
-    { conditions: rule.who, path: ['who'] },
-    { conditions: 'event' in rule.when ? rule.when.where : undefined, path: ['when', 'where'] },
-  ]
-  return places.flatMap(({ conditions, path }) =>
-    (['all', 'any', 'none'] as const).flatMap((group) =>
-      (conditions?.[group] ?? []).map((condition, index) => ({ condition, path: [...path, group, index] })),
-    ),
-  )
+  return [...durationProblems(rule), ...whenProblems(rule), ...gateProblems(rule)]
 }
 
 function durationProblems(rule: Rule): Found[] {
-  const absence = 'absence' in rule.when ? rule.when.absence : undefined
-  const written: [string | undefined, (string | number)[]][] = [
-    [absence?.within, ['when', 'absence', 'within']],
-    [absence?.grace, ['when', 'absence', 'grace']],
+  const written: [string | undefined, Path][] = [
     [rule.then.expires, ['then', 'expires']],
     [rule.unless.reentry?.min_interval, ['unless', 'reentry', 'min_interval']],
-    ...(rule.unless.caps ?? []).map((cap, index): [string, (string | number)[]] => [
-      cap.window,
-      ['unless', 'caps', index, 'window'],
-    ]),
-    ...listedConditions(rule).map(({ condition, path }): [string | undefined, (string | number)[]] => [
-      'count' in condition ? condition.count.window : undefined,
-      [...path, 'count', 'window'],
-    ]),
   ]
   return written.flatMap(([text, path]) => {
     const message = text === undefined ? undefined : durationProblem(text)
     return message ? [{ path, message }] : []
   })
-}
-
-function conditionProblems(condition: Condition, path: readonly (string | number)[]): Found[] {
-  if ('count' in condition) return []
-  const { field, op, value } = condition
-  if (!isField(field))
-    return [{ path: [...path, 'field'], message: `"${field}" is no field a rule can read: use ${FIELDS}` }]
-  const at = (key: string, message: string): Found[] => [
-    { path: [...path, key], message: `${field} ${op}: ${message}` },
-  ]
-  if (op === 'exists' || op === 'absent') return value === undefined ? [] : at('value', 'takes no value, remove it')
-  if (value === undefined) return at('op', 'needs a value, add "value: …"')
-  if (op === 'in') return Array.isArray(value) ? [] : at('value', 'needs a list, write "value: [a, b]"')
-  if (Array.isArray(value)) return at('value', 'takes one value; for several use "op: in"')
-  if (op !== 'eq' && op !== 'ne' && typeof value === 'boolean')
-    return at('value', 'compares numbers or text; for true or false use "op: eq"')
-  const numeric = field === 'cart.total' || field === 'cart.items' || field.startsWith('counters.')
-  if (numeric && typeof value !== 'number')
-    return at(
-      'value',
-      `${field} is a number${field === 'cart.total' ? ' in minor units (5000 is 50.00)' : ''}, write one without quotes`,
-    )
-  if (field === 'person.known' && typeof value !== 'boolean') return at('value', 'person.known is true or false')
-  return []
 }
 
 // ---------------------------------------------------------------- rules against the configuration
@@ -100,10 +50,20 @@ export interface RuleSurroundings {
   readonly purposes: Iterable<string>
   /** Destination instance → its actions, with the channel each has. */
   readonly destinations: Readonly<Record<string, Readonly<Record<string, { readonly channel?: string | undefined }>>>>
+  /** Offers of the configuration; none when absent. */
+  readonly offers?: Readonly<Record<string, OfferConfig>>
+  /** Whether a purpose is a contract; left out: not asked. */
+  readonly transactional?: (purpose: string) => boolean
   /** Text traits that rules may read (`openTraits`). Numbers and booleans are always open. */
   readonly openTraits: Iterable<string>
   /** Whether a purpose collects a trait at all; left out: not asked. */
   readonly collectsTrait?: (purpose: string, trait: string) => boolean
+  /** Audiences, scores and computed traits by id, with the purpose each is kept for; a rule may name no others. */
+  readonly audiences?: Readonly<Record<string, { readonly purpose: string }>>
+  readonly scores?: Readonly<Record<string, { readonly purpose: string }>>
+  readonly computed?: Readonly<Record<string, { readonly purpose: string }>>
+  /** How long what was kept for a purpose is kept, in milliseconds; left out: not asked. */
+  readonly keptMs?: (purpose: string) => number | undefined
 }
 
 /** @throws ConfigError listing every problem of every rule with file, line, column. */
@@ -127,11 +87,12 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
               message: `purpose "${rule.unless.purpose}" is not in the configuration: use ${list(purposes)}, or add it under purposes`,
             },
           ]),
-      ...actionProblems(rule, surroundings),
+      ...gateSurroundingProblems(rule, { ...surroundings, purposes }),
       ...sealedTraitProblems(rule, openTraits),
       ...counterProblems(rule),
       ...(surroundings.collectsTrait ? foreignTraitProblems(rule, surroundings.collectsTrait) : []),
-      ...correlationProblems(rule),
+      ...knownProblems(rule, surroundings),
+      ...(surroundings.keptMs ? windowProblems(rule, surroundings.keptMs) : []),
     ]
     problems.push(
       ...found.map(({ path, message }) => ({ ...compiled.positionOf(path), message: `rule ${rule.id}: ${message}` })),
@@ -143,38 +104,10 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
 
 const list = (names: readonly string[]) => (names.length === 0 ? '(none)' : names.join(', '))
 
-function actionProblems(rule: Rule, { destinations }: RuleSurroundings): Found[] {
-  const problems: Found[] = []
-  const channels: (string | undefined)[] = []
-  for (const [index, { destination, action }] of rule.then.all.entries()) {
-    const actions = Object.hasOwn(destinations, destination) ? destinations[destination]! : undefined
-    if (!actions)
-      problems.push({
-        path: ['then', 'all', index, 'destination'],
-        message: `destination "${destination}" is not in the configuration: use ${list(Object.keys(destinations))}, or add it under destinations`,
-      })
-    else if (!Object.hasOwn(actions, action))
-      problems.push({
-        path: ['then', 'all', index, 'action'],
-        message: `destination "${destination}" has no action "${action}": use ${list(Object.keys(actions))}`,
-      })
-    else channels.push(actions[action]!.channel)
-  }
-  // A cap that nothing can ever use up would be a promise without effect.
-  if (problems.length === 0 && channels.every((channel) => channel === undefined))
-    for (const [index, cap] of (rule.unless.caps ?? []).entries())
-      if (cap.per !== 'person+rule')
-        problems.push({
-          path: ['unless', 'caps', index, 'per'],
-          message: `"per: ${cap.per}" counts messages on a channel and no action of this rule has one: use "per: person+rule"`,
-        })
-  return problems
-}
-
 /** Free text about a person is sealed, and a rule that reads it would never match: say so instead of staying silent. */
 function sealedTraitProblems(rule: Rule, openTraits: ReadonlySet<string>): Found[] {
-  return listedConditions(rule).flatMap(({ condition, path }) => {
-    if ('count' in condition || !condition.field.startsWith('traits.')) return []
+  return fieldConditions(rule).flatMap(({ condition, path }) => {
+    if (!condition.field.startsWith('traits.')) return []
     const trait = condition.field.slice('traits.'.length)
     const asText = condition.op === 'contains' || [condition.value].flat().some((value) => typeof value === 'string')
     if (!asText || openTraits.has(trait)) return []
@@ -190,8 +123,8 @@ function sealedTraitProblems(rule: Rule, openTraits: ReadonlySet<string>): Found
 /** A trait that the rule's purpose does not collect is missing for it, always: say so. */
 function foreignTraitProblems(rule: Rule, collects: (purpose: string, trait: string) => boolean): Found[] {
   const { purpose } = rule.unless
-  return listedConditions(rule).flatMap(({ condition, path }) => {
-    if ('count' in condition || !condition.field.startsWith('traits.')) return []
+  return fieldConditions(rule).flatMap(({ condition, path }) => {
+    if (!condition.field.startsWith('traits.')) return []
     const trait = condition.field.slice('traits.'.length)
     return collects(purpose, trait)
       ? []
@@ -206,8 +139,8 @@ function foreignTraitProblems(rule: Rule, collects: (purpose: string, trait: str
 
 /** A counter belongs to the purpose whose events fed it; rules of another purpose may not look at it. */
 function counterProblems(rule: Rule): Found[] {
-  return listedConditions(rule).flatMap(({ condition, path }) => {
-    if ('count' in condition || !condition.field.startsWith('counters.')) return []
+  return fieldConditions(rule).flatMap(({ condition, path }) => {
+    if (!condition.field.startsWith('counters.')) return []
     const purpose = counterPurpose(condition.field)
     if (purpose === rule.unless.purpose) return []
     return [
@@ -219,19 +152,64 @@ function counterProblems(rule: Rule): Found[] {
   })
 }
 
-/** The value of `correlate` is kept in the open beside the timer. */
-function correlationProblems(rule: Rule): Found[] {
-  const correlate = 'absence' in rule.when ? rule.when.absence.correlate : undefined
-  const path = ['when', 'absence', 'correlate']
-  if (
-    correlate === undefined ||
-    !/e[-_]?mail|phone|fone|celular|whatsapp|cpf|cnpj|name|nome|address|endereco/i.test(correlate)
-  )
-    return []
-  return [
-    {
-      path,
-      message: `"${correlate}" looks like contact data, which timers must not hold: correlate by an id such as cart_id or order_id`,
-    },
-  ]
+const KINDS = {
+  audiences: 'audience',
+  scores: 'score',
+  computed: 'computed trait',
+} as const
+
+/** Audiences, scores and computed traits that nobody defined, or that belong to another purpose: the rule would never see them. */
+function knownProblems(rule: Rule, surroundings: RuleSurroundings): Found[] {
+  const { when, unless } = rule
+  const named: { kind: keyof typeof KINDS; id: string; path: Path }[] = []
+  if ('audience' in when)
+    named.push(
+      'enters' in when.audience
+        ? { kind: 'audiences', id: when.audience.enters, path: ['when', 'audience', 'enters'] }
+        : { kind: 'audiences', id: when.audience.leaves, path: ['when', 'audience', 'leaves'] },
+    )
+  if ('crosses' in when) named.push({ kind: 'scores', id: when.crosses.score, path: ['when', 'crosses', 'score'] })
+  for (const { condition, path } of listedConditions(rule)) {
+    if ('audience' in condition) named.push({ kind: 'audiences', id: condition.audience, path: [...path, 'audience'] })
+    if (!('field' in condition)) continue
+    const [root, ...rest] = condition.field.split('.')
+    if (root === 'scores' || root === 'computed')
+      named.push({ kind: root, id: rest.join('.'), path: [...path, 'field'] })
+  }
+  return named.flatMap(({ kind, id, path }) => {
+    const known = surroundings[kind] ?? {}
+    const one = Object.hasOwn(known, id) ? known[id] : undefined
+    if (!one)
+      return [
+        {
+          path,
+          message: `${KINDS[kind]} "${id}" is not in the configuration: use ${list(Object.keys(known))}, or add it under ${kind}`,
+        },
+      ]
+    return one.purpose === unless.purpose
+      ? []
+      : [
+          {
+            path,
+            message: `${KINDS[kind]} "${id}" is kept for "${one.purpose}", and this rule acts for "${unless.purpose}", so it would never see it: use one of the same purpose`,
+          },
+        ]
+  })
+}
+
+/** Nothing is known of what is already erased. */
+function windowProblems(rule: Rule, keptMs: (purpose: string) => number | undefined): Found[] {
+  const kept = keptMs(rule.unless.purpose)
+  if (kept === undefined) return []
+  return listedConditions(rule).flatMap(({ condition, path }) => {
+    if (!isMeasure(condition)) return []
+    const { name, measured } = measureOf(condition)
+    if (measured.window === undefined || windowOf(measured).keepMs <= kept) return []
+    return [
+      {
+        path: [...path, name, 'window'],
+        message: `"${measured.window}" is longer than what is kept for "${rule.unless.purpose}" (${Math.floor(kept / 86_400_000)} days): shorten the window`,
+      },
+    ]
+  })
 }

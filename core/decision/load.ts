@@ -1,6 +1,7 @@
 /** From rule documents to compiled rules. Every mistake is told with its file, line, column and what to write instead. */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml'
+import { conditionDefs } from '../../schemas/conditions.ts'
 import { Rule } from '../../schemas/rule.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { type RuleProblem, refuse, ruleProblems } from './lint.ts'
@@ -96,6 +97,7 @@ function offsetOf(document: Document.Parsed, path: Path): number {
 // ---------------------------------------------------------------- what the schema's errors mean
 
 interface Shape {
+  readonly $ref?: string
   readonly type?: string
   readonly const?: unknown
   readonly description?: string
@@ -128,27 +130,27 @@ const pointer = (text: string): string[] =>
  * is worth reading: follow the schema along the value and keep errors inside that alternative.
  */
 function speaksOfTheMeantAlternative(error: ErrorObject, root: unknown, instance: readonly string[]): boolean {
-  const keywords = pointer(error.schemaPath.slice(1)).map(decodeURIComponent)
-  let schema: Shape | undefined = Rule as unknown as Shape
+  let meant = unfold(Rule as unknown as Shape, root)
   let value = root
-  let depth = 0
-  for (let i = 0; i < keywords.length; i++) {
-    const keyword = keywords[i]
-    if (keyword === 'properties') {
-      schema = schema?.properties?.[keywords[++i]!]
-      value = child(value, instance[depth++])
-    } else if (keyword === 'items') {
-      schema = schema?.items
-      value = child(value, instance[depth++])
-    } else if (keyword === 'anyOf') {
-      const meant = meantAlternative(schema?.anyOf ?? [], value)
-      if (i === keywords.length - 1) return meant === undefined
-      if (String(meant) !== keywords[++i]) return false
-      schema = schema?.anyOf?.[Number(keywords[i])]
-    }
+  for (const step of instance) {
+    value = child(value, step)
+    meant = meant.flatMap((shape) => {
+      const next = shape.properties?.[step] ?? (shape.type === 'array' ? shape.items : undefined)
+      return next ? unfold(next, value) : []
+    })
   }
-  return true
+  const shape = meant.find((candidate) => candidate === error.parentSchema)
+  return shape !== undefined && (error.keyword !== 'anyOf' || meantAlternative(shape.anyOf ?? [], value) === undefined)
 }
+
+/** A schema, and what it stands for where this value is. */
+function unfold(shape: Shape, value: unknown): Shape[] {
+  if (shape.$ref !== undefined) return unfold(DEFINED[shape.$ref.split('/').at(-1)!]!, value)
+  const meant = shape.anyOf && meantAlternative(shape.anyOf, value)
+  return [shape, ...(meant ? unfold(meant, value) : [])]
+}
+
+const DEFINED = conditionDefs as unknown as Readonly<Record<string, Shape>>
 
 function child(value: unknown, step: string | undefined): unknown {
   return value !== null && typeof value === 'object' && step !== undefined
@@ -156,10 +158,16 @@ function child(value: unknown, step: string | undefined): unknown {
     : undefined
 }
 
-function meantAlternative(alternatives: readonly Shape[], value: unknown): number | undefined {
+/** The alternative that shares most words with the value, compulsory words first. */
+function meantAlternative(alternatives: readonly Shape[], value: unknown): Shape | undefined {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
-  const index = alternatives.findIndex((shape) => shape.required?.some((key) => Object.hasOwn(value, key)))
-  return index < 0 ? undefined : index
+  let best: { shape: Shape; score: number } | undefined
+  for (const shape of alternatives) {
+    const shared = (names: readonly string[]) => names.filter((name) => Object.hasOwn(value, name)).length
+    const score = shared(shape.required ?? []) * 100 + shared(Object.keys(shape.properties ?? {}))
+    if (score > (best?.score ?? 0)) best = { shape, score }
+  }
+  return best?.shape
 }
 
 function toProblem(error: ErrorObject, steps: readonly string[]): { path: Path; message: string } {
@@ -211,8 +219,16 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 function alternativesInWords(shapes: readonly Shape[]): string {
   const words = shapes.flatMap((shape): string[] => {
     if (shape.const !== undefined) return [String(shape.const)]
+    if (shape.$ref !== undefined) return [alternativesInWords([DEFINED[shape.$ref.split('/').at(-1)!]!])]
     if (shape.anyOf) return [alternativesInWords(shape.anyOf)]
-    if (shape.required) return [`a mapping with ${shape.required.map((key) => `"${key}"`).join(', ')}`]
+    if (shape.required && shape.required.length > 0)
+      return [`a mapping with ${shape.required.map((key) => `"${key}"`).join(', ')}`]
+    if (shape.properties)
+      return [
+        `a group with ${Object.keys(shape.properties)
+          .map((key) => `"${key}"`)
+          .join(', ')}`,
+      ]
     return [TYPE_WORDS[String(shape.type)] ?? String(shape.type)]
   })
   return words.length > 1 && shapes.every((shape) => shape.const !== undefined)

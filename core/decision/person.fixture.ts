@@ -14,12 +14,15 @@ import {
   dueTimers,
   type Explanation,
   loadRules,
+  measuresFor,
   neededCounts,
+  neededMeasures,
   neededWindows,
   type RuleSet,
   recentWindow,
   triggerName,
 } from './index.ts'
+import { withEvent } from './measures.ts'
 
 export const T0 = Date.parse('2026-03-10T12:00:00.000Z')
 export const MINUTE = 60_000
@@ -87,6 +90,10 @@ export class Person {
     this.#options = options
   }
 
+  #purposes(): string[] {
+    return [...new Set(this.rules.current.map(({ rule }) => rule.unless.purpose))]
+  }
+
   context(minutes: number): DecisionContext {
     const known = this.#options.identifiers ?? ['userId', 'email']
     return {
@@ -111,7 +118,8 @@ export class Person {
     const windowMs = recentWindow(neededWindows(this.rules.current))(name)
     const counts = countWindow(neededCounts(this.rules.current))
     const now = T0 + received * MINUTE
-    const { recent, counted = {} } = this.profile
+    const { recent, counted = {}, measured = {} } = this.profile
+    const measures = measuresFor(neededMeasures(this.rules.current))
     const kept = (times: readonly string[] | undefined, ms: number) =>
       [...(times ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - ms)
     this.events.set(taken.id, taken)
@@ -125,9 +133,21 @@ export class Person {
               ...recent,
               [name]: kept(recent[name], windowMs),
             },
+      measured: Object.fromEntries(
+        this.#purposes().map((purpose) => [
+          purpose,
+          measures(purpose, name).reduce(
+            (known, measure) => ({
+              ...known,
+              [measure.key]: withEvent(structuredClone(known[measure.key] ?? []), measure, taken),
+            }),
+            measured[purpose] ?? {},
+          ),
+        ]),
+      ),
       // Taken as kept for every purpose.
       counted: Object.fromEntries(
-        [...new Set(this.rules.current.map(({ rule }) => rule.unless.purpose))].map((purpose) => {
+        this.#purposes().map((purpose) => {
           const ms = counts(purpose, name)
           const times = counted[purpose] ?? {}
           return [purpose, ms === 0 ? times : { ...times, [name]: kept(times[name], ms) }]
@@ -163,8 +183,8 @@ export class Person {
 
   #decide(input: DecisionInput, minutes: number): DecisionResult {
     const result = decide(input, deepFreeze(this.profile), this.rules, this.context(minutes))
-    const { timers, entries, closings } = result
-    this.profile = { ...this.profile, timers, entries, closings }
+    const { timers, entries, closings, sequences, crossed } = result
+    this.profile = { ...this.profile, timers, entries, closings, sequences, crossed }
     this.uses.push(...result.capUses)
     this.deliveries.push(...result.deliveries)
     this.explanations.push(...result.explanations)

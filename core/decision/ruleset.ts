@@ -1,30 +1,31 @@
 /** Rules ready to be asked: compiled, indexed by the event names they listen to, kept by version. */
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import type { Conditions, Rule } from '../../schemas/rule.ts'
+import type { Rule } from '../../schemas/rule.ts'
 import type { CompiledCap } from './caps.ts'
 import { type Compiled, compileConditions } from './compile.ts'
 import { type CompiledTimes, compileCaps, compileSendTimes } from './compile-gates.ts'
+import type { OtherInput } from './decision.ts'
 import { parseDuration } from './duration.ts'
 import { byPriority, groupMemoryMs } from './exclusion.ts'
-import { NameIndex, nameMatches, namesMatcher } from './names.ts'
+import { type CompiledMeasure, leavesOf } from './measures.ts'
+import { NameIndex, namesMatcher } from './names.ts'
 import type { Rollouts } from './rollout.ts'
+import {
+  type CompiledAbsence,
+  type CompiledLine,
+  type CompiledSequence,
+  compileAbsence,
+  compileCrossing,
+  compileLine,
+  compileSequence,
+  enders,
+} from './triggers.ts'
 
 /** How long after its time an event may still start a clock when its rule has no `expires`. */
 export const LATE_START_MS = 86_400_000
 /** How long a delivery without `expires` is assumed to be able to wait, for the check of its goal. */
 export const GOAL_MEMORY_MS = 7 * 86_400_000
-
-export interface CompiledAbsence {
-  readonly start: string
-  readonly startMatches: (name: string) => boolean
-  readonly unlessMatches: (name: string) => boolean
-  readonly cancelledByEmptyCart: boolean
-  readonly withinMs: number
-  readonly graceMs: number
-  /** Property path that names the instance. */
-  readonly correlate: readonly string[] | undefined
-}
 
 /** Where a place of a rule stands in its file. */
 export interface Position {
@@ -39,8 +40,11 @@ export interface CompiledRule {
   readonly hash: string
   readonly where: Compiled
   readonly who: Compiled
-  /** Undefined for event triggers. */
+  /** What kind of trigger it has; a rule on one event, a schedule, an audience or a request has none of these. */
   readonly absence: CompiledAbsence | undefined
+  readonly sequence: CompiledSequence | undefined
+  readonly crossing: CompiledMeasure | undefined
+  readonly line: CompiledLine | undefined
   readonly caps: readonly CompiledCap[]
   /** When it may send; undefined: at any time. */
   readonly times: CompiledTimes | undefined
@@ -56,8 +60,6 @@ export interface CompiledRule {
 /** @throws ConfigError for durations without a fixed length. Rules from `loadRules` never throw. */
 export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf']): CompiledRule {
   const { when, unless, exit_on: exitOn = [] } = rule
-  const absence = 'absence' in when ? when.absence : undefined
-  const unlessEvents = absence?.unless.any.flatMap((entry) => ('event' in entry ? [entry.event] : [])) ?? []
   const { reentry } = unless
   return {
     rule,
@@ -66,15 +68,10 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
       .digest('hex'),
     where: compileConditions('event' in when ? when.where : undefined, 'when.where'),
     who: compileConditions(rule.who, 'who'),
-    absence: absence && {
-      start: absence.start.event,
-      startMatches: namesMatcher([absence.start.event]),
-      unlessMatches: namesMatcher(unlessEvents),
-      cancelledByEmptyCart: absence.unless.any.some((entry) => 'cart' in entry),
-      withinMs: parseDuration(absence.within),
-      graceMs: absence.grace === undefined ? 0 : parseDuration(absence.grace),
-      correlate: absence.correlate?.split('.'),
-    },
+    absence: compileAbsence(rule),
+    sequence: compileSequence(rule),
+    crossing: compileCrossing(rule),
+    line: compileLine(rule),
     caps: compileCaps(unless),
     times: compileSendTimes(unless),
     reentry: reentry && {
@@ -84,7 +81,8 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
     expiresMs: rule.then.expires === undefined ? undefined : parseDuration(rule.then.expires),
     goalMatches: namesMatcher(exitOn),
     readsStartEvent:
-      absence !== undefined && conditionsOf(rule.who).some((c) => 'field' in c && c.field.startsWith('event.')),
+      'absence' in when &&
+      leavesOf(rule.who).some(({ condition }) => 'field' in condition && condition.field.startsWith('event.')),
     positionOf: positionOf ?? (() => ({ file: rule.id, line: 1, column: 1 })),
   }
 }
@@ -94,20 +92,20 @@ export function versionText({ rollout: _, ...text }: Rule): Rule {
   return text
 }
 
-export function conditionsOf(conditions: Conditions | undefined) {
-  return [...(conditions?.all ?? []), ...(conditions?.any ?? []), ...(conditions?.none ?? [])]
-}
-
 /** What `decide` asks. Retired versions only finish the instances they started. */
 export interface RuleSet {
   /** Published rules, in order of id. */
   readonly current: readonly CompiledRule[]
   readonly versionOf: (id: string, version: number) => CompiledRule | undefined
-  /** Published rules whose event trigger names this event. */
+  /** Published rules that one event of this name can fire: on the event, or on what is measured of it. */
   readonly triggeredBy: (name: string) => CompiledRule[]
+  /** All versions with a sequence of which this event can be a step. */
+  readonly steppedBy: (name: string) => CompiledRule[]
+  /** Published rules that answer to what is no event and no timer, in the order of priority. */
+  readonly answering: (input: OtherInput) => CompiledRule[]
   /** All versions whose absence starts with this event. */
   readonly startedBy: (name: string) => CompiledRule[]
-  /** Published absence rules with `correlate` that this event may end. */
+  /** Published rules whose instances have names or conditions of their own, and that this event may end. */
   readonly closedBy: (name: string) => CompiledRule[]
   /** All versions that have this event among their goals. */
   readonly goalOf: (name: string) => CompiledRule[]
@@ -136,87 +134,67 @@ export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly C
   const published = new Set(current)
   const triggers = new NameIndex<CompiledRule>()
   const starts = new NameIndex<CompiledRule>()
+  const steps = new NameIndex<CompiledRule>()
+  const answers = new Map<string, CompiledRule[]>()
   const closings = new NameIndex<CompiledRule>()
   const goals = new NameIndex<CompiledRule>()
   // What one event triggers is asked in the order of priority, so that the highest takes what there is to take.
   for (const compiled of [...versions.values()].sort((a, b) => byPriority(a, b) || byIdThenVersion(a, b))) {
     const { when, exit_on: exitOn = [] } = compiled.rule
+    const isPublished = published.has(compiled)
     if ('absence' in when) starts.add([when.absence.start.event], compiled)
-    else if (published.has(compiled)) triggers.add([when.event], compiled)
+    if (compiled.sequence)
+      steps.add(
+        compiled.sequence.steps.map(({ event }) => event),
+        compiled,
+      )
     if (exitOn.length > 0) goals.add(exitOn, compiled)
-    if (compiled.absence?.correlate && published.has(compiled)) closings.add(enders(compiled.rule), compiled)
+    if (!isPublished) continue
+    if ('event' in when) triggers.add([when.event], compiled)
+    if (compiled.crossing) triggers.add([compiled.crossing.measured.event], compiled)
+    if (compiled.absence?.notesClosings || compiled.sequence?.correlate) closings.add(enders(compiled.rule), compiled)
+    for (const answer of answersOf(compiled)) answers.set(answer, [...(answers.get(answer) ?? []), compiled])
   }
   return {
     current,
     versionOf: (id, version) => versions.get(key(id, version)),
     triggeredBy: (name) => triggers.find(name),
     startedBy: (name) => starts.find(name),
+    steppedBy: (name) => steps.find(name),
+    answering: (input) => answers.get(answerKey(input)) ?? [],
     closedBy: (name) => closings.find(name),
     goalOf: (name) => goals.find(name),
     isCurrent: (compiled) => published.has(compiled),
   }
 }
 
-/** Events that end an instance of an absence rule: its `unless` and its goals. */
-function enders(rule: Rule): string[] {
-  const unless = 'absence' in rule.when ? rule.when.absence.unless.any : []
-  return [...unless.flatMap((entry) => ('event' in entry ? [entry.event] : [])), ...(rule.exit_on ?? [])]
+/** What a rule without an event trigger answers to; the same keys as `answerKey`. */
+function answersOf({ rule: { id, when }, line }: CompiledRule): string[] {
+  if ('schedule' in when && when.schedule !== undefined) return [`schedule:${id}`]
+  if (line) return [`score:${line.score}`]
+  if ('audience' in when)
+    return ['enters' in when.audience ? `entered:${when.audience.enters}` : `left:${when.audience.leaves}`]
+  return 'request' in when ? [`request:${when.request}`] : []
+}
+
+function answerKey(input: OtherInput): string {
+  switch (input.kind) {
+    case 'schedule':
+      return `schedule:${input.rule}`
+    case 'score':
+      return `score:${input.score}`
+    case 'audience':
+      return `${input.change}:${input.audience}`
+    case 'request':
+      return `request:${input.request}`
+  }
 }
 
 /** How far back a late start has to be able to look. */
 export function memoryMs(compiled: CompiledRule): number {
-  const { absence, expiresMs } = compiled
-  return absence ? absence.withinMs + absence.graceMs + (expiresMs ?? LATE_START_MS) : 0
-}
-
-/**
- * How long `profile.recent` has to keep the times of which events that may end something: name or glob →
- * milliseconds. Names are those of `triggerName`.
- */
-export function neededWindows(rules: readonly CompiledRule[]): Map<string, number> {
-  const needed = new Map<string, number>()
-  const need = (pattern: string, ms: number) => needed.set(pattern, Math.max(ms, needed.get(pattern) ?? 0))
-  for (const compiled of rules) {
-    const { rule } = compiled
-    if (compiled.absence) for (const name of enders(rule)) need(name, memoryMs(compiled))
-    for (const goal of rule.exit_on ?? []) need(goal, memoryMs(compiled) + (compiled.expiresMs ?? GOAL_MEMORY_MS))
-  }
-  return needed
-}
-
-/** How long `profile.counted` has to keep times: purpose → name or glob → milliseconds. Only what rules of that purpose count. */
-export function neededCounts(rules: readonly CompiledRule[]): Map<string, Map<string, number>> {
-  const needed = new Map<string, Map<string, number>>()
-  for (const { rule } of rules) {
-    const where = 'event' in rule.when ? rule.when.where : undefined
-    for (const condition of [...conditionsOf(rule.who), ...conditionsOf(where)]) {
-      if (!('count' in condition)) continue
-      const { event, window } = condition.count
-      const { purpose } = rule.unless
-      const windows = needed.get(purpose) ?? new Map<string, number>()
-      windows.set(event, Math.max(parseDuration(window), windows.get(event) ?? 0))
-      needed.set(purpose, windows)
-    }
-  }
-  return needed
-}
-
-/** `neededCounts` as a question about a purpose and an event name; 0 when no rule counts it. */
-export function countWindow(
-  needed: ReadonlyMap<string, ReadonlyMap<string, number>>,
-): (purpose: string, name: string) => number {
-  const byPurpose = new Map([...needed].map(([purpose, windows]) => [purpose, recentWindow(windows)]))
-  return (purpose, name) => byPurpose.get(purpose)?.(name) ?? 0
-}
-
-/** `neededWindows` as a question about one event name; 0 when no rule wants its times. */
-export function recentWindow(needed: ReadonlyMap<string, number>): (name: string) => number {
-  const globs = [...needed].filter(([pattern]) => pattern.includes('*'))
-  return (name) => {
-    let ms = needed.get(name) ?? 0
-    for (const [pattern, window] of globs) if (window > ms && nameMatches(pattern, name)) ms = window
-    return ms
-  }
+  const { absence, sequence, expiresMs } = compiled
+  if (absence) return absence.withinMs + absence.graceMs + (expiresMs ?? LATE_START_MS)
+  return sequence ? sequence.withinMs : 0
 }
 
 /** The longest window of any cap or exclusion group, in milliseconds: uses older than this may be forgotten. */

@@ -5,10 +5,11 @@
 import { DateTime } from 'luxon'
 import type { DeliveryStatus } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
-import type { Rule } from '../../schemas/rule.ts'
-import type { Clause } from './compile.ts'
+import type { Conditions, Rule } from '../../schemas/rule.ts'
+import { type Clause, compileConditions, measureWords } from './compile.ts'
 import type { Explanation } from './decision.ts'
 import { durationWords, type Language, parseDuration } from './duration.ts'
+import { compileMeasure } from './measures.ts'
 
 export interface DeliveryFacts {
   readonly status: DeliveryStatus
@@ -48,7 +49,7 @@ export function whySentence(facts: SentenceFacts, language: Language): string {
   ]
   const trigger = triggerWords(explanation, rule, language)
   if (trigger) sentences.push(trigger)
-  sentences.push(...conditionSentences(explanation, language))
+  sentences.push(...conditionSentences(explanation, rule, language))
   const consent = consentSentence(facts, language)
   if (consent) sentences.push(consent)
   if (delivery) sentences.push(deliverySentence(delivery, explanation, language))
@@ -93,23 +94,57 @@ const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
 function triggerWords(explanation: Explanation, rule: Rule | undefined, language: Language): string | undefined {
   if (!rule || explanation.result === 'NOT_MATCHED') return undefined
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
-  const { when } = rule
-  if ('event' in when) return say(`Ela reage a “${when.event}”.`, `It responds to “${when.event}”.`)
-  const { start, within } = when.absence
-  const wait = durationWords(parseDuration(within), language)
-  return say(
-    `Ela reage quando, depois de “${start.event}”, passa o tempo de ${wait} sem que algo encerre a espera.`,
-    `It responds when ${wait} pass after “${start.event}” and nothing ends the wait.`,
-  )
+  const words = whenWords(rule, language)
+  return say(`Ela reage ${words}.`, `It responds ${words}.`)
 }
 
-function conditionSentences({ clauses, result }: Explanation, language: Language): string[] {
+/** What a rule waits for, to go on after "Ela reage" / "It responds". */
+export function whenWords({ when }: Pick<Rule, 'when'>, language: Language): string {
+  const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
+  if ('event' in when) return say(`a “${when.event}”`, `to “${when.event}”`)
+  if ('absence' in when) {
+    const { start, within } = when.absence
+    const wait = durationWords(parseDuration(within), language)
+    return say(
+      `quando, depois de “${start.event}”, passa o tempo de ${wait} sem que algo encerre a espera`,
+      `when ${wait} pass after “${start.event}” and nothing ends the wait`,
+    )
+  }
+  if ('sequence' in when) {
+    const { steps, order, within } = when.sequence
+    const names = steps.map(({ event }) => `“${event}”`).join(order === 'any' ? ', ' : say(', depois ', ', then '))
+    const time = durationWords(parseDuration(within), language)
+    return say(`quando ocorrem ${names} no período de ${time}`, `when ${names} happen within ${time}`)
+  }
+  if ('audience' in when)
+    return 'enters' in when.audience
+      ? say(
+          `quando alguém entra no público “${when.audience.enters}”`,
+          `when somebody enters the audience “${when.audience.enters}”`,
+        )
+      : say(
+          `quando alguém sai do público “${when.audience.leaves}”`,
+          `when somebody leaves the audience “${when.audience.leaves}”`,
+        )
+  if ('crosses' in when) {
+    const { score, above, below } = when.crosses
+    return above === undefined
+      ? say(`quando a pontuação “${score}” cai abaixo de ${below}`, `when the score “${score}” falls below ${below}`)
+      : say(`quando a pontuação “${score}” sobe acima de ${above}`, `when the score “${score}” rises above ${above}`)
+  }
+  if ('schedule' in when) return say('em horários marcados', 'at set times')
+  if ('request' in when) return say(`quando “${when.request}” é solicitado`, `when “${when.request}” is asked for`)
+  const words = measureWords(compileMeasure(when, (where) => compileConditions(where, 'when.where')))
+  return say(`quando passa a valer: ${words.pt}`, `when this becomes true: ${words.en}`)
+}
+
+function conditionSentences({ clauses, result }: Explanation, rule: Rule | undefined, language: Language): string[] {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const words = (chosen: readonly Clause[]) =>
     chosen.map((entry) => (language === 'pt' ? entry.pt : entry.clause)).join('; ')
-  const conditions = clauses.filter((entry) => /^(who|when\.where)\./.test(entry.id))
+  const conditions = clauses.filter((entry) => /^(who|when)\./.test(entry.id) && !OWN_WORDS.test(entry.id))
   if (result === 'NOT_MATCHED') {
-    const broken = words(failing(conditions))
+    const broken = words(failing(conditions, rule))
     return broken === '' ? [] : [say(`Não valeu: ${broken}.`, `What did not hold: ${broken}.`)]
   }
   const held = conditions.filter((entry) => entry.ok)
@@ -122,14 +157,25 @@ function conditionSentences({ clauses, result }: Explanation, language: Language
   ]
 }
 
+/** Clauses of the trigger that the sentence about the trigger has told already. */
+const OWN_WORDS =
+  /^when\.(absence\.(start|within|unless)$|sequence$|sequence\.goal$|audience$|schedule$|request$|version$)/
+
 /** In `any` one clause is enough, so its failures matter only when none held. */
-function failing(conditions: readonly Clause[]): Clause[] {
-  const isAny = (entry: Clause) => entry.id.includes('.any.')
-  const groupHeld = (entry: Clause) =>
-    conditions.some((other) => other.ok && isAny(other) && root(other) === root(entry))
-  return conditions.filter((entry) => !entry.ok && !(isAny(entry) && groupHeld(entry)))
+function failing(conditions: readonly Clause[], rule: Rule | undefined): Clause[] {
+  const who = conditions.filter(({ id }) => id.startsWith('who.'))
+  const others = conditions.filter((entry) => !who.includes(entry))
+  // `where` of an event trigger, told alone when it was the reason.
+  const groups: [readonly Clause[], Conditions | undefined, string][] = [
+    [who, rule?.who, 'who'],
+    [others, rule && 'event' in rule.when ? rule.when.where : undefined, 'when.where'],
+  ]
+  return groups.flatMap(([clauses, written, path]) => {
+    const compiled = compileConditions(written, path)
+    const broken = compiled.broken(clauses)
+    return broken.length > 0 ? broken : clauses.filter(({ ok }) => !ok)
+  })
 }
-const root = (entry: Clause) => entry.id.slice(0, entry.id.indexOf('.any.'))
 
 function consentSentence({ explanation, rule, purposeTitle }: SentenceFacts, language: Language): string | undefined {
   if (!explanation.entryId) return undefined

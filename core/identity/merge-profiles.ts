@@ -1,5 +1,10 @@
 /** Two people turn out to be one: their open profiles become one. Pure, and the order of the two does not matter. */
 import type { OpenProfile } from '../../schemas/profile.ts'
+import { mergeComputed } from '../audiences/computed.ts'
+import { mergeMeasured } from '../audiences/pushes.ts'
+import { mergeEntries } from '../decision/measures.ts'
+import { mergeSequences } from '../decision/sequences.ts'
+import { mergeContact } from '../stages/contact-facts.ts'
 import { youngerOf } from '../stages/facts-of-person.ts'
 
 const newest = <T extends { at: string }>(a: T | undefined, b: T | undefined): T | undefined =>
@@ -46,16 +51,36 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     // Exposed to both: neither arm may count them (they stay with the control, so nothing is sent).
     arms[rule] = arms[rule] === undefined || arms[rule] === arm ? arm : 'multiple'
   }
+  const variants: NonNullable<OpenProfile['variants']> = { ...b.variants }
+  for (const [rule, variant] of Object.entries(a.variants ?? {})) {
+    if (variants[rule] === undefined || variants[rule] === variant) variants[rule] = variant
+    else {
+      delete variants[rule]
+      arms[rule] = 'multiple'
+    }
+  }
   const closings: NonNullable<OpenProfile['closings']> = {}
   for (const rule of new Set([...Object.keys(a.closings ?? {}), ...Object.keys(b.closings ?? {})]))
     closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) =>
       x.at < y.at ? -1 : x.at > y.at ? 1 : 0,
     )
+  const computed = mergeComputed(a.computed, b.computed)
   const age = youngerOf(a.age, b.age)
   // Who was heard of last knows the cart; an empty one since an order is knowledge too.
   const heard = (profile: OpenProfile) => [profile.cart?.updatedAt ?? '', profile.cartAsOf ?? ''].sort()[1]!
   const cart = heard(a) >= heard(b) ? a.cart : b.cart
   const cartAsOf = [a.cartAsOf ?? '', b.cartAsOf ?? ''].sort()[1]
+  const measured: NonNullable<OpenProfile['measured']> = {}
+  for (const purpose of new Set([...Object.keys(a.measured ?? {}), ...Object.keys(b.measured ?? {})])) {
+    const [ofA, ofB] = [a.measured?.[purpose] ?? {}, b.measured?.[purpose] ?? {}]
+    measured[purpose] = Object.fromEntries(
+      [...new Set([...Object.keys(ofA), ...Object.keys(ofB)])].map((key) => [key, mergeEntries(ofA[key], ofB[key])]),
+    )
+  }
+  const sequences = mergeSequences(a.sequences, b.sequences)
+  // Fired for either is fired: it waits for the score of both to come back.
+  const crossed = { ...a.crossed }
+  for (const [rule, at] of Object.entries(b.crossed ?? {})) crossed[rule] = earlier(crossed[rule] ?? at, at)
   return {
     seq: Math.max(a.seq, b.seq),
     firstSeenAt: earlier(a.firstSeenAt, b.firstSeenAt),
@@ -66,12 +91,19 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     ...(cartAsOf && { cartAsOf }),
     recent,
     ...(Object.keys(counted).length > 0 && { counted }),
+    ...(Object.keys(measured).length > 0 && { measured }),
+    ...(sequences.length > 0 && { sequences }),
+    ...(Object.keys(crossed).length > 0 && { crossed }),
     counters,
     timers: [...timers.values()].sort((x, y) => (x.dueAt < y.dueAt ? -1 : x.dueAt > y.dueAt ? 1 : 0)),
     entries,
     arms,
+    ...(Object.keys(variants).length > 0 && { variants }),
+    ...mergeContact(a, b),
     closings,
     acts: [...a.acts, ...b.acts].sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0)),
     reachable: { ...b.reachable, ...a.reachable },
+    ...(computed && { computed }),
+    ...mergeMeasured(a, b),
   }
 }

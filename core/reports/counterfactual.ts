@@ -4,10 +4,11 @@
  */
 
 import type { Counterfactual, CounterfactualChange } from '../../schemas/records.ts'
-import type { Condition, Conditions, Rule } from '../../schemas/rule.ts'
+import type { Conditions, MeasureCondition, Rule } from '../../schemas/rule.ts'
 import { compileConditions, type RuleView } from '../decision/compile.ts'
 import { parseDuration } from '../decision/duration.ts'
 import type { Clause, Explanation } from '../decision/index.ts'
+import { type Atom, compileMeasure, isMeasure, isPlainCount, leavesOf, measureOf } from '../decision/measures.ts'
 import { emptyProfile } from '../stages/people.ts'
 
 type Value = string | number | boolean | null | readonly (string | number | boolean)[]
@@ -19,24 +20,29 @@ const MAX_TRIES = 50_000
 interface Named {
   readonly id: string
   readonly key: string
-  readonly condition: Condition
+  readonly condition: Atom
 }
 
 /** Every condition of a rule with the id its clause has. */
 function conditionsOf(rule: Rule): Named[] {
   const of = (conditions: Conditions | undefined, path: string) =>
-    (['all', 'any', 'none'] as const).flatMap((group) =>
-      (conditions?.[group] ?? []).map((condition, index) => ({
-        id: `${path}.${group}.${index}`,
-        key: keyOf(condition),
-        condition,
-      })),
-    )
+    leavesOf(conditions, [path]).map(({ condition, path: place }) => ({
+      id: place.join('.'),
+      key: keyOf(condition),
+      condition,
+    }))
   return [...of('event' in rule.when ? rule.when.where : undefined, 'when.where'), ...of(rule.who, 'who')]
 }
 
-const keyOf = (condition: Condition): string =>
-  'count' in condition ? `count:${condition.count.event}:${condition.count.window}` : condition.field
+function keyOf(condition: Atom): string {
+  if (isMeasure(condition)) {
+    const { name, measured } = measureOf(condition)
+    return isPlainCount({ name, measured }) && measured.calendar === undefined
+      ? `count:${measured.event}:${measured.window}`
+      : `measure:${JSON.stringify({ [name]: measured })}`
+  }
+  return 'audience' in condition ? `audience:${condition.audience}` : condition.field
+}
 
 /** Whether the conditions of the rule hold in a situation; undefined when no profile could be like that. */
 export function matches(rule: Rule, situation: Situation, now: number): boolean | undefined {
@@ -54,6 +60,7 @@ export function viewOf(situation: Situation, now: number, purpose: string): Rule
   const properties: Record<string, unknown> = {}
   let known = false
   const counted: Record<string, string[]> = {}
+  const measured: Record<string, [number, string | number | boolean][]> = {}
   const counts = new Map<string, { ms: number; count: number }[]>()
   for (const [key, value] of situation) {
     if (key.startsWith('count:')) {
@@ -61,7 +68,16 @@ export function viewOf(situation: Situation, now: number, purpose: string): Rule
       counts.set(event!, [...(counts.get(event!) ?? []), { ms: parseDuration(window!), count: Number(value) }])
       continue
     }
+    if (key.startsWith('measure:')) {
+      if (!measureLike(key, value, now, counted, measured)) return undefined
+      continue
+    }
     if (value === null) continue
+    if (key.startsWith('audience:')) {
+      const audience = key.slice('audience:'.length)
+      if (value === true) profile.audiences = { ...profile.audiences, [audience]: { since: '', purpose } }
+      continue
+    }
     const [root, ...steps] = key.split('.')
     if (key === 'person.known') known = value === true
     else if (root === 'cart') {
@@ -75,9 +91,17 @@ export function viewOf(situation: Situation, now: number, purpose: string): Rule
       const [purpose, ...name] = steps
       profile.counters[purpose!] = { ...profile.counters[purpose!], [name.join('.')]: Number(value) }
     } else if (root === 'event') setDeep(properties, steps, value)
+    else if (root === 'scores')
+      profile.scores = { ...profile.scores, [steps.join('.')]: { value: Number(value), at: '', purpose } }
+    else if (root === 'computed')
+      profile.computed = {
+        ...profile.computed,
+        [steps.join('.')]: { hash: '', purpose, value: value as string | number | boolean },
+      }
     else return undefined
   }
   for (const [event, wanted] of counts) {
+    if (counted[event]) return undefined
     const times: string[] = []
     let inner = 0
     let from = 0
@@ -90,8 +114,39 @@ export function viewOf(situation: Situation, now: number, purpose: string): Rule
     }
     counted[event] = times.sort()
   }
-  const view = { now, purpose, profile, counted, known, event: { properties } }
+  const view = { now, purpose, profile, counted, measured, known, event: { properties } }
   return view
+}
+
+/**
+ * Events of which a measure gives that value now.
+ * @returns false when there are none, or when another measure of the same events already wants something else.
+ */
+function measureLike(
+  key: string,
+  value: Value,
+  now: number,
+  counted: Record<string, string[]>,
+  measured: Record<string, [number, string | number | boolean][]>,
+): boolean {
+  const written = JSON.parse(key.slice('measure:'.length)) as Record<string, unknown>
+  const condition = { ...written, op: 'eq', value: value ?? 0 } as MeasureCondition
+  const { name, measured: of, window, measure } = compileMeasure(condition, (where) => compileConditions(where, 'x'))
+  const { until } = window.at({ now })
+  const at = Math.min(now, until)
+  if (value === null) return name !== 'count' && name !== 'sum' && name !== 'distinct'
+  const many = name === 'count' || name === 'distinct'
+  if (many && (!Number.isInteger(value) || Number(value) < 0 || Number(value) > 10_000)) return false
+  if (!measure) {
+    if (counted[of.event]) return false
+    counted[of.event] = Array.from({ length: Number(value) }, () => new Date(at).toISOString())
+    return true
+  }
+  if (measured[measure.key] || Array.isArray(value)) return false
+  measured[measure.key] = many
+    ? Array.from({ length: Number(value) }, (_, index) => [at, name === 'count' ? true : String(index)])
+    : [[at, value as string | number | boolean]]
+  return true
 }
 
 function setDeep(into: Record<string, unknown>, steps: readonly string[], value: unknown): void {
@@ -105,8 +160,9 @@ function setDeep(into: Record<string, unknown>, steps: readonly string[], value:
 
 /** Values just on either side of what a condition asks. */
 function candidatesOf({ condition }: Named): Value[] {
+  if ('audience' in condition) return [true, false]
   const { op, value } = condition
-  const isCount = 'count' in condition
+  const isCount = 'count' in condition || 'distinct' in condition
   if (op === 'exists' || op === 'absent') return [null, 'x']
   if (typeof value === 'number') {
     const step = Number.isInteger(value) ? 1 : 0.01
@@ -131,13 +187,16 @@ function situationOf(conditions: readonly Named[], clauses: readonly Clause[]): 
       found.set(named.key, value)
       continue
     }
-    const holds = clause.ok !== named.id.includes('.none.')
+    const holds = clause.ok !== isNegated(named.id)
     const same = conditions.filter(({ key }) => key === named.key).flatMap(candidatesOf)
     const fitting = same.find((candidate) => candidate !== null && satisfies(named, candidate) === holds)
     found.set(named.key, fitting ?? '\u2026')
   }
   return found
 }
+
+/** A group of "none" inside another one turns back what the outer one turned. */
+const isNegated = (id: string): boolean => (id.match(/\.none\./g) ?? []).length % 2 === 1
 
 function satisfies({ condition, key }: Named, value: Value): boolean | undefined {
   const view = viewOf(new Map([[key, value]]), 0, '')
@@ -324,9 +383,16 @@ function gateChange({ result, clauses }: Explanation, rule: Rule): Counterfactua
   }
 }
 
+function labelOf({ key, condition }: Named): string {
+  if (key.startsWith('count:')) return `"${/^count:(.*):/s.exec(key)![1]}"`
+  if (!isMeasure(condition)) return key
+  const { name, measured } = measureOf(condition)
+  return `${name} "${[measured.event, ...(measured.property === undefined ? [] : [measured.property])].join('.')}"`
+}
+
 function changeOf(named: Named, found: Value, needed: Value, clauses: readonly Clause[]): CounterfactualChange {
   const clause = clauses.find(({ id }) => id === named.id)
-  const label = named.key.startsWith('count:') ? `"${/^count:(.*):/s.exec(named.key)![1]}"` : named.key
+  const label = labelOf(named)
   const words = (value: Value, language: 'pt' | 'en'): string => {
     if (value === null) return language === 'pt' ? 'nenhum' : 'none'
     if (value === '\u2026') return language === 'pt' ? 'outro valor' : 'another value'

@@ -8,6 +8,7 @@ import { keepFields } from '../../consent/collects.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { OpenProfile, SealedTraits } from '../../schemas/profile.ts'
 import type { RequestScope } from '../../schemas/requests.ts'
+import { measuresName } from '../decision/measures.ts'
 import type { Keys } from '../keys.ts'
 import { hubEntry } from '../ledger/hub-entry.ts'
 import { isShredded, shredNodes } from '../ledger/shred.ts'
@@ -246,6 +247,7 @@ async function forgetPurposes(
     for (const id of gone) {
       delete profile.counters[id]
       delete profile.counted?.[id]
+      delete profile.measured?.[id]
     }
     if (profile.cart?.purposes && left(profile.cart.purposes).length === 0) delete profile.cart
   })
@@ -253,8 +255,11 @@ async function forgetPurposes(
 
 const forgetNames = (people: KnownPeople, names: ReadonlySet<string>, context: ErasureContext) =>
   changeProfiles(people, context, (profile) => {
-    for (const name of names)
+    for (const name of names) {
       for (const times of [profile.recent, ...Object.values(profile.counted ?? {})]) delete times[name]
+      for (const measures of Object.values(profile.measured ?? {}))
+        for (const key of Object.keys(measures)) if (measuresName(key, name)) delete measures[key]
+    }
   })
 
 export async function changeProfiles(

@@ -348,11 +348,8 @@ export function narrowProfile(profile: OpenProfile, ended: ReadonlySet<string>):
   }
   for (const [purpose, counters] of Object.entries(profile.counters))
     if (!ended.has(purpose)) next.counters[purpose] = counters
-  if (profile.counted) {
-    next.counted = {}
-    for (const [purpose, times] of Object.entries(profile.counted))
-      if (!ended.has(purpose)) next.counted[purpose] = times
-  }
+  if (profile.measured)
+    next.measured = Object.fromEntries(Object.entries(profile.measured).filter(([purpose]) => !ended.has(purpose)))
   if (profile.counted)
     next.counted = Object.fromEntries(Object.entries(profile.counted).filter(([purpose]) => !ended.has(purpose)))
   for (const [type, purposes] of Object.entries(profile.reachable)) {

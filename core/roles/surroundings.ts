@@ -3,34 +3,52 @@ import { declares } from '../../consent/collects.ts'
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
 import { lintRetention } from '../../consent/retention/lint.ts'
+import { readProblems, traitProblems } from '../audiences/lint.ts'
+import { compileMeasures, type MeasureSet } from '../audiences/set.ts'
+import { pointer } from '../config/words.ts'
 import type { LoadedConfig } from '../config.ts'
 import {
   type CompiledRule,
   countWindow,
   lintRules,
   loadRules,
+  measuresFor,
   neededCounts,
+  neededMeasures,
   neededWindows,
   type RuleSet,
   recentWindow,
 } from '../decision/index.ts'
+import { compileOffer } from '../decision/offers.ts'
 import { identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { ledgerSettings } from '../ledger/settings.ts'
 import { openRuleBook, type RuleBook, readPublished } from '../rules/book.ts'
+import type { Offers } from '../rules/offer-codes.ts'
 import { publishFiles } from '../rules/publish.ts'
 import { recipientHmacs } from '../rules/recipients.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 
 /** Text traits that say nothing about who somebody is. */
-const OPEN_TRAITS = ['plan', 'state', 'country', 'language', 'lifecycle_stage']
+const OPEN_TRAITS = [
+  'plan',
+  'state',
+  'country',
+  'language',
+  'lifecycle_stage',
+  'timezone',
+  'preferred_channel',
+  'canal_preferido',
+]
 const BELIEVED = ['segment', 'rudderstack', 'gtm', 'rdstation']
 
 export interface Surroundings {
   readonly purposes: Purposes
   readonly rules: readonly CompiledRule[]
+  /** Audiences, computed traits and scores. */
+  readonly measures: MeasureSet
   readonly warnings: readonly string[]
 }
 
@@ -39,6 +57,7 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
   const purposes = loadPurposes(config.config)
   const { rules } = loadRules(config.ruleDocuments)
   lintRulesOf(config, purposes, rules)
+  lintMeasures(config, purposes)
   const findings = lintPurposes(
     config.config,
     rules.map(({ rule }) => rule),
@@ -48,7 +67,14 @@ export function readSurroundings(config: LoadedConfig): Surroundings {
     throw new ConfigError(errors.map(({ path, message }) => `${path}: ${message}`).join('\n'), errors[0]!.path)
   // Nothing is deleted by a policy with a mistake: it cannot be approved. So the hub starts, and says so.
   const retention = lintRetention(config.config).map(({ path, message }) => ({ path, message: message.en }))
-  return { purposes, rules, warnings: [...findings, ...retention].map(({ path, message }) => `${path}: ${message}`) }
+  const actionsOf = (id: string) => Object.keys(config.destinationSettings.get(id)?.definition.actions ?? {})
+  const measures = compileMeasures(config.config, actionsOf)
+  return {
+    purposes,
+    rules,
+    measures,
+    warnings: [...findings, ...retention].map(({ path, message }) => `${path}: ${message}`),
+  }
 }
 
 /** Rules against everything the configuration names. @throws ConfigError with every mistake, each with its place. */
@@ -63,7 +89,19 @@ export function lintRulesOf(config: LoadedConfig, purposes: Purposes, rules: rea
     ),
     openTraits: openTraitsOf(config),
     collectsTrait: collectsTrait(purposes),
+    offers: config.config.offers ?? {},
+    transactional: (purpose) => purposes.get(purpose)?.basis === 'contract',
   })
+}
+
+/** What audiences and scores read of traits. @throws ConfigError with every mistake. */
+function lintMeasures(config: LoadedConfig, purposes: Purposes): void {
+  const problems = traitProblems(config.config, new Set(openTraitsOf(config)), collectsTrait(purposes))
+  if (problems.length > 0)
+    throw new ConfigError(
+      problems.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'),
+      pointer(problems[0]!.path),
+    )
 }
 
 /** What `lintRules` asks of traits. A purpose that does not exist is told by another finding. */
@@ -71,6 +109,14 @@ export const collectsTrait = (purposes: Purposes) => (id: string, trait: string)
   const purpose = purposes.get(id)
   return purpose === undefined || declares(purpose, trait)
 }
+
+/** Offers of the configuration by id. */
+export const offersOf = (config: LoadedConfig): Offers =>
+  new Map(
+    Object.entries(config.config.offers ?? {}).map(
+      ([id, offer]) => [id, compileOffer(id, offer, config.timezone)] as const,
+    ),
+  )
 
 /** Text traits that rules may read. */
 export const openTraitsOf = (config: LoadedConfig) => [...OPEN_TRAITS, ...(config.config.openTraits ?? [])]
@@ -109,7 +155,7 @@ export async function ruleBookOf(
 
 export function processSettings(
   config: LoadedConfig,
-  { purposes }: Surroundings,
+  { purposes, measures }: Surroundings,
   rules: RuleSet,
   all: readonly CompiledRule[],
 ): ProcessPorts['settings'] {
@@ -124,8 +170,10 @@ export function processSettings(
     currency: config.currency,
     believed: authoritative ?? BELIEVED,
     recentWindow: recentWindow(neededWindows(all)),
-    countWindow: countWindow(neededCounts(all)),
+    countWindow: countWindow(neededCounts(all, measures.askers)),
+    measures,
     timezone: config.timezone,
+    offers: offersOf(config),
     holdout: { globalHoldout: experiments?.globalHoldout ?? 0, globalSeed: experiments?.seed ?? 'anuente-global' },
   }
 }

@@ -5,13 +5,16 @@ import type { Purposes } from '../../consent/purposes.ts'
 import { isContactKey } from '../../consent/spec-properties.ts'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
+import type { Touch } from '../audiences/touch.ts'
+import { type Measure, withEvent } from '../decision/measures.ts'
 import { triggerName } from '../decision/names.ts'
-import { newId } from '../ids.ts'
 import type { IdentitySettings } from '../identity/limits.ts'
+import { newId } from '../ids.ts'
 import { readPath } from '../kit/read-path.ts'
 import { seal } from '../seal.ts'
 import type { Batch } from './batch.ts'
 import { cartAfter } from './cart.ts'
+import { rememberContact } from './contact-facts.ts'
 import {
   type Amounts,
   amountsOf,
@@ -38,6 +41,8 @@ export interface ApplySettings {
   readonly recentWindow: (eventName: string) => number
   /** How long times of an event are kept for windowed counts of that purpose's rules; 0: none counts it. */
   readonly countWindow: (purpose: string, eventName: string) => number
+  /** What is measured of an event for that purpose; nothing when absent. */
+  readonly measuresFor?: (purpose: string, eventName: string) => readonly Measure[]
 }
 
 export interface Applied {
@@ -53,6 +58,8 @@ export interface Applied {
   readonly amounts: Amounts
   /** Somebody or something new was joined to the person: what is held for it is theirs too. */
   readonly joined: boolean
+  /** What of the person it changed. */
+  readonly touch: Touch
 }
 
 /** What history seals of an event, under the node's data key. */
@@ -167,9 +174,11 @@ export function change(
   if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
   if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
   rememberAge(person, placed.age)
+  const cartBefore = profile.cart
 
-  storeIdentifiers(placed.named, kept, batch)
+  const known = storeIdentifiers(placed.named, kept, batch)
   storeTraits(kept, node, person, batch, settings)
+  rememberContact(profile, event, phoneOf(kept), allowed)
   // A person's cart and goals hear of an order also when it was counted for somebody else first.
   if (!copy || (fact.copy && fact.news)) {
     const { cart, cartAsOf } = cartAfter(profile, event, allowed, settings.currency)
@@ -179,8 +188,23 @@ export function change(
     remember(profile, event, allowed, settings)
   }
   applyCounters(fact.changes)
-  return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined }, late }
+  const touch: Touch = {
+    name: triggerName(event),
+    cart: profile.cart !== cartBefore,
+    counters: fact.changes.length > 0,
+    traits: Object.keys(kept.traitPurposes),
+    known,
+    first: person.isNew && person.seq === 1,
+    everything: joined,
+  }
+  return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined, touch }, late }
 }
+
+/** Where a purpose that allowed the event may have it. */
+const phoneOf = ({ event, sealedIdentifiers }: KeptEvent): string | undefined =>
+  sealedIdentifiers.includes('phone')
+    ? event.subject.identifiers.find(({ type }) => type === 'phone')?.value
+    : undefined
 
 /** How an order was counted for its own person. */
 export interface CountedFact {
@@ -201,6 +225,8 @@ function countedFact({ copy, news, changes }: Reported, person: PersonState): Co
 /** A better report moved an order from one person to another: the other one's history says so too. */
 function noteCorrection(change: CounterChange, batch: Batch): void {
   const { person } = change
+  // Audiences may read the counters: they are looked at as soon as time is looked at.
+  person.profile.measuresDueAt = 0
   batch.rows.historyInputs.push([
     newId(batch.now),
     person.nodes[0]!.id,
@@ -211,14 +237,17 @@ function noteCorrection(change: CounterChange, batch: Batch): void {
   ])
 }
 
-/** The value behind an identifier is stored, sealed, only when a purpose that allowed the event needs it. */
-function storeIdentifiers(named: Identified['named'], kept: KeptEvent, batch: Batch): void {
+/** The value behind an identifier is stored, sealed, only when a purpose that allowed the event needs it. @returns whether one was. */
+function storeIdentifiers(named: Identified['named'], kept: KeptEvent, batch: Batch): boolean {
+  let stored = false
   for (const { identifier, hmac } of named) {
     const node = batch.nodes.get(hmac)
     if (!node || node.hasValue || !kept.sealedIdentifiers.includes(identifier.type)) continue
     node.hasValue = true
     node.newValue = identifier.value
+    stored = true
   }
+  return stored
 }
 
 function storeTraits(
@@ -267,6 +296,13 @@ function remember(
   const name = triggerName(event)
   keepTime(profile.recent, name, event.occurredAt, settings.recentWindow(name))
   for (const purpose of allowed) {
+    for (const measure of settings.measuresFor?.(purpose, name) ?? []) {
+      profile.measured ??= {}
+      profile.measured[purpose] ??= {}
+      const known = profile.measured[purpose][measure.key] ?? []
+      const entries = withEvent(known, measure, event)
+      if (entries.length > 0) profile.measured[purpose][measure.key] = entries
+    }
     const window = settings.countWindow(purpose, name)
     if (window === 0) continue
     profile.counted ??= {}

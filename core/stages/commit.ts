@@ -1,15 +1,18 @@
 /** The one state transaction of a batch: everything the stages changed, with the log position in it. */
 import type { Transaction } from 'kysely'
+import { mergeAudiences, writeAudiences } from '../audiences/rows.ts'
+import { nextWake } from '../decision/wake.ts'
 import { edgeKey } from '../identity/edge-memory.ts'
 import { liftSuppressions } from '../requests/suppression.ts'
 import { releaseReservations, takeBudgets } from '../rules/budgets.ts'
+import { takeCodes } from '../rules/offer-codes.ts'
 import { seal, sealJson } from '../seal.ts'
 import { chunks, insertMany, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import type { Batch } from './batch.ts'
 import { dedupeTable, ensureDedupeTable, recode } from './deduplicate.ts'
 import { lockPeople } from './lock.ts'
-import { NEW_DELIVERY } from './new-delivery.ts'
+import { NEW_DELIVERY, NEW_OFFERED_DELIVERY } from './new-delivery.ts'
 import { writePlanCounts } from './note-plan.ts'
 import { writeGaps } from './note-unanswered.ts'
 
@@ -25,18 +28,26 @@ export interface PositionMove {
   readonly to: number
 }
 
-export async function commitBatch(batch: Batch, state: StateStore, move: PositionMove | undefined): Promise<void> {
+/** @param also written in the same transaction. */
+export async function commitBatch(
+  batch: Batch,
+  state: StateStore,
+  move: PositionMove | undefined,
+  also?: (trx: Transaction<Tables>) => Promise<void>,
+): Promise<void> {
   await state.transaction(async (trx) => {
     if (move && move.to !== move.from) await movePosition(trx, move)
     // One embedded process takes its batches one after the other; timers are checked everywhere all the same.
     if (state.dialect === 'postgres' || !move) await lockPeople(batch, state.dialect, trx)
     await takeBudgets(batch.budgets, batch.now, state.dialect, trx)
+    await takeCodes(batch.offers, batch.now, state.dialect, trx)
     await writePeople(batch, state, trx)
     await writeConsent(batch, state, trx)
     await writeSuppressions(batch, trx)
     await writeEvents(batch, state, trx)
     await writeDecisions(batch, state, trx)
     await writeCounts(batch, state, trx)
+    await also?.(trx)
   })
   for (const [a, b, , , , refused, strength] of batch.rows.edges.values())
     batch.identity.edges.add(edgeKey(a as string, b as string, strength as string, refused as string | null))
@@ -97,19 +108,19 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
       .where('settled_at', 'is', null)
       .execute()
     await trx.updateTable('caps').set({ person_id: target }).where('person_id', '=', from).execute()
+    await mergeAudiences(from, target, trx)
     await trx.deleteFrom('wakeups').where('person_id', '=', from).execute()
   }
   const persons: unknown[][] = []
+  const unheard: unknown[][] = []
   const wakeups: unknown[][] = []
   const asleep: string[] = []
   for (const person of batch.persons.values()) {
     if (!person.dirty || batch.merged.has(person.id)) continue
-    persons.push([person.id, person.seq, JSON.stringify(person.profile), null, batch.now])
-    const due = person.profile.timers.reduce(
-      (earliest, timer) => Math.min(earliest, Date.parse(timer.graceUntil)),
-      Number.POSITIVE_INFINITY,
-    )
-    if (Number.isFinite(due)) wakeups.push([person.id, due])
+    const written = person.unheard ? unheard : persons
+    written.push([person.id, person.seq, JSON.stringify(person.profile), null, batch.now])
+    const due = nextWake(person.profile, person.profile.measuresDueAt)
+    if (due !== undefined) wakeups.push([person.id, due])
     else if (!person.isNew) asleep.push(person.id)
   }
   await insertMany(
@@ -119,6 +130,15 @@ async function writePeople(batch: Batch, { dialect }: StateStore, trx: Transacti
     ['id', 'seq', 'profile', 'merged_into', 'updated_at'],
     persons,
     'on conflict (id) do update set seq = excluded.seq, profile = excluded.profile, updated_at = excluded.updated_at',
+  )
+  // Time alone is no sign of life: the periods of retention run from when somebody was heard of.
+  await insertMany(
+    trx,
+    dialect,
+    'persons',
+    ['id', 'seq', 'profile', 'merged_into', 'updated_at'],
+    unheard,
+    'on conflict (id) do update set seq = excluded.seq, profile = excluded.profile',
   )
   await insertMany(
     trx,
@@ -320,7 +340,10 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
       cancelled.map(({ id }) => id),
     )
   }
-  await insertMany(trx, dialect, 'deliveries', NEW_DELIVERY, rows.deliveries, 'on conflict (id) do nothing')
+  const plain = rows.deliveries.filter(({ length }) => length === NEW_DELIVERY.length)
+  const offered = rows.deliveries.filter(({ length }) => length === NEW_OFFERED_DELIVERY.length)
+  await insertMany(trx, dialect, 'deliveries', NEW_DELIVERY, plain, 'on conflict (id) do nothing')
+  await insertMany(trx, dialect, 'deliveries', NEW_OFFERED_DELIVERY, offered, 'on conflict (id) do nothing')
   const caps = [...batch.persons.values()].flatMap((person) =>
     batch.merged.has(person.id)
       ? []
@@ -334,6 +357,8 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
     caps,
     'on conflict (key, delivery_id) do nothing',
   )
+  const remaining = new Set([...batch.merged.keys()].map((id) => batch.person(id).id))
+  await writeAudiences({ stays: batch.stays, pushes: batch.pushes, merged: remaining, now: batch.now }, dialect, trx)
   await insertMany(
     trx,
     dialect,
@@ -356,6 +381,8 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
 function nameWhoRemains(batch: Batch): void {
   const { merged, rows } = batch
   if (merged.size === 0) return
+  for (const row of [...batch.stays.begun, ...batch.stays.ended, ...batch.pushes.values()])
+    row.personId = batch.person(row.personId).id
   for (const row of rows.deliveries) row[DELIVERY_PERSON] = batch.person(row[DELIVERY_PERSON] as string).id
   for (const row of rows.explanations) row[EXPLANATION_PERSON] = batch.person(row[EXPLANATION_PERSON] as string).id
   const latest = [...rows.latest.values()].sort((a, b) => (a[2] as number) - (b[2] as number))

@@ -2,7 +2,6 @@
 import { decide as askGate, isHalt } from '../../consent/gate.ts'
 import type { Purposes } from '../../consent/purposes.ts'
 import type { IdentifierType } from '../../schemas/event.ts'
-import type { OpenTimer } from '../../schemas/profile.ts'
 import type { DestinationSettings } from '../config.ts'
 import {
   type CompiledRule,
@@ -10,9 +9,11 @@ import {
   type DecisionInput,
   type DecisionResult,
   decide,
+  type OtherInput,
   type RuleSet,
 } from '../decision/index.ts'
 import { isShadow } from '../decision/rollout.ts'
+import { leftOf, type Offers } from '../rules/offer-codes.ts'
 import type { Batch } from './batch.ts'
 import { factsOf } from './facts-of-person.ts'
 import { personStatus } from './identify.ts'
@@ -23,6 +24,8 @@ export interface DecideSettings {
   readonly rules: RuleSet
   readonly destinations: ReadonlyMap<string, DestinationSettings>
   readonly holdout: { readonly globalHoldout: number; readonly globalSeed: string }
+  /** None when absent. */
+  readonly offers?: Offers
   /** IANA name: whose hours and days budgets are counted in; America/Sao_Paulo when absent. */
   readonly timezone?: string
 }
@@ -39,22 +42,31 @@ export interface Turn {
 
 export function decideTurn(input: DecisionInput, turn: Turn, batch: Batch, settings: DecideSettings): DecisionResult {
   const { rules } = settings
-  const isOurs = ({ rule }: OpenTimer) => !isShadow(rule)
+  const isOurs = ({ rule }: Kept) => !isShadow(rule)
   return decideAmong(isOurs, input, turn, rulesFor(turn, rules), contextOf(turn, batch, settings))
 }
 
-/** Decides with the clocks of some rules in sight; those of the others stay as they are. */
+/** What a person's profile keeps of a rule that waits. */
+type Kept = { readonly rule: string }
+
+/** Decides with the clocks and sequences of some rules in sight; those of the others stay as they are. */
 export function decideAmong(
-  isOurs: (timer: OpenTimer) => boolean,
+  isOurs: (kept: Kept) => boolean,
   input: DecisionInput,
   { person: { profile } }: Turn,
   rules: RuleSet,
   context: DecisionContext,
 ): DecisionResult {
-  const others = profile.timers.filter((timer) => !isOurs(timer))
-  if (others.length === 0) return decide(input, profile, rules, context)
-  const result = decide(input, { ...profile, timers: profile.timers.filter(isOurs) }, rules, context)
-  return { ...result, timers: [...result.timers, ...others] }
+  const { timers, sequences = [] } = profile
+  if (timers.every(isOurs) && sequences.every(isOurs)) return decide(input, profile, rules, context)
+  const isOther = (kept: Kept) => !isOurs(kept)
+  const seen = { ...profile, timers: timers.filter(isOurs), sequences: sequences.filter(isOurs) }
+  const result = decide(input, seen, rules, context)
+  return {
+    ...result,
+    timers: [...result.timers, ...timers.filter(isOther)],
+    sequences: [...result.sequences, ...sequences.filter(isOther)],
+  }
 }
 
 export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): DecisionContext {
@@ -66,7 +78,20 @@ export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): D
     personKey: person.id,
     holdout: settings.holdout,
     armOf: (rule) => person.profile.arms?.[rule],
+    variantOf: (rule) => person.profile.variants?.[rule],
+    transactional: (purpose) => settings.purposes.get(purpose)?.basis === 'contract',
+    offers: {
+      find: (id) => settings.offers?.get(id),
+      left: (id) => {
+        const offer = settings.offers?.get(id)
+        return offer ? leftOf(offer, batch.offers, batch.budgets) : 0
+      },
+    },
     ...(rollouts && { refusal: (rule, version, running) => rollouts.refusal(rule, version, person, running) }),
+    zones: {
+      organization: settings.timezone ?? 'America/Sao_Paulo',
+      ...(person.profile.zone && { person: person.profile.zone.name }),
+    },
     budgets: {
       zone: settings.timezone ?? 'America/Sao_Paulo',
       used: (rule, bucket) => batch.budgets.used(rule, bucket),
@@ -108,7 +133,7 @@ export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): D
  * this person gets; anything kept may end what it started.
  */
 export function rulesFor({ purposes, copy, person }: Turn, rules: RuleSet): RuleSet {
-  if (copy) return { ...rules, triggeredBy: () => [], startedBy: () => [] }
+  if (copy) return { ...rules, triggeredBy: () => [], startedBy: () => [], steppedBy: () => [] }
   const { rollouts } = rules
   const kept = ({ rule }: CompiledRule) => !purposes || purposes.includes(rule.unless.purpose)
   const speaks = ({ rule }: CompiledRule) => !rollouts || rollouts.speaksFor(rule.id, rule.version, person)
@@ -117,11 +142,18 @@ export function rulesFor({ purposes, copy, person }: Turn, rules: RuleSet): Rule
     ...rules,
     triggeredBy: (name) => rules.triggeredBy(name).filter((compiled) => kept(compiled) && speaks(compiled)),
     startedBy: (name) => rules.startedBy(name).filter(kept),
+    steppedBy: (name) => rules.steppedBy(name).filter(kept),
+    answering: (input) =>
+      rules.answering(input).filter((compiled) => kept(compiled) && speaks(compiled) && isOfVersion(input, compiled)),
     isCurrent: (compiled) =>
       rules.isCurrent(compiled) &&
       rollouts?.refusal(compiled.rule.id, compiled.rule.version, person, false) === undefined,
   }
 }
+
+/** A slot is about the version whose schedule it is of. */
+const isOfVersion = (input: OtherInput, { rule }: CompiledRule) =>
+  input.kind !== 'schedule' || input.version === undefined || input.version === rule.version
 
 export function statusOfTurn(
   turn: Pick<Turn, 'person' | 'deviceNode'>,

@@ -1,6 +1,7 @@
 /** enqueue: outbox rows, in the same transaction as the state they follow from. */
 
 import type { TObject } from 'typebox'
+import type { ExitCode } from '../../schemas/exits.ts'
 import { type DecisionResult, type Explanation, nameMatches } from '../decision/index.ts'
 import { versionOrigin } from '../decision/rollout.ts'
 import { newId, nextOrder } from '../ids.ts'
@@ -23,6 +24,10 @@ export function enqueueDecision(
   profile.timers = result.timers
   profile.entries = result.entries
   profile.closings = result.closings
+  if (result.sequences.length > 0) profile.sequences = result.sequences
+  else delete profile.sequences
+  if (Object.keys(result.crossed).length > 0) profile.crossed = result.crossed
+  else delete profile.crossed
   person.dirty = true
   for (const cancel of result.cancels)
     batch.cancels.push({ personId: person.id, rule: cancel.rule, reason: cancel.reason, at: Date.parse(cancel.at) })
@@ -36,6 +41,8 @@ export function enqueueDecision(
     })
   for (const draft of result.deliveries) {
     profile.arms = { ...profile.arms, [draft.rule]: profile.arms?.[draft.rule] ?? draft.arm }
+    if (draft.variant !== undefined) profile.variants = { ...profile.variants, [draft.rule]: draft.variant }
+    if (draft.offer !== undefined && draft.arm === 'treated') batch.offers.take(draft.offer, draft.id)
     batch.rows.deliveries.push([
       draft.id,
       draft.destination,
@@ -51,14 +58,15 @@ export function enqueueDecision(
       draft.eventId,
       nextOrder(batch.now),
       'queued',
-      null,
+      draft.dueAt === undefined ? null : ('HELD_UNTIL' satisfies ExitCode),
       draft.entryId ?? null,
-      batch.now,
+      draft.dueAt === undefined ? batch.now : Date.parse(draft.dueAt),
       draft.expiresAt === undefined ? null : Date.parse(draft.expiresAt),
       0,
       sealJson(batch.keys.unwrap(node.dataKey), { with: draft.with, device: turn.deviceNode?.id }),
       batch.now,
       Date.parse(draft.since),
+      ...(draft.variant !== undefined || draft.offer !== undefined ? [draft.variant ?? null, draft.offer ?? null] : []),
     ])
     batch.count(`destination:${draft.destination}`, 'RECEIVED')
   }
@@ -92,7 +100,7 @@ export function enqueueDecision(
 }
 
 /** By result and arm, and by the clauses that were the reason. */
-function countDecision({ rule, version, result, would, arm, failed }: Explanation, batch: Batch): void {
+export function countDecision({ rule, version, result, would, arm, failed }: Explanation, batch: Batch): void {
   const origin = versionOrigin(rule, version, would !== undefined)
   const outcome = would ?? result
   batch.count(origin, outcome === 'ENQUEUED' && arm !== 'treated' ? 'WOULD_HOLD_OUT' : outcome)

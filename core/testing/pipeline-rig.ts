@@ -11,8 +11,21 @@ import { STARTER_PURPOSES } from '../../consent/starter.ts'
 import type { Config, DestinationConfig, PurposeConfig } from '../../schemas/config.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { IdentityConfig } from '../../schemas/identity.ts'
+import type { OfferConfig } from '../../schemas/offers.ts'
+import { createAudienceKeeper } from '../audiences/passes.ts'
+import { compileMeasures } from '../audiences/set.ts'
 import type { DestinationSettings } from '../config.ts'
-import { countWindow, loadRules, neededCounts, neededWindows, type RuleSet, recentWindow } from '../decision/index.ts'
+import {
+  countWindow,
+  loadRules,
+  measuresFor,
+  neededCounts,
+  neededMeasures,
+  neededWindows,
+  type RuleSet,
+  recentWindow,
+} from '../decision/index.ts'
+import { compileOffer } from '../decision/offers.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
 import { createLimiter } from '../delivery/limiter.ts'
@@ -57,6 +70,9 @@ export interface RigOptions {
     Record<string, Omit<Partial<DestinationConfig>, 'country'> & { readonly country?: string | undefined }>
   >
   readonly globalHoldout?: number
+  readonly offers?: Readonly<Record<string, OfferConfig>>
+  /** Audiences, computed traits and scores. */
+  readonly measures?: Pick<Config, 'audiences' | 'computed' | 'scores'>
   readonly testRecipients?: Config['testRecipients']
   readonly policy?: Pick<PurposesConfig, 'notices' | 'sensitiveFields' | 'minors'>
   readonly identity?: IdentityConfig
@@ -95,10 +111,12 @@ export class Rig {
   readonly #folder = mkdtempSync(join(tmpdir(), 'anuente-rig-'))
   readonly #master = randomBytes(32)
   #rules: readonly string[]
+  #measures: NonNullable<RigOptions['measures']>
 
   private constructor(options: RigOptions) {
     this.#options = options
     this.#rules = options.rules ?? []
+    this.#measures = options.measures ?? {}
   }
 
   static async open(options: RigOptions = {}): Promise<Rig> {
@@ -149,7 +167,16 @@ export class Rig {
     await publishRules(compiled, this.state, this.now, this.keys)
     const published = await this.#published()
     this.rules = published.rules
+    const offers = new Map(
+      Object.entries(this.#options.offers ?? {}).map(([id, offer]) => [
+        id,
+        compileOffer(id, offer, 'America/Sao_Paulo'),
+      ]),
+    )
     const clock = () => this.now
+    const measures = compileMeasures(this.#measures, (id) =>
+      Object.keys(destinations.get(id)?.definition.actions ?? {}),
+    )
     this.processPorts = {
       state: this.state,
       keys: this.keys,
@@ -164,8 +191,10 @@ export class Rig {
         currency: 'BRL',
         believed: ['segment', 'rudderstack', 'gtm', 'rdstation'],
         recentWindow: recentWindow(neededWindows(compiled)),
-        countWindow: countWindow(neededCounts(compiled)),
+        countWindow: countWindow(neededCounts(compiled, measures.askers)),
+        measures,
         holdout: { globalHoldout, globalSeed: 'seed' },
+        offers,
         identity: identitySettings(this.#options.identity),
       },
     }
@@ -212,7 +241,7 @@ export class Rig {
         ...this.processPorts.settings,
         rules,
         recentWindow: recentWindow(neededWindows(kept)),
-        countWindow: countWindow(neededCounts(kept)),
+        countWindow: countWindow(neededCounts(kept, this.processPorts.settings.measures!.askers)),
       },
     }
     this.deliverPorts = { ...this.deliverPorts, rules }
@@ -301,6 +330,14 @@ export class Rig {
     return fireTimers(watermark, this.processPorts)
   }
 
+  /** Goes through everybody as the process role does, until nobody is left. @returns the pages. */
+  async passOver(): Promise<Batch[]> {
+    const keeper = createAudienceKeeper(() => this.processPorts)
+    const batches: Batch[] = []
+    for (let batch = await keeper.round(); batch; batch = await keeper.round()) batches.push(batch)
+    return batches
+  }
+
   /** Rounds of one destination until nothing of it is due. @returns deliveries that were leased. */
   async deliver(destination: string): Promise<number> {
     let total = 0
@@ -312,9 +349,12 @@ export class Rig {
   }
 
   /** As after a stop or a crash: everything in memory is gone, the files are opened again. */
-  async restart(change: { readonly rules?: readonly string[] } = {}): Promise<void> {
+  async restart(
+    change: { readonly rules?: readonly string[]; readonly measures?: RigOptions['measures'] } = {},
+  ): Promise<void> {
     await this.#shut()
     if (change.rules) this.#rules = change.rules
+    if (change.measures) this.#measures = change.measures
     await this.#start()
   }
 
