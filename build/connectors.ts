@@ -101,6 +101,12 @@ function destinationPage(definition: AnyDestination): string[] {
         : ''
     }`,
     '',
+    ...(definition.oauth
+      ? [
+          `Connected by OAuth ([how](../connectors.md#accounts-connected-by-oauth), [the vendor's page](${definition.oauth.docs})).`,
+          '',
+        ]
+      : []),
     ...actionsOf(definition),
     ...settingsTable(definition.settings),
     `- Limits: ${[`${limits.perSecond} requests a second`, `${limits.concurrency} at a time`, ...windows, ...contacts].join('; ')}.`,
@@ -205,6 +211,30 @@ function ptPage(definition: AnyDestination): string[] {
 }
 
 /** What marketing and the encarregado read, in Portuguese: no settings and no limits. */
+/** For those whose tool is connected by OAuth. */
+function contaConectada(): string[] {
+  const nomes = byId(registry.destinations)
+    .filter(({ oauth }) => oauth !== undefined)
+    .map(({ name }) => name)
+  return [
+    '## Conectar uma conta',
+    '',
+    `Valem para isto: ${nomes.join(', ')}.`,
+    '',
+    '1. No fornecedor, crie um aplicativo e cadastre nele o endereço de retorno do hub, exatamente como o cockpit o mostra',
+    '   (`https://<seu hub>/oauth/callback`).',
+    '2. No `anuente.yaml`, escreva `clientId` e `clientSecret` do aplicativo nas configurações do destino, sem `accessToken`.',
+    '   O segredo fica melhor fora do arquivo: `anuente secrets set NOME`, e no arquivo `$' + '{secret:NOME}`.',
+    '3. No cockpit, em Conectores, escolha **Conectar conta**: você entra na página do fornecedor com a conta da empresa,',
+    '   autoriza e volta. Sem navegador na máquina do hub: `anuente connect <destino>`.',
+    '',
+    'O hub guarda o que recebe lacrado e o renova sozinho, antes do fim. Se o fornecedor retirar a autorização, ou ela vencer,',
+    'o destino passa a **Precisa ser conectada de novo**: as entregas dele esperam, nenhuma se perde, e saem quando a conta é',
+    'conectada. O aviso aparece no topo do cockpit; da autorização com data de fim (LinkedIn: um ano), duas semanas antes.',
+    '',
+  ]
+}
+
 export function paginaDosConectores(): string {
   return `${[
     '<!-- Escrita por build/connectors.ts a partir das definições em connectors/; mudanças feitas aqui se perdem. -->',
@@ -214,6 +244,7 @@ export function paginaDosConectores(): string {
     'só existe dentro de uma finalidade; sem ela nada sai. As configurações estão na',
     '[referência](../reference/connectors.md), em inglês.',
     '',
+    ...contaConectada(),
     ...byId(registry.destinations).flatMap(ptPage),
   ]
     .join('\n')

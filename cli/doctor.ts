@@ -94,7 +94,7 @@ async function* findings(options: DoctorOptions, cli: Cli): AsyncGenerator<Findi
     yield* privacy(loaded, options, cli)
     return
   }
-  yield* examine(loaded, { online: options.online ?? false })
+  yield* examine(loaded, { online: options.online ?? false, env: cli.env })
   if (!options.send) return
   // The vendors' SDKs take a while to load: only when they are used.
   const { sendTestEvents } = await import('../core/doctor/test-events.ts')

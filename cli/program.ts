@@ -7,6 +7,7 @@ import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
 import { addAudit } from './audit.ts'
 import { addBackfill } from './backfill.ts'
+import { addConnect } from './connect.ts'
 import { addConsent } from './consent.ts'
 import { addDeliveries } from './deliveries.ts'
 import { addDemo } from './demo.ts'
@@ -58,6 +59,7 @@ const COMMANDS = [
   addSecrets,
   addAudit,
   addRequests,
+  addConnect,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */

@@ -7,8 +7,10 @@ import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { lintPurposes, loadPurposes } from '../consent/purposes.ts'
 import type { DestinationSettings, LoadedConfig } from './config.ts'
+import { oauthOf } from './connections/tokens.ts'
 import { lintRules, loadRules } from './decision/index.ts'
 import { connect, reachOf } from './delivery/perform.ts'
+import { type AccountLook, examineAccounts, examineVersions, lookAtAccounts } from './doctor/connections.ts'
 import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
@@ -16,7 +18,7 @@ import { createTransport } from './kit/transport.ts'
 import { collectsTrait, openTraitsOf } from './roles/surroundings.ts'
 
 export interface Finding {
-  /** Stable word for programs: node, data, disk, clock, port, config, secrets, public-url, https, proxies, mail, purposes, rules, destination. */
+  /** Stable word for programs: node, data, disk, clock, port, config, secrets, connection, version, public-url, https, proxies, mail, purposes, rules, destination. */
   readonly check: string
   readonly status: 'ok' | 'warn' | 'fail'
   readonly text: string
@@ -42,9 +44,13 @@ export interface Examination {
   /** Ask each vendor whether the credentials work. */
   readonly online: boolean
   readonly now?: () => number
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-export async function* examine(loaded: LoadedConfig, { online, now = Date.now }: Examination): AsyncGenerator<Finding> {
+export async function* examine(
+  loaded: LoadedConfig,
+  { online, now = Date.now, env = process.env }: Examination,
+): AsyncGenerator<Finding> {
   yield ok(
     'config',
     `${loaded.path}: ${count(loaded.sourceSettings.size, 'source')}, ${count(Object.keys(loaded.config.purposes).length, 'purpose')}, ${count(loaded.destinationSettings.size, 'destination')}, ${count(loaded.ruleDocuments.length, 'rule file')}.`,
@@ -62,7 +68,11 @@ export async function* examine(loaded: LoadedConfig, { online, now = Date.now }:
   yield* examineData(loaded)
   yield* examineAddress(loaded, now)
   yield await examineMail(loaded)
-  for (const destination of loaded.destinationSettings.values()) yield* examineDestination(destination, loaded, online)
+  yield* examineVersions(loaded, now())
+  const accounts = await lookAtAccounts(loaded, env, now())
+  yield* examineAccounts(accounts)
+  for (const destination of loaded.destinationSettings.values())
+    yield* examineDestination(destination, loaded, online, accounts)
 }
 
 const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
@@ -366,6 +376,7 @@ async function* examineDestination(
   destination: DestinationSettings,
   { config }: LoadedConfig,
   online: boolean,
+  { tokens }: AccountLook,
 ): AsyncGenerator<Finding> {
   const { id, definition, settings } = destination
   const undeclared = destination.actions.filter(
@@ -378,6 +389,13 @@ async function* examineDestination(
       `Add them to destinations.${id}.purposes, or list only the wanted actions under destinations.${id}.actions.`,
     )
   if (!online) return yield ok('destination', `${id} was not asked; add --online to try its credentials.`)
+  const connected = oauthOf(destination) !== undefined
+  const token = tokens.get(id)
+  if (connected && token === undefined)
+    return yield ok(
+      'destination',
+      `${id} was not asked: it has no token that is good now; the hub renews it when it sends.`,
+    )
   const { origin, hosts } = reachOf(definition, settings)
   const sandbox = destination.config.sandbox
   const transport = createTransport({
@@ -387,7 +405,15 @@ async function* examineDestination(
     ...(sandbox && { sandbox: { vendorOrigin: origin.origin, target: sandbox } }),
   })
   try {
-    const http = connect(definition, settings, { slot: (job) => job(), lastLook: async () => {}, transport })
+    const http = connect(
+      definition,
+      token === undefined || !connected ? settings : { ...settings, accessToken: token },
+      {
+        slot: (job) => job(),
+        lastLook: async () => {},
+        transport,
+      },
+    )
     const { ok: works, detail, warnings = [] } = await definition.check({ http, settings, now: new Date() })
     yield works
       ? ok('destination', `${id}: ${detail}`)

@@ -8,6 +8,7 @@ import { importConsent } from './answers/import.ts'
 import { type LoadedConfig, onPort } from './config.ts'
 import { createConnectionDesk } from './connections/flow.ts'
 import { createKeepers } from './connections/keepers.ts'
+import { connectionStatuses } from './connections/status.ts'
 import { commandWriter } from './connections/writer.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
@@ -25,8 +26,8 @@ import { publishPolicy } from './roles/published-policy.ts'
 import { processSettings, publishRules, readSurroundings, ruleBookOf } from './roles/surroundings.ts'
 import { type RemoteRole, startThread } from './roles/threads.ts'
 import type { FromWorker } from './roles/worker.ts'
-import { loadWithSecrets } from './secrets/read.ts'
 import { storeCodes } from './rules/offer-codes.ts'
+import { loadWithSecrets } from './secrets/read.ts'
 import { registerAdmin } from './server/admin/register.ts'
 import { processCommands } from './server/commands.ts'
 import { registerConsent } from './server/consent.ts'
@@ -340,7 +341,12 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         .send({ ready: writer.size() <= ingestPorts.maxLogBytes }),
     )
     server.get('/metrics', async (_request, reply) =>
-      reply.type(metrics.contentType).send(await metrics.text({ logBytes: writer.size() })),
+      reply.type(metrics.contentType).send(
+        await metrics.text({
+          logBytes: writer.size(),
+          connections: await connectionStatuses(config.destinationSettings.values(), state.db, clock()),
+        }),
+      ),
     )
     await registerAdmin(server, context, {
       secureCookies: config.publicUrl.startsWith('https:'),

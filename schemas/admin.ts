@@ -31,6 +31,7 @@ export const PERMISSIONS = [
   'quarantine.read',
   'quarantine.write',
   'connectors.read',
+  'connectors.write',
   'sources.write',
   'ledger.read',
   'ledger.checkpoint',
@@ -571,6 +572,13 @@ export const HubStatus = Type.Object(
       closed,
     ),
     quarantined: Type.Integer({ description: 'Waiting in quarantine.' }),
+    connections: Type.Object(
+      {
+        needed: Type.Array(Type.String(), { description: 'Destinations whose account has to be connected.' }),
+        expiring: Type.Array(Type.String(), { description: 'Those whose refresh token ends within two weeks.' }),
+      },
+      closed,
+    ),
     logBacklog: Nullable(
       Type.Integer({ description: 'Events recorded and not yet processed. Null where this role cannot see the log.' }),
     ),

@@ -10,6 +10,7 @@ import {
 } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { homeOf, linkTo, readAddress } from './address.ts'
+import './landed.ts'
 import { Gate } from './parts/gate.tsx'
 import { Failure, Loading } from './parts/states.tsx'
 import { useMe } from './session.ts'
@@ -67,6 +68,11 @@ const tree = root.addChildren([
     getParentRoute: () => root,
     path: '/login',
     component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/oauth/callback',
+    component: lazyRouteComponent(() => import('./pages/oauth-callback.tsx'), 'OAuthCallbackPage'),
   }),
   createRoute({
     getParentRoute: () => root,

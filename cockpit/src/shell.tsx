@@ -44,6 +44,7 @@ import { post } from './api.ts'
 import { currentLanguage, LANGUAGES, type Language, setLanguage } from './i18n/index.ts'
 import type { Dictionary } from './i18n/pt-BR.ts'
 import markUrl from './mark.svg'
+import { ConnectionBanner } from './parts/account.tsx'
 import { DeliveryDrawer } from './parts/delivery-drawer.tsx'
 import { EntryDrawer } from './parts/entry-drawer.tsx'
 import { Empty, Failure, Loading } from './parts/states.tsx'
@@ -198,6 +199,7 @@ function Frame({ me }: { me: Me }) {
         </div>
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
+        <ConnectionBanner />
         <Outlet />
       </AppShell.Main>
       <DeliveryDrawer />

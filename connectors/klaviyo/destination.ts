@@ -56,7 +56,12 @@ export default defineDestination({
   docs: 'https://developers.klaviyo.com/en/reference/api_overview',
   support: 'community',
   // A revision lives two years: https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy
-  apiVersion: { version: REVISION, docs: 'https://developers.klaviyo.com/en/docs/changelog_' },
+  apiVersion: {
+    version: REVISION,
+    docs: 'https://developers.klaviyo.com/en/docs/changelog_',
+    setting: 'revision',
+    ends: (version) => `${Number(version.slice(0, 4)) + 2}${version.slice(4, 10)}`,
+  },
   baseUrl: 'https://a.klaviyo.com/api',
   settings: Type.Object(
     {

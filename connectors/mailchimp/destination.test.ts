@@ -20,6 +20,7 @@ const hash = '7689bc8d956e736201cb75392f18beee'
 const members = `/lists/a1b2c3d4e5/members/${hash}`
 
 destinationContract(mailchimp, {
+  waitsFor404: { sendEvent: 'the event may overtake the upsert that makes its member' },
   settings: { apiKey: 'mailchimpsandbox0123456789abcdef-us21', listId: 'a1b2c3d4e5' },
   sandbox,
   examples: [

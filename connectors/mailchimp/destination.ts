@@ -11,6 +11,7 @@ import {
   type HttpResponse,
   type Outcome,
   type RawRequest,
+  RejectedError,
 } from '../../core/kit/index.ts'
 
 const email = Type.String({
@@ -27,6 +28,10 @@ interface Account {
 /** Mailchimp's id of a member is the MD5 of the lower-cased address: no e-mail stands in a URL. */
 const memberPath = ({ listId }: Account, address: string): string =>
   `/lists/${encodeURIComponent(listId)}/members/${createHash('md5').update(address.trim().toLowerCase()).digest('hex')}`
+
+/** How long an event waits for its member, and how long between two tries. Our own choice. */
+const MEMBER_MS = 60 * 60_000
+const MEMBER_WAIT_MS = 60_000
 
 export default defineDestination({
   id: 'mailchimp',
@@ -156,19 +161,27 @@ export default defineDestination({
         why: Type.String({ format: 'uri', from: 'links.why', description: 'Signed link that explains this message.' }),
         deliveryId: Type.String({ from: 'delivery.id' }),
       }),
-      perform: ({ http, payload, settings }) =>
-        http.request('POST', `${memberPath(settings, payload.email)}/events`, {
-          json: {
-            name: eventName(payload.event),
-            occurred_at: payload.occurredAt.replace(/\.\d+/, ''),
-            properties: {
-              ...asText(payload.properties ?? {}),
-              anuente_delivery_id: payload.deliveryId,
-              stop_url: payload.stop,
-              why_url: payload.why,
+      async perform({ http, payload, settings, now, occurredAt }) {
+        try {
+          return await http.request('POST', `${memberPath(settings, payload.email)}/events`, {
+            json: {
+              name: eventName(payload.event),
+              occurred_at: payload.occurredAt.replace(/\.\d+/, ''),
+              properties: {
+                ...asText(payload.properties ?? {}),
+                anuente_delivery_id: payload.deliveryId,
+                stop_url: payload.stop,
+                why_url: payload.why,
+              },
             },
-          },
-        }),
+          })
+        } catch (error) {
+          // The event may have overtaken the upsert that makes its member.
+          const early = now.getTime() - Date.parse(occurredAt) < MEMBER_MS
+          if (!early || !(error instanceof RejectedError) || !error.message.startsWith('HTTP 404')) throw error
+          return { status: 'retry', reason: 'the member is not there yet (HTTP 404)', retryAfterMs: MEMBER_WAIT_MS }
+        }
+      },
     },
 
     unsubscribe: {

@@ -97,7 +97,11 @@ export default defineDestination({
   docs: 'https://developers.facebook.com/docs/marketing-api/conversions-api',
   support: 'community',
   // A version lives about two years; its last day is on this page, and calls then fall to the oldest one alive.
-  apiVersion: { version: API_VERSION, docs: 'https://developers.facebook.com/docs/graph-api/changelog/versions' },
+  apiVersion: {
+    version: API_VERSION,
+    docs: 'https://developers.facebook.com/docs/graph-api/changelog/versions',
+    setting: 'apiVersion',
+  },
   baseUrl: ({ apiVersion }) => `https://graph.facebook.com/${apiVersion}`,
 
   settings: Type.Object(

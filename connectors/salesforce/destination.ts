@@ -75,6 +75,7 @@ export default defineDestination({
   apiVersion: {
     version: API_VERSION,
     docs: 'https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/api_rest_eol.htm',
+    setting: 'apiVersion',
   },
   baseUrl: ({ instance, apiVersion }) => `https://${instance}/services/data/${apiVersion}`,
   settings: Settings,

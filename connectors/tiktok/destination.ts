@@ -87,7 +87,11 @@ export default defineDestination({
   name: 'TikTok Ads',
   docs: 'https://business-api.tiktok.com/portal/docs?id=1771100865818625',
   support: 'community',
-  apiVersion: { version: 'v1.3', docs: 'https://business-api.tiktok.com/portal/docs?id=1740579480076290' },
+  apiVersion: {
+    version: 'v1.3',
+    docs: 'https://business-api.tiktok.com/portal/docs?id=1740579480076290',
+    setting: 'apiVersion',
+  },
   baseUrl: ({ apiVersion }) => `https://business-api.tiktok.com/open_api/${apiVersion}`,
   settings: Settings,
   authenticate: ({ accessToken }) => ({ 'access-token': accessToken }),

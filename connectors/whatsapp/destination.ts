@@ -13,7 +13,7 @@ import {
   phoneField,
   propertiesField,
 } from '../../core/kit/index.ts'
-import { readNotice, verifyNotice } from './feedback.ts'
+import { answerChallenge, readNotice, verifyNotice } from './feedback.ts'
 
 const API_VERSION = 'v25.0'
 
@@ -51,6 +51,13 @@ const Settings = Type.Object(
     appSecret: Type.Optional(
       Type.String({ secret: true, minLength: 16, description: 'App secret; signs what Meta tells the hub.' }),
     ),
+    verifyToken: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 16,
+        description: 'Any word; Meta says it when it asks whether the webhook address is yours.',
+      }),
+    ),
     apiVersion: Type.String({ pattern: '^v\\d+\\.\\d+$', default: API_VERSION }),
     templates: Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,512}$' }), Template, {
       additionalProperties: false,
@@ -81,7 +88,11 @@ export default defineDestination({
   name: 'WhatsApp Cloud API',
   docs: 'https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-messages',
   support: 'community',
-  apiVersion: { version: API_VERSION, docs: 'https://developers.facebook.com/docs/graph-api/changelog/versions' },
+  apiVersion: {
+    version: API_VERSION,
+    docs: 'https://developers.facebook.com/docs/graph-api/changelog/versions',
+    setting: 'apiVersion',
+  },
   baseUrl: ({ apiVersion }) => `https://graph.facebook.com/${apiVersion}`,
   settings: Settings,
   authenticate: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
@@ -185,10 +196,10 @@ export default defineDestination({
   },
   feedback: {
     webhook: {
-      pt: 'No app da Meta, em WhatsApp > Configuração > Webhook, aponte o campo messages para /in/<id do destino> e copie o App Secret para appSecret.',
-      en: 'In the Meta app, under WhatsApp > Configuration > Webhook, point the field messages to /in/<destination id> and copy the app secret to appSecret.',
+      pt: 'No app da Meta, em WhatsApp > Configuração > Webhook, aponte o campo messages para /in/<id do destino> e copie o App Secret para appSecret; o token de verificação é o verifyToken das configurações.',
+      en: 'In the Meta app, under WhatsApp > Configuration > Webhook, point the field messages to /in/<destination id> and copy the app secret to appSecret; the verify token is verifyToken of the settings.',
     },
-    receive: { verify: verifyNotice, read: readNotice },
+    receive: { verify: verifyNotice, challenge: answerChallenge, read: readNotice },
   },
 })
 

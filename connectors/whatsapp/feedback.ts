@@ -3,7 +3,15 @@
  * https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type FeedbackItem, InputError, isLoose, type Loose, type RawRequest, readJson } from '../../core/kit/index.ts'
+import {
+  type FeedbackItem,
+  type HttpAnswer,
+  InputError,
+  isLoose,
+  type Loose,
+  type RawRequest,
+  readJson,
+} from '../../core/kit/index.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 
 /** https://developers.facebook.com/docs/graph-api/webhooks/getting-started#validate-payloads: HMAC-SHA256 with the app secret. */
@@ -15,6 +23,25 @@ export function verifyNotice(
   if (appSecret === undefined) return 'BAD_SIGNATURE'
   const expected = createHmac('sha256', appSecret).update(body).digest()
   return given.length === expected.length && timingSafeEqual(given, expected) ? true : 'BAD_SIGNATURE'
+}
+
+/**
+ * https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests: a GET with the verify
+ * token, answered by its challenge alone.
+ */
+export function answerChallenge(
+  { method, query }: RawRequest,
+  { verifyToken }: { readonly verifyToken?: string },
+): HttpAnswer | ExitCode | undefined {
+  if (method !== 'GET') return undefined
+  const [given, own] = [query['hub.verify_token'] ?? '', verifyToken ?? ''].map((text) =>
+    createHmac('sha256', 'verify').update(text).digest(),
+  )
+  if (verifyToken === undefined || query['hub.mode'] !== 'subscribe' || !timingSafeEqual(given!, own!))
+    return 'BAD_SIGNATURE'
+  // Digits today; whatever else came would be a page of somebody else's under our name.
+  const challenge = query['hub.challenge'] ?? ''
+  return /^[\w-]{1,200}$/.test(challenge) ? { status: 200, body: challenge } : 'INVALID'
 }
 
 const KINDS: Readonly<Record<string, FeedbackItem['kind']>> = {

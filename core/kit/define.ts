@@ -403,6 +403,11 @@ export interface FeedbackDefinition<S> {
   readonly receive?: {
     /** `true`, or the exit to refuse with: without a secret anybody could unsubscribe anybody. */
     readonly verify: (request: RawRequest, settings: S) => true | ExitCode
+    /**
+     * What a vendor is answered that asks whether the address is ours before it tells anything, or the exit to refuse
+     * with; undefined: this request is no such question.
+     */
+    readonly challenge?: (request: RawRequest, settings: S) => HttpAnswer | ExitCode | undefined
     /** Pure. Throws InputError when nothing can be read. */
     readonly read: (request: RawRequest, settings: S) => readonly FeedbackItem[]
   }

@@ -61,7 +61,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
       // Simulated mail is posted to the sandbox, whatever server the settings name.
       if (options.sandbox) return transport(mailOverHttp(request, options.sandbox.target))
       const server = new URL(request.url)
-      if (options.hosts && !options.hosts.some((host) => matches(host.toLowerCase(), server)))
+      if (options.hosts && !isDeclared(options.hosts, server))
         throw new RejectedError(`the connector does not declare the host ${server.host}; nothing was sent`)
       const address = mayBePrivate(server) ? undefined : await publicAddress(bare(server))
       // Loaded where mail is sent and nowhere else.
@@ -70,7 +70,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     }
     const url = place(request.url, options.sandbox)
     // In a sandbox the target was named by the operator; the vendor's own hosts are out of reach.
-    if (!options.sandbox && options.hosts && !options.hosts.some((host) => matches(host.toLowerCase(), url)))
+    if (!options.sandbox && options.hosts && !isDeclared(options.hosts, url))
       throw new RejectedError(`the connector does not declare the host ${url.host}; nothing was sent`)
     const address = bare(url)
     if (isIP(address) !== 0 && isPrivate(address) && !mayBePrivate(url)) throw new RejectedError(refusal(url.host))
@@ -188,6 +188,10 @@ function place(address: string, sandbox: TransportOptions['sandbox']): URL {
   if (url.origin === target.origin) return url
   throw new RejectedError(`a sandboxed destination may not reach ${url.host}; nothing was sent`)
 }
+
+/** Whether a connector that declares these hosts may reach this address; `*.` stands for any subdomain. */
+export const isDeclared = (hosts: readonly string[], url: URL): boolean =>
+  hosts.some((host) => matches(host.toLowerCase(), url))
 
 const bare = (url: URL) => url.hostname.replace(/^\[|\]$/g, '').toLowerCase()
 const withPort = (url: URL) => `${bare(url)}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`

@@ -65,6 +65,11 @@ export async function takeFeedback(
   const destination = ports.destinations.get(destinationId)
   const receive = destination && receiverOf(destination.definition)
   if (!destination || !receive) return undefined
+  const asked = receive.challenge?.(request, destination.settings)
+  if (asked !== undefined)
+    return typeof asked === 'string'
+      ? refuse({ refused: asked, message: 'the verify token is not the one of the destination' })
+      : asked
   const verdict = receive.verify(request, destination.settings)
   if (verdict !== true)
     return refuse({ refused: verdict, message: 'the credentials on this request are not those of the destination' })

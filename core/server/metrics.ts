@@ -1,5 +1,6 @@
 /** /metrics for Prometheus. Labels are names from the configuration and exit codes; never anything of a person. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { ConnectionStatus } from '../connections/status.ts'
 import type { LogRecord } from '../log/event-log.ts'
 
 export interface Metrics {
@@ -7,7 +8,7 @@ export interface Metrics {
   /** `minute\0origin\0code` -> how many more. */
   count(counts: ReadonlyMap<string, number>): void
   received(records: readonly LogRecord[]): void
-  text(now: { readonly logBytes: number }): Promise<string>
+  text(now: { readonly logBytes: number; readonly connections?: readonly ConnectionStatus[] }): Promise<string>
 }
 
 export function createMetrics(): Metrics {
@@ -30,6 +31,18 @@ export function createMetrics(): Metrics {
     help: 'Bytes of the event log not yet processed and purged.',
     registers: [registry],
   })
+  const connected = new Gauge({
+    name: 'anuente_connection_up',
+    help: '1 while the account of a destination is connected, 0 while somebody has to connect it.',
+    labelNames: ['destination'],
+    registers: [registry],
+  })
+  const refreshEnds = new Gauge({
+    name: 'anuente_connection_refresh_expires_seconds',
+    help: 'When the refresh token of a destination ends, Unix time; absent where it does not end.',
+    labelNames: ['destination'],
+    registers: [registry],
+  })
   return {
     contentType: registry.contentType,
     count(counts) {
@@ -42,8 +55,14 @@ export function createMetrics(): Metrics {
       for (const record of records)
         received.inc({ source: record.kind === 'event' ? record.event.source.id : record.sourceId })
     },
-    text({ logBytes }) {
+    text({ logBytes, connections = [] }) {
       backlog.set(logBytes)
+      connected.reset()
+      refreshEnds.reset()
+      for (const { destination, state, refreshExpiresAt } of connections) {
+        connected.set({ destination }, state === 'connected' || state === 'expiring' ? 1 : 0)
+        if (refreshExpiresAt !== null) refreshEnds.set({ destination }, refreshExpiresAt / 1000)
+      }
       return registry.metrics()
     },
   }

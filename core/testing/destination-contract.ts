@@ -55,6 +55,8 @@ export interface VendorAnswer {
 }
 
 export interface DestinationExample {
+  /** Actions that take a 404 for something that is not there yet, and why. */
+  readonly waitsFor404?: Readonly<Record<string, string>>
   readonly title: string
   readonly action: string
   /** Several events: one batch. */
@@ -363,7 +365,15 @@ export function destinationContract(definition: AnyDestination, contract: Destin
     const run = (transport: Transport = nocked(), more: { now?: string; lastLook?: () => Promise<void> } = {}) =>
       runAction(definition, action, items, { settings, transport, ...more })
 
-    it.each(STATUS_FAILURES)('$title', async ({ answer, outcome }) => {
+    const failures =
+      contract.waitsFor404?.[action] === undefined
+        ? STATUS_FAILURES
+        : STATUS_FAILURES.map((failure) =>
+            failure.answer.status === 404
+              ? { ...failure, title: '404 is waited out', outcome: { status: 'retry' } }
+              : failure,
+          )
+    it.each(failures)('$title', async ({ answer, outcome }) => {
       answerWith([...lookups, answer])
       const { results } = await run()
       expect(results).toEqual(items.map(() => expect.objectContaining(outcome)))

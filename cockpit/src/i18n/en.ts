@@ -1,3 +1,4 @@
+import { connectionsEn } from './connections-en.ts'
 import { privacyEn } from './privacy-en.ts'
 import type { Dictionary } from './pt-BR.ts'
 import { settingsEn } from './settings-en.ts'
@@ -533,4 +534,5 @@ export const en: Dictionary = {
     noDestinationsText: 'Add one under “destinations” in anuente.yaml so that rules can send.',
     none: 'nothing',
   },
+  connections: connectionsEn,
 }

@@ -1,3 +1,4 @@
+import { connectionsPt } from './connections-pt.ts'
 import { privacyPt } from './privacy-pt.ts'
 import { settingsPt } from './settings-pt.ts'
 
@@ -534,6 +535,7 @@ export const ptBR = {
     noDestinationsText: 'Acrescente um em “destinations” no anuente.yaml para que as regras possam enviar.',
     none: 'nada',
   },
+  connections: connectionsPt,
 }
 
 export type Dictionary = typeof ptBR

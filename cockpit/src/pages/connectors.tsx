@@ -6,10 +6,13 @@ import type { Destinations, Sources } from '../../../schemas/admin.ts'
 import { get } from '../api.ts'
 import { ago, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
+import { Account } from '../parts/account.tsx'
 import { type ConnectorState, StateBadge, stateOf } from '../parts/connector-state.tsx'
 import { Badge, type Tone, useExits } from '../parts/exit-badge.tsx'
 import { Page } from '../parts/page.tsx'
+import { SecretList } from '../parts/secrets.tsx'
 import { Empty, Failure, Loading, useNow } from '../parts/states.tsx'
+import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
 
 type Source = Sources['items'][number]
@@ -25,6 +28,7 @@ export function ConnectorsPage() {
 
 function Lists() {
   const { t } = useTranslation()
+  const may = useMay()
   const sources = useQuery({
     queryKey: ['sources'],
     queryFn: () => get<Sources>('/api/sources'),
@@ -77,6 +81,7 @@ function Lists() {
           </div>
         )}
       </section>
+      {may('connectors.write') && <SecretList />}
     </Page>
   )
 }
@@ -252,6 +257,7 @@ function DestinationCard({ destination }: { destination: Destination }) {
           ))}
         </div>
       )}
+      <Account destination={destination.id} />
       <Counts counts={destination.counts24h} />
       <Settings settings={destination.settings} />
     </article>

@@ -55,6 +55,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'quarantine.read',
     'quarantine.write',
     'connectors.read',
+    'connectors.write',
     'sources.write',
     'consent.read',
     'consent.write',

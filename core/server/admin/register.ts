@@ -18,6 +18,7 @@ import { demand, demandCsrf, type Identity, identify } from './identity.ts'
 import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
+import { oauthRoutes } from './oauth.ts'
 import { peopleRoutes } from './people.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { planRoutes } from './plans.ts'
@@ -28,6 +29,7 @@ import { requestRoutes } from './requests.ts'
 import { retentionRoutes } from './retention.ts'
 import { revealRoutes } from './reveal.ts'
 import { type AnyRoute, Refusal } from './route.ts'
+import { secretRoutes } from './secrets.ts'
 import { sourceRoutes } from './sources.ts'
 import { statusRoutes } from './status.ts'
 
@@ -76,6 +78,8 @@ export async function registerAdmin(
     ...quarantineRoutes,
     ...deliveryRoutes,
     ...connectorRoutes({ publicUrl }),
+    ...secretRoutes,
+    ...oauthRoutes({ publicUrl }),
     ...sourceRoutes,
     ...planRoutes,
     ...ledgerRoutes,

@@ -1,4 +1,6 @@
 import { HubStatus } from '../../../schemas/admin.ts'
+import { connectionStatuses } from '../../connections/status.ts'
+import { connectable } from './oauth.ts'
 import { type AnyRoute, defineRoute } from './route.ts'
 
 export function statusRoutes(options: {
@@ -33,6 +35,9 @@ export function statusRoutes(options: {
           .select(({ fn }) => fn.countAll<number>().as('count'))
           .where('status', '=', 'open')
           .executeTakeFirstOrThrow()
+        const statuses = await connectionStatuses(connectable(context), db, now)
+        const those = (...states: readonly string[]) =>
+          statuses.filter(({ state }) => states.includes(state)).map(({ destination }) => destination)
         const count = (status: string) => Number(ended.find((row) => row.status === status)?.count ?? 0)
         return {
           version: options.version,
@@ -46,6 +51,7 @@ export function statusRoutes(options: {
             uncertain: count('uncertain'),
           },
           quarantined: Number(quarantined.count),
+          connections: { needed: those('needs_connection', 'never'), expiring: those('expiring') },
           logBacklog: options.logBacklog?.() ?? null,
         }
       },
