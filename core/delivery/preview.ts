@@ -32,6 +32,7 @@ import { type HttpRequest, readResponse, type Transport } from '../kit/http.ts'
 import { normalizeIdentifier } from '../kit/identifiers.ts'
 import { readSpec } from '../kit/segment-spec.ts'
 import { canonicalize } from '../stages/normalize.ts'
+import { hideSecrets } from './hide-secrets.ts'
 import { buildPayload, checkAgainst } from './payload.ts'
 import { connect, type ItemResult, performAction } from './perform.ts'
 import { buildView } from './view.ts'
@@ -200,7 +201,11 @@ export async function trials(
         await tryAction(action, { given, destination, purposes, target, configured, event, now }, carry ?? writtenDown),
       )
     const hide = (request: PreviewedRequest) =>
-      configured ? hideSecrets(request, destination, given.settings) : request
+      configured ? hideSecrets(request, {
+            schema: destination.definition.settings,
+            settings: destination.settings,
+            ...(given.settings && { own: given.settings }),
+          }) : request
     return {
       trials: found.map((trial) => ({
         ...trial,
@@ -543,31 +548,3 @@ function show({ method, url, headers, body }: HttpRequest): PreviewedRequest {
   }
   return { method, url, headers, ...(body !== undefined && { body: shown }) }
 }
-
-/** Credentials that stand in the configuration do not end on a screen; those of the case itself are the caller's own. */
-function hideSecrets(
-  request: PreviewedRequest,
-  { definition, settings }: DestinationSettings,
-  own: Settings = {},
-): PreviewedRequest {
-  const properties = (definition.settings as { properties?: Record<string, { secret?: boolean }> }).properties ?? {}
-  const secrets = Object.entries(settings).flatMap(([name, value]) =>
-    properties[name]?.secret && !Object.hasOwn(own, name) && typeof value === 'string' && value !== '' ? [value] : [],
-  )
-  if (secrets.length === 0) return request
-  const clean = (text: string) =>
-    secrets.reduce(
-      (shown, secret) => shown.replaceAll(secret, HIDDEN).replaceAll(encodeURIComponent(secret), HIDDEN),
-      text,
-    )
-  // Basic and signature headers carry the secret in another spelling.
-  const headers = Object.entries(request.headers).map(([name, value]) => [
-    name,
-    /^(authorization|proxy-authorization|cookie)$/i.test(name)
-      ? value.replace(/^(\w+ )?.*$/s, `$1${HIDDEN}`)
-      : clean(value),
-  ])
-  return { ...JSON.parse(clean(JSON.stringify(request))), headers: Object.fromEntries(headers) } as PreviewedRequest
-}
-
-const HIDDEN = '•••'
