@@ -11,6 +11,7 @@ import { addConnect } from './connect.ts'
 import { addConsent } from './consent.ts'
 import { addDeliveries } from './deliveries.ts'
 import { addDemo } from './demo.ts'
+import { addDev } from './dev.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addIncident } from './incident.ts'
@@ -43,6 +44,7 @@ const COMMANDS = [
   addPreview,
   addNew,
   addSandbox,
+  addDev,
   addExplain,
   addRedrive,
   addDeliveries,
@@ -57,9 +59,9 @@ const COMMANDS = [
   addIncident,
   addKeys,
   addSecrets,
+  addConnect,
   addAudit,
   addRequests,
-  addConnect,
 ]
 
 /** @param argv as process.argv: node, script, arguments. */

@@ -166,7 +166,7 @@ export async function trials(
   input: unknown,
   surroundings: Surroundings,
   carry?: Transport,
-): Promise<{ readonly trials: readonly Trial[] } | Failed> {
+): Promise<{ readonly event: CanonicalEvent; readonly trials: readonly Trial[] } | Failed> {
   const checked = checkAgainst<PreviewCase>(Case, input)
   if ('errors' in checked) {
     const first = checked.errors[0]
@@ -201,12 +201,15 @@ export async function trials(
         await tryAction(action, { given, destination, purposes, target, configured, event, now }, carry ?? writtenDown),
       )
     const hide = (request: PreviewedRequest) =>
-      configured ? hideSecrets(request, {
+      configured
+        ? hideSecrets(request, {
             schema: destination.definition.settings,
             settings: destination.settings,
             ...(given.settings && { own: given.settings }),
-          }) : request
+          })
+        : request
     return {
+      event,
       trials: found.map((trial) => ({
         ...trial,
         exchanges: trial.exchanges.map(({ request, ...rest }) => ({ request: hide(request), ...rest })),
