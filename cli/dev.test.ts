@@ -220,7 +220,7 @@ test('the page: an event is changed and the request with it', async () => {
     await page.getByRole('button', { name: 'Run' }).click()
     await expect.poll(() => result.textContent()).toContain('BLOCKED_BY_CONSENT')
     await page.setViewportSize({ width: 390, height: 844 })
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390)
     expect(errors).toEqual([])
     if (process.env['ANUENTE_SCREENSHOTS']) {
       await page.emulateMedia({ colorScheme: 'dark' })
