@@ -23,7 +23,7 @@ export const Secrets = Type.Object(
         {
           name: Type.String(),
           setAt: Time,
-          setBy: Type.String({ description: 'User id, token id or "cli".' }),
+          setBy: Type.String({ description: 'Name of the user or token, or "cli".' }),
           hint: Nullable(Type.String({ description: 'Last four characters; null of a short one.' })),
         },
         closed,

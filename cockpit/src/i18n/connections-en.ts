@@ -1,14 +1,14 @@
 import type { connectionsPt } from './connections-pt.ts'
 
 export const connectionsEn: typeof connectionsPt = {
-  account: 'Connected account',
+  account: 'Account',
   state: {
     connected: 'Connected',
     expiring: 'Ends soon',
     needs_connection: 'Has to be connected again',
     never: 'Not connected yet',
   },
-  since: 'since {{at}}, by {{who}}',
+  since: '{{at}}, by {{who}}',
   renewed: 'renewed {{at}}',
   ends: 'What {{name}} granted lasts until {{day}}: connect again before that.',
   waiting_one: '{{count}} delivery waits for it.',

@@ -1,13 +1,13 @@
 /** What the screens of connected accounts and secrets say, in the first language. */
 export const connectionsPt = {
-  account: 'Conta conectada',
+  account: 'Conta',
   state: {
     connected: 'Conectada',
     expiring: 'Vence em breve',
     needs_connection: 'Precisa ser conectada de novo',
     never: 'Ainda não conectada',
   },
-  since: 'desde {{at}}, por {{who}}',
+  since: '{{at}}, por {{who}}',
   renewed: 'renovada {{at}}',
   ends: 'O que {{name}} concedeu vale até {{day}}: conecte de novo antes disso.',
   waiting_one: '{{count}} entrega espera por ela.',

@@ -4,6 +4,7 @@ import { BeginAnswer, ConnectionAnswer, Connections, FinishRequest } from '../..
 import { redirectUrlOf } from '../../connections/flow.ts'
 import { connectionStatuses } from '../../connections/status.ts'
 import type { ServerContext } from '../context.ts'
+import { actorNames } from './actors.ts'
 import type { Identity } from './identity.ts'
 import { type AnyRoute, defineRoute, expectOk } from './route.ts'
 
@@ -32,6 +33,7 @@ export function oauthRoutes({ publicUrl }: { readonly publicUrl: string }): read
       handle: async ({ context, now }) => {
         const destinations = connectable(context)
         const statuses = await connectionStatuses(destinations, context.state.db, now)
+        const nameOf = await actorNames(context.state.db)
         const waiting =
           statuses.length === 0
             ? []
@@ -45,6 +47,7 @@ export function oauthRoutes({ publicUrl }: { readonly publicUrl: string }): read
           redirectUrl: redirectUrlOf(publicUrl),
           items: statuses.map((status) => ({
             ...status,
+            connectedBy: status.connectedBy === null ? null : nameOf(status.connectedBy),
             docs: destinations.find(({ id }) => id === status.destination)?.definition.oauth?.docs ?? '',
             waiting:
               status.state === 'connected' || status.state === 'expiring'

@@ -2,6 +2,7 @@
 import { Done } from '../../../schemas/admin.ts'
 import { SecretAnswer, SecretParams, Secrets, SetSecretRequest } from '../../../schemas/connections.ts'
 import { listSecrets } from '../../secrets/commands.ts'
+import { actorNames } from './actors.ts'
 import { type AnyRoute, defineRoute, expectOk } from './route.ts'
 
 const TAG = 'Secrets'
@@ -15,7 +16,11 @@ export const secretRoutes: readonly AnyRoute[] = [
     summary: 'Names of the secrets, when and by whom they were set, and the last four characters of long ones.',
     permission: 'connectors.write',
     answer: Secrets,
-    handle: ({ context }) => listSecrets(context.state.db),
+    handle: async ({ context }) => {
+      const { db } = context.state
+      const [{ items }, nameOf] = await Promise.all([listSecrets(db), actorNames(db)])
+      return { items: items.map((item) => ({ ...item, setBy: nameOf(item.setBy) })) }
+    },
   }),
 
   defineRoute({
