@@ -1,6 +1,8 @@
 /** An account connected through the admin API of a running hub: what was to be sent waits for it, and leaves once it is there. */
 import { createHmac } from 'node:crypto'
+import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { run } from '../../cli/program.ts'
 import { registry, sandboxes } from '../../connectors/index.ts'
 import { type Hub, startHub } from '../../core/hub.ts'
 import type { OAuthAccount } from '../../core/testing/oauth-account.ts'
@@ -153,6 +155,51 @@ describe('a destination whose account is not connected', () => {
     expect(shown.body).toMatchObject({ items: [{ state: 'connected', connectedBy: 'Ana', waiting: 0 }] })
     expect(shown.text).not.toMatch(/access-|refresh-/)
     expect(await api('DELETE', '/api/connections/rdstation')).toMatchObject({ status: 200 })
+  })
+})
+
+/** What the command prints, as soon as it contains this. */
+async function typed(args: string[], answer: (text: string) => Promise<string | undefined>) {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  let text = ''
+  let answered = false
+  stdout.on('data', async (chunk: Buffer) => {
+    text += chunk
+    if (answered || !/\nhttp\S+\n/.test(text)) return
+    answered = true
+    const line = await answer(text)
+    if (line !== undefined) stdin.write(`${line}\n`)
+  })
+  const code = await run(['node', 'anuente', ...args, '--config', place.configFile], { stdin, stdout, stderr, env: {} })
+  return { code, text }
+}
+const pageIn = (text: string) => /\n(http\S+)\n/.exec(text)![1]!
+
+describe('anuente connect', () => {
+  test('hears the code on this machine', async () => {
+    const { code, text } = await typed(['connect', 'rdstation', '--listen', '0'], async (printed) => {
+      // The browser follows the vendor back to the port of the command.
+      expect((await fetch(pageIn(printed))).status).toBe(200)
+      return undefined
+    })
+    expect({ code, text }).toMatchObject({ code: 0, text: expect.stringContaining('rdstation is connected') })
+    expect(text).not.toContain(SECRET)
+    expect((await api('GET', '/api/status')).body).toMatchObject({ connections: { needed: [] } })
+    expect((await typed(['connect', 'rdstation', '--disconnect'], async () => undefined)).code).toBe(0)
+  })
+
+  test('takes the address that the browser ended at, and no other one', async () => {
+    const whole = await typed(['connect', 'rdstation'], async (printed) => {
+      const page = await fetch(pageIn(printed), { redirect: 'manual' })
+      return page.headers.get('location')!
+    })
+    expect(whole).toMatchObject({ code: 0, text: expect.stringContaining('/oauth/callback') })
+    const other = await typed(
+      ['connect', 'rdstation'],
+      async () => 'http://127.0.0.1/oauth/callback?code=c&state=other',
+    )
+    expect(other.code).toBe(1)
+    expect((await typed(['connect', 'hook'], async () => undefined)).code).toBe(1)
   })
 })
 
