@@ -8,14 +8,14 @@ import { dirname } from 'node:path'
 import { lintPurposes, loadPurposes } from '../consent/purposes.ts'
 import type { DestinationSettings, LoadedConfig } from './config.ts'
 import { oauthOf } from './connections/tokens.ts'
-import { lintRules, loadRules } from './decision/index.ts'
+import { loadRules } from './decision/index.ts'
 import { connect, reachOf } from './delivery/perform.ts'
 import { type AccountLook, examineAccounts, examineVersions, lookAtAccounts } from './doctor/connections.ts'
 import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
 import { createTransport } from './kit/transport.ts'
-import { collectsTrait, openTraitsOf } from './roles/surroundings.ts'
+import { lintRulesOf } from './roles/surroundings.ts'
 
 export interface Finding {
   /** Stable word for programs: node, data, disk, clock, port, config, secrets, connection, version, public-url, https, proxies, mail, purposes, rules, destination. */
@@ -111,14 +111,7 @@ function* examineRules(loaded: LoadedConfig): Generator<Finding> {
   try {
     const { rules } = loadRules(loaded.ruleDocuments)
     const purposes = loadPurposes(loaded.config)
-    lintRules(rules, {
-      purposes: purposes.all.map(({ id }) => id),
-      destinations: Object.fromEntries(
-        [...loaded.destinationSettings].map(([id, { definition }]) => [id, definition.actions]),
-      ),
-      openTraits: openTraitsOf(loaded),
-      collectsTrait: collectsTrait(purposes),
-    })
+    lintRulesOf(loaded, purposes, rules)
     yield ok('rules', `${count(rules.length, 'rule')} can run.`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

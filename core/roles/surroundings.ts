@@ -1,4 +1,5 @@
 /** What every role derives from the configuration in the same way: purposes, rules, believed sources. */
+import { Duration } from 'luxon'
 import { declares } from '../../consent/collects.ts'
 import { lintPurposes } from '../../consent/lint.ts'
 import { loadPurposes, type Purposes } from '../../consent/purposes.ts'
@@ -89,6 +90,13 @@ export function lintRulesOf(config: LoadedConfig, purposes: Purposes, rules: rea
     ),
     openTraits: openTraitsOf(config),
     collectsTrait: collectsTrait(purposes),
+    audiences: config.config.audiences ?? {},
+    scores: config.config.scores ?? {},
+    computed: config.config.computed ?? {},
+    keptMs: (purpose) => {
+      const ends = purposes.get(purpose)?.ends
+      return ends === undefined ? undefined : Duration.fromISO(ends).toMillis()
+    },
     offers: config.config.offers ?? {},
     transactional: (purpose) => purposes.get(purpose)?.basis === 'contract',
   })
