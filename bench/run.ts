@@ -5,6 +5,7 @@
  *
  *   node bench/run.ts [--rounds 5] [--json] [--profile folder]
  *   node bench/run.ts ledger [entries]
+ *   node bench/run.ts rules [--profiles 10000,100000]
  *
  * Both answer 200 after an fsync. What the hub does more than the bare pipeline, per event: seals the log and the
  * history, hashes identifiers, resolves the person, notes consent in the ledger, asks at three gates, counts,
@@ -23,6 +24,11 @@ import { STARTER_PURPOSES } from '../consent/purposes.ts'
 // `npm run bench -- ledger` measures the ledger alone.
 if (process.argv[2] === 'ledger') {
   await import('./ledger.ts')
+  process.exit()
+}
+// `npm run bench -- rules` measures the rules alone.
+if (process.argv[2] === 'rules') {
+  await import('./rules.ts')
   process.exit()
 }
 
