@@ -8,6 +8,7 @@ import { ConfigError } from '../core/kit/errors.ts'
 import { addAudit } from './audit.ts'
 import { addBackfill } from './backfill.ts'
 import { addConnect } from './connect.ts'
+import { addBacktest } from './backtest.ts'
 import { addConsent } from './consent.ts'
 import { addDeliveries } from './deliveries.ts'
 import { addDemo } from './demo.ts'
@@ -46,6 +47,7 @@ const COMMANDS = [
   addSandbox,
   addDev,
   addExplain,
+  addBacktest,
   addRedrive,
   addDeliveries,
   addPlan,

@@ -112,7 +112,7 @@ const INPUTS = 'select * from history_inputs where node_id in ({list}) and at <=
 const EDGES =
   'select node_a, node_b, event_id, at from edges where refused is null and node_a in ({list}) and at <= ? order by at'
 const MERGES =
-  'select from_person, into_person, event_id, at from merge_log where from_person in ({list}) and at <= ? order by id'
+  'select from_person, into_person, event_id, at from merge_log where undone_at is null and from_person in ({list}) and at <= ? order by id'
 const RELEASED = `select id, person_id, settled_at from deliveries
   where rule is not null and status in ('blocked', 'cancelled', 'suppressed') and person_id in ({list})`
 

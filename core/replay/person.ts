@@ -4,7 +4,8 @@
  */
 import { keepFields } from '../../consent/collects.ts'
 import type { Purpose } from '../../consent/purposes.ts'
-import { applySignal, conflictStatus, mergeStatuses } from '../../consent/status.ts'
+import { applySignal, conflictStatus, isNoted, mergeStatuses } from '../../consent/status.ts'
+import type { ConsentSignal } from '../../schemas/consent.ts'
 import type { PastEntry } from '../answers/status.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
 import type { Keys } from '../keys.ts'
@@ -28,6 +29,8 @@ export type Clock =
 
 export interface ReplayOptions {
   readonly settings: ProcessPorts['settings']
+  /** What held before a moment (epoch milliseconds), where that was something else. */
+  readonly before?: { readonly at: number; readonly settings: ProcessPorts['settings'] }
   readonly keys: Keys
   readonly clock: Clock
   /** Epoch milliseconds. */
@@ -75,6 +78,11 @@ class Replay {
     this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
     // A node of somebody else stands for a shared device: only its own answers are asked.
     for (const node of history.nodes.values()) if (!this.#isOwn(node)) this.#batch.addNode({ ...node })
+  }
+
+  get #settings(): ProcessPorts['settings'] {
+    const { before, settings } = this.#options
+    return before && this.#batch.now < before.at ? before.settings : settings
   }
 
   result(): Replayed {
@@ -131,7 +139,7 @@ class Replay {
   }
 
   #wake(person: PersonState, watermark: number): void {
-    wake(person, watermark, (one, timer) => this.#startOf(one, timer), this.#batch, this.#options.settings)
+    wake(person, watermark, (one, timer) => this.#startOf(one, timer), this.#batch, this.#settings)
     this.#tell({ kind: 'wake', at: this.#batch.now, person, batch: this.#batch })
   }
 
@@ -158,7 +166,7 @@ class Replay {
 
   #event(step: Extract<Step, { kind: 'event' }>): void {
     const { row, sealed, joins } = step
-    const { settings } = this.#options
+    const settings = this.#settings
     const batch = this.#batch
     this.#release(step.at)
     const event = eventOf(row, sealed)
@@ -201,7 +209,7 @@ class Replay {
     if (Object.keys(sealed.traits).length === 0) return NO_TRAITS
     let allowed = this.#purposes.get(row.purposes)
     if (!allowed) {
-      allowed = purposes.map((id) => this.#options.settings.purposes.get(id)).filter((purpose) => purpose !== undefined)
+      allowed = purposes.map((id) => this.#settings.purposes.get(id)).filter((purpose) => purpose !== undefined)
       this.#purposes.set(row.purposes, allowed)
     }
     return keepFields(eventOf(row, sealed), allowed).traitPurposes
@@ -214,7 +222,7 @@ class Replay {
     if (!this.#isOwn(nodeId) && !device) return
     const node = this.#isOwn(nodeId) ? this.#node(nodeId, draft.occurredAt) : batch.node(nodeId)
     if (!node) return
-    if (draft.action === 'conflict') {
+    if (isNoted(draft)) {
       setStatus(batch, nodeId, purpose, conflictStatus(draft))
       return
     }
@@ -223,7 +231,7 @@ class Replay {
       : personStatus(batch.person(node.personId).nodes, purpose, batch)?.row.status
     const { next } = applySignal(
       current,
-      { ...draft, action: draft.action },
+      { ...draft, action: draft.action as ConsentSignal['action'] },
       { receivedAt: draft.receivedAt, newId: () => id, ends: draft.ends, verified: draft.verified },
     )
     setStatus(batch, nodeId, purpose, next)
@@ -266,7 +274,7 @@ class Replay {
     const [one, other] = [a, b].map((id) => batch.person(this.#node(id, at).personId)) as [PersonState, PersonState]
     if (one === other) return false
     const [into, from] = one.id < other.id ? [one, other] : [other, one]
-    for (const purpose of this.#options.settings.purposes.all) {
+    for (const purpose of this.#settings.purposes.all) {
       if (purpose.scope !== 'person') continue
       const merged = mergeStatuses(
         personStatus(into.nodes, purpose.id, batch)?.row.status,

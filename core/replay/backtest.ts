@@ -1,0 +1,398 @@
+/**
+ * What a rule would have done: history through the functions that decide live, under a clock of its own. Consent as of
+ * then decides; consent as of now says whether a person may be computed at all (DESIGN §7). Reads only.
+ */
+import { createHash } from 'node:crypto'
+import { decide as askGate, isHalt } from '../../consent/gate.ts'
+import type { Purpose } from '../../consent/purposes.ts'
+import { standing } from '../../consent/signals.ts'
+import type { BacktestReport, BacktestSample } from '../../schemas/backtest.ts'
+import { EXITS, type ExitCode } from '../../schemas/exits.ts'
+import { type Clause, type CompiledRule, type Explanation, triggerName, whySentence } from '../decision/index.ts'
+import type { Keys } from '../keys.ts'
+import { isShredded } from '../ledger/shred.ts'
+import { contextOf, statusOfTurn } from '../stages/decide.ts'
+import { factsOf } from '../stages/facts-of-person.ts'
+import { NEW_OFFERED_DELIVERY } from '../stages/new-delivery.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
+import type { StateStore } from '../stores/open.ts'
+import { histories, type PersonHistory } from './history.ts'
+import { type Clock, type ReplayedTurn, type ReplayOptions, replayPerson } from './person.ts'
+
+export interface BacktestOptions {
+  readonly state: StateStore
+  readonly keys: Keys
+  /** With the rule among the published ones of `settings.rules`, in the version to try. */
+  readonly settings: ProcessPorts['settings']
+  readonly rule: CompiledRule
+  /** This very text is live. */
+  readonly published: boolean
+  /**
+   * Where it has been live since before `from`: since when, and what held before. It is replayed under the clock of
+   * then; otherwise as if it had always been there, under an ideal clock.
+   */
+  readonly live?: NonNullable<ReplayOptions['before']>
+  /** Epoch milliseconds; decisions from `from` on are told, up to and with `to`. */
+  readonly from: number
+  readonly to: number
+  readonly now: number
+  readonly timezone: string
+  /** Told of people as they are done. */
+  readonly onPeople?: (count: number) => void
+  /** Every decision of the rule in the range, as live processing would have stored it. */
+  readonly onDecision?: (explanation: Explanation, person: string) => void
+  readonly stop?: AbortSignal
+}
+
+const SAMPLES = 20
+/** Not an end of anything: a wait began, or began again. */
+const WAITS: ReadonlySet<string> = new Set(['ARMED', 'RESET'])
+/** The person did not come as far as the gates. */
+const BEFORE_GATES: ReadonlySet<string> = new Set(['NOT_MATCHED', 'CANCELLED', 'ARMED', 'RESET'])
+const BY_CONSENT: ReadonlySet<string> = new Set(['NO_CONSENT', 'CONSENT_DENIED', 'BLOCKED_BY_CONSENT', 'NOT_COLLECTED'])
+
+const column = (name: (typeof NEW_OFFERED_DELIVERY)[number]) => NEW_OFFERED_DELIVERY.indexOf(name)
+const RULE = column('rule')
+const ARM = column('arm')
+const CHANNEL = column('channel')
+const DESTINATION = column('destination')
+const DUE = column('due_at')
+const VARIANT = column('variant')
+
+/** @throws when `stop` is aborted. */
+export async function backtest(options: BacktestOptions): Promise<BacktestReport> {
+  const { state, keys, settings, rule, from, to, now, onPeople, stop } = options
+  const purpose = settings.purposes.get(rule.rule.unless.purpose)
+  const clock: Clock = options.live ? 'noted' : 'ideal'
+  const tally = new Tally(options, purpose)
+  let done = 0
+  for await (const history of histories(to, { state, keys, now })) {
+    stop?.throwIfAborted()
+    const out = purpose ? leftOut(history, purpose, options) : 'UNDECLARED'
+    if (out) tally.leave(out)
+    else {
+      tally.begin(history)
+      const { events } = replayPerson(history, {
+        settings,
+        ...(options.live && { before: options.live }),
+        keys,
+        clock,
+        until: to,
+        watch: (turn) => tally.turn(turn),
+      })
+      tally.end(events)
+    }
+    done += 1
+    if (done % 50 === 0) {
+      onPeople?.(50)
+      // Whoever shares the thread has a turn.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  onPeople?.(done % 50)
+  const gone = await destroyedPeople(state, to)
+  if (gone > 0) tally.leave('ERASED', gone)
+  return tally.report({ from, to, now, clock })
+}
+
+/** Why a person may not be computed today; undefined: they may. */
+function leftOut({ person, today }: PersonHistory, purpose: Purpose, { settings, now }: BacktestOptions) {
+  if (person.legalHold) return 'LEGAL_HOLD'
+  if (person.nodes.length > 0 && person.nodes.every(({ dataKey }) => isShredded(dataKey))) return 'ERASED'
+  const at = new Date(now).toISOString()
+  const devices = purpose.scope === 'device' ? person.nodes : [undefined]
+  let status = 'UNKNOWN'
+  for (const deviceNode of devices) {
+    const turn = { person, deviceNode }
+    const answer = askGate(
+      purpose,
+      ({ id, scope }) => statusOfTurn(turn, id, scope, today),
+      settings.purposes,
+      at,
+      factsOf(person, settings.purposes, at),
+    )
+    if (!isHalt(answer)) return undefined
+    const stands = standing(purpose, statusOfTurn(turn, purpose.id, purpose.scope, today), at).status
+    if (stands !== 'unknown') status = stands.toUpperCase()
+  }
+  return status
+}
+
+/** People whose keys were destroyed: erased at their request, or when their time had run out. */
+async function destroyedPeople({ db }: StateStore, until: number): Promise<number> {
+  const rows = await db
+    .selectFrom('nodes')
+    .leftJoin('persons', 'persons.id', 'nodes.person_id')
+    .select(['nodes.person_id', 'nodes.data_key'])
+    .where('persons.id', 'is', null)
+    .where('nodes.founded_at', '<=', until)
+    .execute()
+  return new Set(rows.filter(({ data_key }) => isShredded(data_key)).map(({ person_id }) => person_id)).size
+}
+
+class Tally {
+  readonly #options: BacktestOptions
+  readonly #purpose: Purpose | undefined
+  readonly #dayOf: (at: number) => string
+  readonly #leftOut: Record<string, number> = {}
+  readonly #results: Record<string, number> = {}
+  readonly #days = new Map<string, { matches: number; sends: number; heldOut: number; blocked: number }>()
+  readonly #reasons: Record<string, number> = {}
+  readonly #notAsked: Record<string, number> = {}
+  readonly #byChannel: Record<string, number> = {}
+  readonly #byDestination: Record<string, number> = {}
+  readonly #byVariant: Record<string, number> = {}
+  readonly #arms: Record<string, number> = {}
+  readonly #stopped = new Map<string, { clause: Clause; count: number }>()
+  readonly #overlap = new Map<string, { people: number; sends: number }>()
+  /** The smallest hashes: a sample that does not depend on the order of people. */
+  #samples: { readonly rank: string; readonly sample: BacktestSample }[] = []
+  #computed = 0
+  #matchedPeople = 0
+  #sentPeople = 0
+  #events = 0
+  #matches = 0
+  #sends = 0
+  #waited = 0
+  // Of the person at hand.
+  #person = ''
+  #matched = false
+  #sent = false
+  #last: Explanation | undefined
+  #others = new Map<string, number>()
+
+  constructor(options: BacktestOptions, purpose: Purpose | undefined) {
+    this.#options = options
+    this.#purpose = purpose
+    const format = new Intl.DateTimeFormat('en-CA', { timeZone: options.timezone, dateStyle: 'short' })
+    this.#dayOf = (at) => format.format(at)
+  }
+
+  leave(reason: string, count = 1): void {
+    add(this.#leftOut, reason, count)
+  }
+
+  begin({ person }: PersonHistory): void {
+    this.#computed += 1
+    this.#person = person.id
+    this.#matched = false
+    this.#sent = false
+    this.#last = undefined
+    this.#others = new Map()
+  }
+
+  end(events: number): void {
+    this.#events += events
+    if (this.#matched) this.#matchedPeople += 1
+    if (this.#sent) {
+      this.#sentPeople += 1
+      for (const [rule, sends] of this.#others) {
+        const known = this.#overlap.get(rule) ?? { people: 0, sends: 0 }
+        this.#overlap.set(rule, { people: known.people + 1, sends: known.sends + sends })
+      }
+    }
+    if (this.#last) this.#consider(this.#last)
+  }
+
+  turn(turn: ReplayedTurn): void {
+    const { at, batch } = turn
+    const { from, rule } = this.#options
+    if (at < from) return
+    if (turn.event) this.#noteNotAsked(turn)
+    const { explanations, latest, deliveries } = batch.rows
+    for (const row of explanations) if (row[2] === rule.rule.id) this.#decided(row[7] as string)
+    for (const row of latest.values()) if (row[1] === rule.rule.id) this.#decided(row[4] as string)
+    for (const row of deliveries) {
+      const by = row[RULE] as string | null
+      if (by === null || row[ARM] !== 'treated') continue
+      if (by === rule.rule.id) this.#delivered(row, at)
+      else this.#others.set(by, (this.#others.get(by) ?? 0) + 1)
+    }
+  }
+
+  /** A trigger in an event that was not kept for the rule's purpose: the rule was never asked. */
+  #noteNotAsked({ event, person, batch }: ReplayedTurn): void {
+    if (!event || !this.#purpose || event.sealed.copy || event.sealed.past) return
+    if (event.purposes.includes(this.#purpose.id)) return
+    const { settings, rule } = this.#options
+    const name = triggerName(event.row as Parameters<typeof triggerName>[0])
+    const { rules } = settings
+    if (![...rules.triggeredBy(name), ...rules.startedBy(name)].some((one) => one.rule.id === rule.rule.id)) return
+    const deviceNode = batch.node(event.sealed.device)
+    const turn = { person, deviceNode, purposes: event.purposes, copy: false }
+    const { granted, code } = contextOf(turn, batch, settings).consent(this.#purpose.id)
+    add(this.#notAsked, granted ? 'NOT_COLLECTED' : (code ?? 'NO_CONSENT'))
+  }
+
+  #decided(body: string): void {
+    const explanation = JSON.parse(body) as Explanation
+    const { result, clauses, arm, at } = explanation
+    this.#options.onDecision?.(explanation, this.#person)
+    add(this.#results, result)
+    if (WAITS.has(result)) return
+    this.#last = explanation
+    for (const clause of clauses) {
+      if (clause.ok) continue
+      const known = this.#stopped.get(clause.id)
+      if (known) known.count += 1
+      else this.#stopped.set(clause.id, { clause, count: 1 })
+    }
+    if (BEFORE_GATES.has(result) || result === 'GOAL_REACHED') return
+    const day = this.#day(Date.parse(at))
+    this.#matched = true
+    this.#matches += 1
+    day.matches += 1
+    if (result !== 'ENQUEUED') {
+      add(this.#reasons, result)
+      day.blocked += 1
+      return
+    }
+    add(this.#arms, arm ?? 'treated')
+    if (arm !== undefined && arm !== 'treated') day.heldOut += 1
+  }
+
+  #delivered(row: readonly unknown[], at: number): void {
+    this.#sends += 1
+    this.#sent = true
+    this.#day(at).sends += 1
+    add(this.#byChannel, (row[CHANNEL] as string | null) ?? 'none')
+    add(this.#byDestination, row[DESTINATION] as string)
+    const variant = row[VARIANT] as string | null | undefined
+    if (variant) add(this.#byVariant, variant)
+    if ((row[DUE] as number) > at) this.#waited += 1
+  }
+
+  #day(at: number) {
+    const name = this.#dayOf(at)
+    let day = this.#days.get(name)
+    if (!day) {
+      day = { matches: 0, sends: 0, heldOut: 0, blocked: 0 }
+      this.#days.set(name, day)
+    }
+    return day
+  }
+
+  /** Somebody sent to, somebody stopped and somebody who did not match all have a place, those who matched first. */
+  #consider(explanation: Explanation): void {
+    const early = explanation.result === 'ENQUEUED' ? '0' : this.#matched ? '1' : '2'
+    const rank = `${early}${createHash('sha256').update(`${this.#options.rule.hash}|${this.#person}`).digest('hex')}`
+    if (this.#samples.length >= SAMPLES && rank > this.#samples.at(-1)!.rank) return
+    const { rule } = this.#options.rule
+    const facts = {
+      explanation,
+      rule,
+      zone: this.#options.timezone,
+      ...(this.#purpose && { purposeTitle: this.#purpose.title }),
+    }
+    const sample = {
+      person: this.#person,
+      at: explanation.at,
+      result: explanation.result,
+      arm: explanation.arm ?? null,
+      clauses: [...explanation.clauses],
+      sentence: { pt: whySentence(facts, 'pt'), en: whySentence(facts, 'en') },
+    }
+    this.#samples = [...this.#samples, { rank, sample }].sort((a, b) => (a.rank < b.rank ? -1 : 1)).slice(0, SAMPLES)
+  }
+
+  report({ from, to, now, clock }: { from: number; to: number; now: number; clock: Clock }): BacktestReport {
+    const { rule, published } = this.#options
+    const asked = this.#matches
+    const notAsked = Object.values(this.#notAsked).reduce((a, b) => a + b, 0)
+    const byConsent = Object.entries({ ...this.#reasons }).reduce(
+      (sum, [code, n]) => sum + (BY_CONSENT.has(code) ? n : 0),
+      0,
+    )
+    return {
+      rule: { id: rule.rule.id, version: rule.rule.version, hash: rule.hash, published },
+      from: iso(from),
+      to: iso(to),
+      asOf: iso(now),
+      clock,
+      people: {
+        computed: this.#computed,
+        leftOut: sorted(this.#leftOut),
+        matched: this.#matchedPeople,
+        sent: this.#sentPeople,
+      },
+      events: this.#events,
+      results: sorted(this.#results),
+      days: [...this.#days].sort(([a], [b]) => (a < b ? -1 : 1)).map(([day, counts]) => ({ day, ...counts })),
+      blocked: {
+        matches: asked,
+        reasons: Object.fromEntries(
+          Object.entries(sorted(this.#reasons)).map(([code, count]) => [code, { count, share: share(count, asked) }]),
+        ),
+        consentShare: share(byConsent + notAsked, asked + notAsked),
+      },
+      notAsked: sorted(this.#notAsked),
+      sends: {
+        total: this.#sends,
+        byChannel: sorted(this.#byChannel),
+        byDestination: sorted(this.#byDestination),
+        byVariant: sorted(this.#byVariant),
+        arms: sorted(this.#arms),
+        waited: this.#waited,
+      },
+      stopped: [...this.#stopped.values()]
+        .sort((a, b) => b.count - a.count || (a.clause.id < b.clause.id ? -1 : 1))
+        .slice(0, 20)
+        .map(({ clause: { id, clause, pt }, count }) => ({ id, clause, pt, count })),
+      overlap: [...this.#overlap]
+        .sort(([, a], [, b]) => b.people - a.people)
+        .map(([other, counts]) => ({ rule: other, ...counts })),
+      samples: this.#samples.map(({ sample }) => sample),
+      notes: this.#notes(),
+    }
+  }
+
+  #notes(): BacktestReport['notes'] {
+    const { rule } = this.#options.rule
+    const notes = [
+      {
+        pt: 'Quem foi eliminado, expirou ou retirou a autorização desde então ficou de fora; os números são de quem pode ser calculado hoje.',
+        en: 'Whoever was erased, expired or withdrew since is left out; the figures are of those who may be computed today.',
+      },
+    ]
+    if ('budget' in rule || 'budget' in rule.unless)
+      notes.push({
+        pt: 'O orçamento da regra é de todas as pessoas juntas e não foi aplicado: compare-o com os envios por dia.',
+        en: 'The budget of the rule is one for all people and was not applied: compare it with the sends per day.',
+      })
+    return notes
+  }
+}
+
+const iso = (at: number) => new Date(at).toISOString()
+const share = (part: number, all: number) => (all === 0 ? 0 : Math.round((part / all) * 10_000) / 10_000)
+const add = (counts: Record<string, number>, name: string, by = 1) => {
+  counts[name] = (counts[name] ?? 0) + by
+}
+const sorted = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).sort(([, a], [, b]) => b - a))
+
+/** What a result or reason is called. */
+export function resultWords(code: string): { readonly pt: string; readonly en: string } {
+  return code in EXITS ? EXITS[code as ExitCode] : (WORDS[code] ?? { pt: code, en: code })
+}
+
+const WORDS: Readonly<Record<string, { readonly pt: string; readonly en: string }>> = {
+  ENQUEUED: { pt: 'teria agido', en: 'would have acted' },
+  ARMED: { pt: 'começou a esperar', en: 'began to wait' },
+  RESET: { pt: 'recomeçou a espera', en: 'began its wait again' },
+  CANCELLED: { pt: 'a espera terminou por outro ato', en: 'the wait was ended by another act' },
+  NOT_COLLECTED: {
+    pt: 'a finalidade da regra não coleta este evento',
+    en: "the rule's purpose does not collect this event",
+  },
+  ERASED: { pt: 'eliminada ou com o prazo vencido', en: 'erased, or their time had run out' },
+  LEGAL_HOLD: { pt: 'bloqueada por ordem', en: 'blocked under a legal hold' },
+  REVOKED: { pt: 'retirou a autorização', en: 'withdrew' },
+  DENIED: { pt: 'recusou', en: 'refused' },
+  UNKNOWN: { pt: 'nunca respondeu', en: 'never answered' },
+  EXPIRED: { pt: 'a autorização expirou', en: 'the permission expired' },
+  STALE: { pt: 'a autorização é de um texto antigo', en: 'the permission is for an older text' },
+  CONFLICT: { pt: 'respostas que se contradizem', en: 'answers that contradict each other' },
+  INVALID: { pt: 'a prova não vale', en: 'the evidence is worthless' },
+  GRANTED: { pt: 'autorizada, mas outra razão impede', en: 'permitted, but something else prevents it' },
+}
