@@ -6,6 +6,7 @@ import { Type } from 'typebox'
 import {
   defineDestination,
   emailField,
+  FeedbackToken,
   type Http,
   type HttpResponse,
   known,
@@ -16,7 +17,9 @@ import {
   personal,
   personFields,
   traitsField,
+  verifyFeedbackToken,
 } from '../../core/kit/index.ts'
+import { readEvents } from './feedback.ts'
 
 const field = (description: string) => Type.String({ pattern: '^\\d+$', description })
 const audience = Type.String({
@@ -58,6 +61,7 @@ export default defineDestination({
           { additionalProperties: false, description: 'Ids of the fields that startFlow writes.' },
         ),
       ),
+      feedbackToken: FeedbackToken,
     },
     { additionalProperties: false },
   ),
@@ -236,10 +240,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'Os webhooks do ActiveCampaign não são lidos; descadastros aparecem no contato.',
-      en: "ActiveCampaign's webhooks are not read; opt-outs show on the contact.",
+    webhook: {
+      pt: 'Em Configurações > Desenvolvedor > Webhooks, aponte para /in/<id do destino>?token=<feedbackToken> e escolha envio, abertura, clique, devolução e descadastro.',
+      en: 'Under Settings > Developer > Manage webhooks, point to /in/<destination id>?token=<feedbackToken> and choose sent, open, click, bounce and unsubscribe.',
     },
+    receive: { verify: verifyFeedbackToken, read: readEvents },
   },
 })
 

@@ -7,6 +7,7 @@ import {
   commerceFields,
   defineDestination,
   emailField,
+  FeedbackToken,
   type HttpResponse,
   known,
   linesOf,
@@ -18,8 +19,9 @@ import {
   personFields,
   propertiesField,
   traitsField,
+  verifyFeedbackToken,
 } from '../../core/kit/index.ts'
-import { readEvents, verifyEvents } from './feedback.ts'
+import { readEvents } from './feedback.ts'
 
 const list = Type.Integer({ minimum: 1, description: 'Number of the Brevo list.' })
 const contactPath = (email: string) => `/contacts/${encodeURIComponent(email)}`
@@ -57,9 +59,7 @@ export default defineDestination({
         default: {},
         description: 'Contact attribute to the trait it is filled from.',
       }),
-      feedbackToken: Type.Optional(
-        Type.String({ secret: true, minLength: 16, description: 'Bearer token that Brevo sends with its webhooks.' }),
-      ),
+      feedbackToken: FeedbackToken,
     },
     { additionalProperties: false },
   ),
@@ -284,7 +284,7 @@ export default defineDestination({
       pt: 'Em Transactional > Settings > Webhook e em Campaigns > Webhooks, aponte para /in/<id do destino> com autenticação Bearer igual a feedbackToken.',
       en: 'Under Transactional > Settings > Webhook and Campaigns > Webhooks, point to /in/<destination id> with Bearer authentication equal to feedbackToken.',
     },
-    receive: { verify: verifyEvents, read: readEvents },
+    receive: { verify: verifyFeedbackToken, read: readEvents },
   },
 })
 

@@ -1,19 +1,5 @@
 /** Webhooks of mails and campaigns: https://developers.brevo.com/docs/transactional-webhooks, …/marketing-webhooks. */
-import { timingSafeEqual } from 'node:crypto'
 import { type FeedbackItem, InputError, isLoose, type RawRequest, readJson } from '../../core/kit/index.ts'
-import type { ExitCode } from '../../schemas/exits.ts'
-
-/** Brevo signs nothing; it sends the token the operator gave it. */
-export function verifyEvents(
-  { headers }: RawRequest,
-  { feedbackToken }: { readonly feedbackToken?: string },
-): true | ExitCode {
-  const given = Buffer.from(headers['authorization']?.replace(/^Bearer\s+/i, '') ?? '')
-  const expected = Buffer.from(feedbackToken ?? '')
-  return expected.length > 0 && given.length === expected.length && timingSafeEqual(given, expected)
-    ? true
-    : 'BAD_SIGNATURE'
-}
 
 const KINDS: Readonly<Record<string, FeedbackItem['kind']>> = {
   delivered: 'delivered',

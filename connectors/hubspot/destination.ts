@@ -7,6 +7,7 @@ import {
   bisect,
   defineDestination,
   emailField,
+  FeedbackToken,
   type Http,
   type HttpResponse,
   type ItemContext,
@@ -22,7 +23,9 @@ import {
   personFields,
   propertiesField,
   traitsField,
+  verifyFeedbackToken,
 } from '../../core/kit/index.ts'
+import { readEvents } from './feedback.ts'
 
 const audience = Type.String({ pattern: '^\\d+$', description: 'ILS list id of a manual list.' })
 const Member = Type.Object({ email: emailField, audience })
@@ -57,6 +60,7 @@ export default defineDestination({
         Type.Integer({ minimum: 1, description: 'Subscription type that opt-outs are for.' }),
       ),
       ownerId: Type.Optional(Type.String({ pattern: '^\\d+$', description: 'Owner of tasks.' })),
+      feedbackToken: FeedbackToken,
     },
     { additionalProperties: false, ...oauthChoice() },
   ),
@@ -290,10 +294,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'Os webhooks da HubSpot pertencem a um app público e não são lidos; descadastros aparecem no contato.',
-      en: "HubSpot's webhooks belong to a public app and are not read; opt-outs show on the contact.",
+    webhook: {
+      pt: 'Num fluxo de trabalho com gatilho “Cancelou todos os e-mails”, use a ação Enviar um webhook para /in/<id do destino> com as propriedades email e hs_email_optout e o cabeçalho x-anuente-token igual a feedbackToken.',
+      en: 'In a workflow that starts when a contact opts out of all e-mail, use Send a webhook to /in/<destination id> with the properties email and hs_email_optout and the header x-anuente-token equal to feedbackToken.',
     },
+    receive: { verify: verifyFeedbackToken, read: readEvents },
   },
 })
 

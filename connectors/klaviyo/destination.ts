@@ -7,6 +7,7 @@ import {
   commerceFields,
   defineDestination,
   emailField,
+  FeedbackToken,
   type Http,
   type HttpResponse,
   known,
@@ -20,7 +21,9 @@ import {
   propertiesField,
   someOf,
   traitsField,
+  verifyFeedbackToken,
 } from '../../core/kit/index.ts'
+import { readEvents } from './feedback.ts'
 
 const REVISION = '2026-07-15'
 const audience = Type.String({ pattern: '^[A-Za-z0-9]{4,12}$', description: 'Id of the Klaviyo list.' })
@@ -77,6 +80,7 @@ export default defineDestination({
         description: 'Profile property to the trait it is filled from.',
       }),
       defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
+      feedbackToken: FeedbackToken,
     },
     { additionalProperties: false },
   ),
@@ -285,10 +289,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'Os webhooks de sistema da Klaviyo existem só em contas com a API avançada de dados e não são lidos.',
-      en: "Klaviyo's system webhooks exist only in accounts with advanced data features and are not read.",
+    webhook: {
+      pt: 'Em cada fluxo de descadastro, spam e devolução, use a ação Webhook para /in/<id do destino> com o cabeçalho x-anuente-token igual a feedbackToken e o corpo {"event": "unsubscribed", "email": "{{ person.email }}"}.',
+      en: 'In each flow of unsubscribes, spam and bounces, use the Webhook action to /in/<destination id> with the header x-anuente-token equal to feedbackToken and the body {"event": "unsubscribed", "email": "{{ person.email }}"}.',
     },
+    receive: { verify: verifyFeedbackToken, read: readEvents },
   },
 })
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
 import {
   defineDestination,
+  FeedbackToken,
   type Http,
   type HttpResponse,
   mappedTraits,
@@ -13,7 +14,9 @@ import {
   type Outcome,
   propertiesField,
   traitsField,
+  verifyFeedbackToken,
 } from '../../core/kit/index.ts'
+import { readEvents } from './feedback.ts'
 
 const externalId = Type.String({
   minLength: 1,
@@ -42,6 +45,7 @@ export default defineDestination({
         default: {},
         description: 'Tag to the trait it is filled from.',
       }),
+      feedbackToken: FeedbackToken,
     },
     { additionalProperties: false },
   ),
@@ -202,10 +206,11 @@ export default defineDestination({
     },
   },
   feedback: {
-    none: {
-      pt: 'O OneSignal avisa o app, não o hub, de exibições e cliques; quem desativa o push deixa de ser alcançado por ele.',
-      en: 'OneSignal tells the app, not the hub, of displays and clicks; who switches push off is no longer reached by it.',
+    webhook: {
+      pt: 'Em Data > Event Streams, aponte para /in/<id do destino> com o cabeçalho x-anuente-token igual a feedbackToken e o corpo sugerido.',
+      en: 'Under Data > Event Streams, point to /in/<destination id> with the header x-anuente-token equal to feedbackToken and the proposed body.',
     },
+    receive: { verify: verifyFeedbackToken, read: readEvents },
   },
 })
 
