@@ -37,6 +37,7 @@ import { addSecrets } from './secrets.ts'
 import { addServe } from './serve.ts'
 
 const COMMANDS = [
+import { addWebhooks } from './webhooks.ts'
   addDemo,
   addInit,
   addServe,
@@ -66,6 +67,7 @@ const COMMANDS = [
   addRequests,
 ]
 
+  addWebhooks,
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(
   argv: readonly string[],

@@ -229,6 +229,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   })
   const connections = createConnectionDesk({
     config,
+    credentialsFor: keepers.of,
     state,
     clock,
     run: roles.process.run,

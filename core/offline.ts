@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { importConsent } from './answers/import.ts'
 import type { LoadedConfig } from './config.ts'
 import { finishConnection } from './connections/flow.ts'
+import { createKeepers } from './connections/keepers.ts'
+import { manageWebhooks, WEBHOOK_COMMANDS } from './connections/webhooks.ts'
+import { directWriter } from './connections/writer.ts'
 import { committedState } from './hub.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import { serveLocal, socketPath } from './local-socket.ts'
@@ -87,6 +90,15 @@ async function carryOut(
       return await redriveDeliveries(command, ports, written)
     } finally {
       log.close()
+    }
+  }
+  if (WEBHOOK_COMMANDS.has(command.name)) {
+    const writer = directWriter(state, keys, Date.now)
+    const keepers = createKeepers(config, { db: state.db, writer, keys, clock: Date.now })
+    try {
+      return await manageWebhooks(command, { config, clock: Date.now, credentialsFor: keepers.of })
+    } finally {
+      await keepers.close()
     }
   }
   // The vendor is asked outside of any transaction.

@@ -80,3 +80,23 @@ export const FinishRequest = Type.Object(
 )
 export const ConnectionAnswer = Type.Object({ destination: Type.String() }, closed)
 export type ConnectionAnswer = Static<typeof ConnectionAnswer>
+
+export const Webhooks = Type.Object(
+  {
+    url: Type.String({ description: 'Where the hub takes what the vendor tells.' }),
+    changed: Type.Integer({ description: 'How many were made or deleted.' }),
+    items: Type.Array(
+      Type.Object(
+        {
+          id: Type.String(),
+          event: Type.String(),
+          url: Type.String({ description: 'Without its query.' }),
+          ours: Type.Boolean({ description: 'It calls this hub.' }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export type Webhooks = Static<typeof Webhooks>

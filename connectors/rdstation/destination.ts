@@ -27,6 +27,7 @@ import {
   mediaPayload,
   sendEvent,
 } from './events.ts'
+import { subscriptions } from './subscriptions.ts'
 
 const DAY = 86_400
 
@@ -448,6 +449,7 @@ export default defineDestination({
       en: 'Correct the profile in the system of origin: the next identify carries the new value through upsertContact. A field that becomes empty must be cleared by hand on the RD Station contact.',
     },
   },
+  webhooks: subscriptions,
   feedback: {
     webhook: {
       pt: 'A fonte rdstation recebe conversões e descadastros; o id da entrega volta no campo cf_anuente_delivery_id.',

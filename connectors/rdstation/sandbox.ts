@@ -14,6 +14,7 @@ interface Contact {
 export interface RdState {
   readonly oauth: OAuthAccount
   contacts: Contact[]
+  readonly webhooks: Record<string, unknown>[]
   /** Custom fields of the account. */
   fields: string[]
   events: { type: string; payload: Record<string, unknown>; uuid: string }[]
@@ -42,6 +43,7 @@ export default defineSandbox<RdState>({
       failure: (_, status) => failure(status, 'UNAUTHORIZED', 'Wrong credentials provided.'),
     }),
     contacts: [],
+    webhooks: [],
     fields: ['cf_anuente_delivery_id', 'cf_anuente_stop', 'cf_anuente_why', 'cf_plano'],
     events: [],
     usage: {},
@@ -82,6 +84,8 @@ export default defineSandbox<RdState>({
           })),
         },
       }
+    const [, hook] = /^\/integrations\/webhooks(?:\/([^/]+))?$/.exec(path) ?? [undefined, null]
+    if (hook !== null) return webhooks(request, state, hook)
     if (method === 'POST' && path === '/platform/events') return takeEvent(request, state)
     const [, kind = '', raw = '', tag] =
       /^\/platform\/contacts\/(uuid|email):([^/]+)(\/tag|\/funnels\/default)?$/.exec(path) ?? []
@@ -110,6 +114,29 @@ export default defineSandbox<RdState>({
     return failure(404, 'RESOURCE_NOT_FOUND', 'No such resource')
   },
 })
+
+// https://developers.rdstation.com/reference/webhooks
+function webhooks({ method, body }: SandboxRequest, state: RdState, id: string | undefined): SandboxAnswer {
+  if (method === 'GET' && id === undefined) return { status: 200, body: { webhooks: state.webhooks } }
+  if (method === 'DELETE' && id !== undefined) {
+    const at = state.webhooks.findIndex(({ uuid }) => uuid === id)
+    if (at < 0) return failure(404, 'RESOURCE_NOT_FOUND', 'The resource could not be found')
+    state.webhooks.splice(at, 1)
+    return { status: 204 }
+  }
+  const fields = record(body)
+  if (method !== 'POST' || !fields) return failure(400, 'INVALID_FORMAT', 'The body is not a JSON object')
+  const known = /^(WEBHOOK\.(CONVERTED|MARKED_OPPORTUNITY)|crm_deal_(created|updated|deleted))$/
+  if (
+    !known.test(String(fields['event_type'])) ||
+    fields['http_method'] !== 'POST' ||
+    fields['entity_type'] !== 'CONTACT'
+  )
+    return failure(400, 'INVALID_OPTION', 'Must be one of the valid options', 'event_type')
+  const made = { ...fields, uuid: `w-${state.webhooks.length + 1}` }
+  state.webhooks.push(made)
+  return { status: 201, body: made }
+}
 
 // https://developers.rdstation.com/reference/patch_platform-contacts-identifier-value
 function upsert(

@@ -13,6 +13,7 @@ import { type Command, CommandError, type CommandHandlers, type CommandResult } 
 import type { StateStore } from '../stores/open.ts'
 import { storeConnected, type Tokens } from './rows.ts'
 import { addressOf, oauthOf, placed, requestTokens, tokenTransport } from './tokens.ts'
+import { manageWebhooks, WEBHOOK_COMMANDS, type WebhookPorts } from './webhooks.ts'
 
 const FLOW_MS = 15 * 60_000
 
@@ -187,12 +188,15 @@ export async function finishConnection({ args, actor }: Command, ports: FlowPort
 }
 
 /** Commands that the hub answers around the process role: they wait for a vendor, or tidy the file afterwards. */
-export function createConnectionDesk(ports: FlowPorts & { readonly state: Pick<StateStore, 'checkpoint'> }) {
+export function createConnectionDesk(
+  ports: FlowPorts & WebhookPorts & { readonly state: Pick<StateStore, 'checkpoint'> },
+) {
   const TIDY = new Set(['rotateSecretKey', 'deleteSecret', 'disconnect'])
   return {
-    handles: (name: string): boolean => name === 'finishConnection' || TIDY.has(name),
+    handles: (name: string): boolean => name === 'finishConnection' || TIDY.has(name) || WEBHOOK_COMMANDS.has(name),
     async run(command: Command): Promise<CommandResult> {
       if (command.name === 'finishConnection') return { ok: true, value: await finishConnection(command, ports) }
+      if (WEBHOOK_COMMANDS.has(command.name)) return { ok: true, value: await manageWebhooks(command, ports) }
       const result = await ports.run(command)
       // Sealed bytes whose key is gone do not linger in the write-ahead file.
       if (result.ok) ports.state.checkpoint()

@@ -413,6 +413,31 @@ export interface FeedbackDefinition<S> {
   }
 }
 
+/** A webhook at the vendor. */
+export interface VendorWebhook {
+  readonly id: string
+  readonly event: string
+  readonly url: string
+}
+
+/** Webhooks at the vendor that call a source of the hub, made and taken away through its API. */
+export interface WebhookManagement<S> {
+  /** Connector of the source that takes what they tell. */
+  readonly source: string
+  /** One webhook is made for each. */
+  readonly events: readonly string[]
+  readonly list: (context: VendorContext<S>) => Promise<readonly VendorWebhook[]>
+  /** @param context.source settings of the source: by what it recognises the vendor. */
+  readonly create: (
+    context: VendorContext<S> & {
+      readonly url: string
+      readonly event: string
+      readonly source: Readonly<Record<string, unknown>>
+    },
+  ) => Promise<HttpResponse>
+  readonly remove: (context: VendorContext<S> & { readonly id: string }) => Promise<HttpResponse>
+}
+
 export interface DestinationDefinition<
   S extends TObject = TObject,
   A extends Record<string, TObject> = Record<string, TObject>,
@@ -450,6 +475,8 @@ export interface DestinationDefinition<
   readonly deleteSubject: SubjectRight<Static<S>>
   readonly exportSubject: SubjectRight<Static<S>>
   readonly correctSubject: SubjectRight<Static<S>>
+  /** Absent: webhooks are made in the vendor's own pages. */
+  readonly webhooks?: WebhookManagement<Static<S>>
   /** How the vendor tells what became of a message. */
   readonly feedback: { readonly none: Localized } | FeedbackDefinition<Static<S>>
 }

@@ -12,6 +12,7 @@ import { makePlace, type Place, startVendor, type Vendor, WRITE_KEYS } from './r
 const rdstation = sandboxes['rdstation'] as Sandbox<{
   readonly oauth: OAuthAccount
   readonly events: readonly { readonly type: string }[]
+  readonly webhooks: Record<string, unknown>[]
 }>
 const SECRET = 'rd-sandbox-client-secret'
 const VERIFY = 'a-verify-token-of-ours'
@@ -201,6 +202,43 @@ describe('anuente connect', () => {
     expect(other.code).toBe(1)
     expect((await typed(['connect', 'hook'], async () => undefined)).code).toBe(1)
   })
+})
+
+test('webhooks at RD Station are made once, call this hub with its token in a header, and those of others stay', async () => {
+  await typed(['connect', 'rdstation', '--listen', '0'], async (printed) => {
+    await fetch(pageIn(printed))
+    return undefined
+  })
+  const account = running.state(rdstation)
+  account.webhooks.push({
+    uuid: 'of-others',
+    event_type: 'WEBHOOK.CONVERTED',
+    url: 'https://elsewhere.example/?token=t',
+  })
+  const none = async () => undefined
+  expect((await typed(['webhooks', 'create', 'rdstation'], none)).text).toMatch(/^2 made/)
+  expect((await typed(['webhooks', 'create', 'rdstation'], none)).text).toMatch(/^0 made/)
+  expect(account.webhooks.slice(1)).toMatchObject(
+    ['WEBHOOK.CONVERTED', 'WEBHOOK.MARKED_OPPORTUNITY'].map((event_type) => ({
+      event_type,
+      url: `http://127.0.0.1:${place.port}/in/rd`,
+      auth_header: 'x-anuente-token',
+      auth_key: WRITE_KEYS.rdToken,
+    })),
+  )
+  const listed = await api<{ items: object[] }>('GET', '/api/destinations/rdstation/webhooks')
+  expect(listed.body.items).toMatchObject([
+    { ours: false, url: 'https://elsewhere.example/' },
+    { ours: true },
+    { ours: true },
+  ])
+  expect(listed.text).not.toContain(WRITE_KEYS.rdToken)
+  expect(await api('DELETE', '/api/destinations/rdstation/webhooks')).toMatchObject({
+    status: 200,
+    body: { changed: 2 },
+  })
+  expect(account.webhooks).toHaveLength(1)
+  expect(await api('POST', '/api/destinations/hook/webhooks')).toMatchObject({ status: 400 })
 })
 
 test('secrets go in by the API and never come back; a marketing token may not set them', async () => {

@@ -33,6 +33,7 @@ import { secretRoutes } from './secrets.ts'
 import { sourceRoutes } from './sources.ts'
 import { statusRoutes } from './status.ts'
 
+import { webhookRoutes } from './webhooks.ts'
 export interface AdminOptions {
   /** True when people reach the hub over https. */
   readonly secureCookies: boolean
@@ -80,6 +81,7 @@ export async function registerAdmin(
     ...connectorRoutes({ publicUrl }),
     ...secretRoutes,
     ...oauthRoutes({ publicUrl }),
+    ...webhookRoutes,
     ...sourceRoutes,
     ...planRoutes,
     ...ledgerRoutes,
