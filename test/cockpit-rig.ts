@@ -155,7 +155,27 @@ const commands: NonNullable<AdminHubOptions['commands']> = {
     await state.db.updateTable('quarantine').set({ status: 'dismissed' }).where('id', '=', String(id)).execute()
     return { id }
   },
-  redriveDeliveries: async ({ dryRun }) => ({ matched: 1, dryRun }),
+  redriveDeliveries: async ({ dryRun }) => ({
+    deliveries: 1,
+    people: 1,
+    mayRepeat: 0,
+    leftOut: [{ code: 'BLOCKED_BY_CONSENT', count: 2 }],
+    budgets: [{ destination: 'crm', deliveries: 1, perSecond: 2.5, lastAt: Date.now() }],
+    samples: dryRun
+      ? [
+          {
+            id: 'd-1',
+            destination: 'crm',
+            action: 'sendConversion',
+            rule: null,
+            contact: 'a•••@example.com',
+            code: null,
+          },
+        ]
+      : [],
+    more: false,
+    dryRun,
+  }),
 }
 
 type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>

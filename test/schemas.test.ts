@@ -9,11 +9,12 @@ import { registry } from '../connectors/index.ts'
 import { checkSettings } from '../core/config.ts'
 import { Config } from '../schemas/config.ts'
 import { CanonicalEvent } from '../schemas/event.ts'
+import { TrackingPlan } from '../schemas/plan.ts'
 import { Rule } from '../schemas/rule.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(root + path, 'utf8')
-const SCHEMAS = { event: CanonicalEvent, rule: Rule, config: Config }
+const SCHEMAS = { event: CanonicalEvent, rule: Rule, config: Config, plan: TrackingPlan }
 
 const ajv = new Ajv2020.default({ strict: true, allErrors: true, allowUnionTypes: true })
 addFormats.default(ajv)
@@ -22,6 +23,7 @@ const validators = {
   event: ajv.compile(CanonicalEvent),
   rule: ajv.compile(Rule),
   config: ajv.compile(Config),
+  plan: ajv.compile(TrackingPlan),
 }
 
 describe.each(Object.entries(SCHEMAS))('schemas/json/%s.json', (name, schema) => {
@@ -31,7 +33,7 @@ describe.each(Object.entries(SCHEMAS))('schemas/json/%s.json', (name, schema) =>
   })
 })
 
-/** Examples say what they are on their first line: `# anuente.yaml`, `# rules/<name>.yaml`. */
+/** Examples say what they are on their first line: `# anuente.yaml`, `# rules/<name>.yaml`, `# plans/<name>.yaml`. */
 const pages = [
   'README.md',
   'README.pt-BR.md',
@@ -50,7 +52,13 @@ describe('examples in the documentation', () => {
   })
 
   test.each(examples)('$page, YAML example $index, is valid', ({ text }) => {
-    const kind = text.startsWith('# anuente.yaml') ? 'config' : text.startsWith('# rules/') ? 'rule' : undefined
+    const kind = text.startsWith('# anuente.yaml')
+      ? 'config'
+      : text.startsWith('# rules/')
+        ? 'rule'
+        : text.startsWith('# plans/')
+          ? 'plan'
+          : undefined
     expect(kind, 'the first line says which file it belongs to').toBeDefined()
     for (const document of parseAllDocuments(text)) {
       expect(document.errors).toEqual([])

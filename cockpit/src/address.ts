@@ -14,6 +14,9 @@ export interface Address {
   status?: string | undefined
   code?: string | undefined
   rule?: string | undefined
+  action?: string | undefined
+  /** Status code of the vendor's answer. */
+  http?: string | undefined
   inRange?: true | undefined
   source?: string | undefined
   show?: 'all' | undefined
@@ -43,6 +46,8 @@ export type Place =
   | '/deliveries'
   | '/quarantine'
   | '/connectors'
+  | '/connectors/catalog'
+  | '/connectors/source'
   | '/settings'
   | '/login'
   | '/privacy'
@@ -64,6 +69,8 @@ const TEXTS = [
   'status',
   'code',
   'rule',
+  'action',
+  'http',
   'source',
   'to',
   'entry',

@@ -89,7 +89,7 @@ const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly are
 ]
 
 /** Where the period above changes what is shown; elsewhere it would promise something. */
-const RANGED: readonly Place[] = ['/now', '/deliveries']
+const RANGED: readonly Place[] = ['/now', '/deliveries', '/connectors/source']
 
 /** Sends to the log-in page and back to where one wanted to go. */
 export function Shell() {

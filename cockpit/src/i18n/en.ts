@@ -1,11 +1,15 @@
+import { catalogEn } from './catalog-en.ts'
 import { connectionsEn } from './connections-en.ts'
 import { privacyEn } from './privacy-en.ts'
 import type { Dictionary } from './pt-BR.ts'
 import { settingsEn } from './settings-en.ts'
+import { sourcesEn } from './sources-en.ts'
 
 export const en: Dictionary = {
   ...privacyEn,
   ...settingsEn,
+  ...sourcesEn,
+  catalog: catalogEn,
   upload: { choose: 'Choose a file', tooLarge: 'Too large: 4 MB at most.' },
   app: {
     name: 'Anuente',

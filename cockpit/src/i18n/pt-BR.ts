@@ -1,11 +1,15 @@
+import { catalogPt } from './catalog-pt.ts'
 import { connectionsPt } from './connections-pt.ts'
 import { privacyPt } from './privacy-pt.ts'
 import { settingsPt } from './settings-pt.ts'
+import { sourcesPt } from './sources-pt.ts'
 
 /** The first language of the cockpit. Plurals: 0 has its own form, since "0 evento" is what the rules of Portuguese would give. */
 export const ptBR = {
   ...privacyPt,
   ...settingsPt,
+  ...sourcesPt,
+  catalog: catalogPt,
   upload: { choose: 'Escolher arquivo', tooLarge: 'Grande demais: até 4 MB.' },
   app: {
     name: 'Anuente',
@@ -365,7 +369,7 @@ export const ptBR = {
     redrive: 'Reenviar falhas',
     redriveTitle: 'Reenviar as entregas deste filtro',
     redriveText:
-      'O consentimento é perguntado de novo agora, e o que já foi entregue não sai outra vez. Primeiro o hub só conta.',
+      'O consentimento é perguntado de novo agora, e o que já foi entregue não sai outra vez. Primeiro o hub só conta e mostra quem ficaria de fora.',
     redriveCount: 'Contar',
     redriveGo: 'Reenviar agora',
     redriveDry: 'Resultado da contagem',

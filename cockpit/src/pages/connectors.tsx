@@ -1,8 +1,10 @@
-import { Alert } from '@mantine/core'
+import { Alert, Button } from '@mantine/core'
 import { IconExternalLink } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { Destinations, Sources } from '../../../schemas/admin.ts'
+import { linkTo } from '../address.ts'
 import { get } from '../api.ts'
 import { ago, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
@@ -41,6 +43,11 @@ function Lists() {
   })
   return (
     <Page title={t('connectors.title')} about={t('connectors.about')} at={sources.dataUpdatedAt || undefined}>
+      <div>
+        <Button component={Link} variant="default" {...linkTo('/connectors/catalog')}>
+          {t('catalog.open')}
+        </Button>
+      </div>
       <section aria-labelledby="sources-head">
         <h2 id="sources-head" className="section-title">
           {t('connectors.sources')}
@@ -199,6 +206,9 @@ function SourceCard({ source }: { source: Source }) {
         state={stateOf({ ...source, dead: 0 }, now)}
       />
       {!source.installed && <Missing connector={source.connector} />}
+      <Link className="link" {...linkTo('/connectors/source', { source: source.id, range: '24h' })}>
+        {t('source.open', { id: source.id })}
+      </Link>
       <dl className="facts">
         <dt>{t('connectors.received')}</dt>
         <dd>{number(source.received24h)}</dd>

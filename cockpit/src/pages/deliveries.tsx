@@ -4,14 +4,17 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { CommandAnswer, DeliveryRow, Destinations, Rules } from '../../../schemas/admin.ts'
+import type { RedrivePreview } from '../../../schemas/deliveries.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get, post } from '../api.ts'
 import { dateTime } from '../format.ts'
 import { usePages } from '../listing.ts'
 import { type Column, DataTable } from '../parts/data-table.tsx'
+import { DeliveryConsole } from '../parts/delivery-stats.tsx'
 import { StatusBadge, useExits } from '../parts/exit-badge.tsx'
 import { FilterBar, FilterSelect, FilterText } from '../parts/filters.tsx'
 import { Page } from '../parts/page.tsx'
+import { RedriveOutcome } from '../parts/redrive-outcome.tsx'
 import { Failure } from '../parts/states.tsx'
 import { rangeQuery } from '../range.ts'
 import { useMay } from '../session.ts'
@@ -43,9 +46,9 @@ export function DeliveriesPage() {
 function List() {
   const { t } = useTranslation()
   const may = useMay()
-  const { range = '1h', destination, status, code, rule, inRange } = useAddress()
+  const { range = '1h', destination, action, status, code, rule, http, inRange } = useAddress()
   const set = useChangeAddress()
-  const filter = { destination, status, code, rule }
+  const filter = { destination, action, status, code, rule, http }
   const period = inRange ? rangeQuery(range) : {}
   const listing = usePages<DeliveryRow>('/api/deliveries', filter, {
     key: ['deliveries', inRange ? range : 'all'],
@@ -65,10 +68,19 @@ function List() {
   const [redrive, redriveModal] = useDisclosure()
   const columns = useColumns()
   const clear = Object.values(filter).some((value) => value !== undefined)
-    ? () => set({ destination: undefined, status: undefined, code: undefined, rule: undefined })
+    ? () =>
+        set({
+          destination: undefined,
+          action: undefined,
+          status: undefined,
+          code: undefined,
+          rule: undefined,
+          http: undefined,
+        })
     : undefined
   return (
     <Page title={t('deliveries.title')} about={t('deliveries.about')} at={listing.at}>
+      <DeliveryConsole />
       <FilterBar
         clear={clear}
         end={
@@ -99,6 +111,13 @@ function List() {
           value={rule}
           options={rules.data?.items.map(({ id }) => id)}
           onChange={(value) => set({ rule: value })}
+        />
+        <FilterText
+          label={t('stats.http')}
+          hint={t('stats.httpHint')}
+          value={http}
+          tidy={(text) => (/^[1-5]\d\d$/.test(text.trim()) ? text.trim() : '')}
+          onChange={(value) => set({ http: value })}
         />
         <FilterText
           label={t('deliveries.code')}
@@ -235,6 +254,7 @@ function Redrive({
     <Modal
       opened={opened}
       onClose={close}
+      size="lg"
       title={<strong>{t('deliveries.redriveTitle')}</strong>}
       closeButtonProps={{ 'aria-label': t('app.close') }}
     >
@@ -254,7 +274,7 @@ function Redrive({
           title={t(go.data ? 'deliveries.redriveDone' : 'deliveries.redriveDry')}
           role="status"
         >
-          <Outcome value={result.result} />
+          <RedriveOutcome outcome={result.result as RedrivePreview} />
         </Alert>
       )}
       {(count.error ?? go.error) && (
@@ -278,20 +298,5 @@ function Redrive({
           ))}
       </div>
     </Modal>
-  )
-}
-
-/** What the command answered: counts by name. */
-function Outcome({ value }: { value: unknown }) {
-  if (typeof value !== 'object' || value === null) return <span>{String(value)}</span>
-  return (
-    <dl className="facts">
-      {Object.entries(value).map(([name, inner]) => (
-        <div key={name} style={{ display: 'contents' }}>
-          <dt>{name}</dt>
-          <dd>{typeof inner === 'object' ? JSON.stringify(inner) : String(inner)}</dd>
-        </div>
-      ))}
-    </dl>
   )
 }

@@ -11,6 +11,7 @@ import { Confirm } from '../parts/confirm.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { useExits } from '../parts/exit-badge.tsx'
 import { FilterBar, FilterSelect } from '../parts/filters.tsx'
+import { FixDialog } from '../parts/fix-dialog.tsx'
 import { Page } from '../parts/page.tsx'
 import { Failure } from '../parts/states.tsx'
 import { useMay } from '../session.ts'
@@ -32,6 +33,7 @@ function List() {
   const { source, code, show } = useAddress()
   const set = useChangeAddress()
   const [dismissing, setDismissing] = useState<QuarantineItem>()
+  const [fixing, setFixing] = useState(false)
   const listing = usePages<QuarantineItem>(
     '/api/quarantine',
     { source, code, status: show === 'all' ? undefined : 'open' },
@@ -131,7 +133,16 @@ function List() {
   ]
   return (
     <Page title={t('quarantine.title')} about={t('quarantine.about')} at={listing.at}>
-      <FilterBar clear={filtered ? () => set({ source: undefined, code: undefined }) : undefined}>
+      <FilterBar
+        clear={filtered ? () => set({ source: undefined, code: undefined }) : undefined}
+        end={
+          may('quarantine.write') && (
+            <Button size="xs" variant="default" onClick={() => setFixing(true)}>
+              {t('fix.open')}
+            </Button>
+          )
+        }
+      >
         <FilterSelect
           label={t('quarantine.source')}
           all={t('quarantine.allSources')}
@@ -173,6 +184,7 @@ function List() {
           text: t(filtered ? 'quarantine.emptyFilterText' : 'quarantine.emptyText'),
         }}
       />
+      {fixing && <FixDialog onClose={() => setFixing(false)} filter={{ source, code }} />}
       <Confirm
         opened={dismissing !== undefined}
         onClose={() => setDismissing(undefined)}
