@@ -1,6 +1,13 @@
 /** Google Data Manager API in miniature: one account, two lists, one conversion action. */
-import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
-import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
+import {
+  createOAuthAccount,
+  defineSandbox,
+  fieldsOf,
+  listOf,
+  type OAuthAccount,
+  routed,
+  type SandboxAnswer,
+} from '../../core/testing/sandbox.ts'
 
 export interface GoogleAdsState {
   readonly oauth: OAuthAccount

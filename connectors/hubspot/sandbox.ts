@@ -1,6 +1,13 @@
 /** HubSpot CRM in miniature. */
-import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
-import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
+import {
+  createOAuthAccount,
+  defineSandbox,
+  fieldsOf,
+  listOf,
+  type OAuthAccount,
+  routed,
+  type SandboxAnswer,
+} from '../../core/testing/sandbox.ts'
 
 export interface HubspotState {
   readonly oauth: OAuthAccount

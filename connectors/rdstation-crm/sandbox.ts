@@ -1,10 +1,11 @@
 /** RD Station CRM in miniature: API v1 by token, v2 by a connected account. */
 import { createHash } from 'node:crypto'
-import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
 import {
+  createOAuthAccount,
   defineSandbox,
   fieldsOf,
   listOf,
+  type OAuthAccount,
   routed,
   type SandboxAnswer,
   type SandboxRoute,

@@ -1,8 +1,13 @@
 /** RD Station Marketing in miniature. */
 
 import { createHash } from 'node:crypto'
-import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
-import { defineSandbox, type SandboxAnswer, type SandboxRequest } from '../../core/testing/sandbox.ts'
+import {
+  createOAuthAccount,
+  defineSandbox,
+  type OAuthAccount,
+  type SandboxAnswer,
+  type SandboxRequest,
+} from '../../core/testing/sandbox.ts'
 
 interface Contact {
   uuid: string

@@ -1,8 +1,15 @@
 /** Salesforce REST in miniature: contacts by AnuenteId__c and one campaign. */
 
 import { createHash } from 'node:crypto'
-import { createOAuthAccount, type OAuthAccount } from '../../core/testing/oauth-account.ts'
-import { defineSandbox, fieldsOf, listOf, routed, type SandboxAnswer } from '../../core/testing/sandbox.ts'
+import {
+  createOAuthAccount,
+  defineSandbox,
+  fieldsOf,
+  listOf,
+  type OAuthAccount,
+  routed,
+  type SandboxAnswer,
+} from '../../core/testing/sandbox.ts'
 
 export interface SalesforceState {
   readonly oauth: OAuthAccount

@@ -21,7 +21,7 @@ const FLOW_MS = 15 * 60_000
 export const redirectUrlOf = (publicUrl: string): string => `${publicUrl}/oauth/callback`
 
 /** The state of a flow that a terminal began: the page of the cockpit shows the code instead of using it. */
-export const TERMINAL_STATE = 'terminal.'
+const TERMINAL_STATE = 'terminal.'
 
 const hashOf = (state: string): Buffer => createHash('sha256').update(state).digest()
 

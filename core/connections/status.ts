@@ -4,7 +4,7 @@ import type { Db } from '../stores/open.ts'
 import { oauthOf } from './tokens.ts'
 
 /** How long before its end a refresh token is told of. */
-export const WARN_MS = 14 * 86_400_000
+const WARN_MS = 14 * 86_400_000
 
 export interface ConnectionStatus {
   readonly destination: string

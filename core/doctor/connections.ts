@@ -103,7 +103,7 @@ export function* examineAccounts({ statuses }: AccountLook): Generator<Finding> 
 }
 
 /** The version that an instance uses: of its settings, or of the connector. */
-export function versionOf({
+function versionOf({
   definition,
   settings,
 }: Pick<DestinationSettings, 'definition' | 'settings'>): string | undefined {

@@ -8,6 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import type { OAuthAccount } from './oauth-account.ts'
 
+export { createOAuthAccount, type OAuthAccount } from './oauth-account.ts'
+
 export interface SandboxRequest {
   readonly method: string
   /** Below the sandbox's own mount point, without the query. */
