@@ -1,5 +1,8 @@
 /** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
+
+import { createAudienceKeeper } from '../audiences/passes.ts'
 import { capMemoryMs } from '../decision/index.ts'
+import { offerMemoryMs } from '../decision/offers.ts'
 import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { createKeeper } from '../ledger/keeper.ts'
@@ -10,6 +13,7 @@ import { fireTimers, process } from '../pipeline.ts'
 import { createRetentionKeeper } from '../retention/keeper.ts'
 import type { PublishedRules, RuleBook } from '../rules/book.ts'
 import { BudgetTaken, forgetBudgets } from '../rules/budgets.ts'
+import { fireSchedules, forgetSlots, SlotTaken } from '../rules/slots.ts'
 import {
   type Command,
   CommandError,
@@ -92,6 +96,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         })
       : undefined
   let position = await startPosition(state, log.logId)
+  const audiences = createAudienceKeeper(() => ports)
   let stopped = false
   const alarm = createAlarm()
   let housekeepingAt = 0
@@ -153,6 +158,17 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
     }
   }
 
+  /** One page of a schedule at a time, so that events are never kept waiting by it. */
+  const fireSlots = async (watermark: number): Promise<Batch | undefined> => {
+    for (;;) {
+      try {
+        return await fireSchedules(watermark, ports)
+      } catch (error) {
+        if (!(error instanceof SlotTaken || error instanceof PersonTaken || error instanceof BudgetTaken)) throw error
+      }
+    }
+  }
+
   /** A poison event goes to quarantine with its fences and does not stop its partition. */
   const setAside = async (input: Positioned): Promise<void> => {
     const batch = new Batch(clock(), keys)
@@ -206,9 +222,14 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
       .execute()
     await state.db
       .deleteFrom('caps')
-      .where('at', '<', now - capMemoryMs(options.rules.now().kept))
+      .where(
+        'at',
+        '<',
+        now - Math.max(capMemoryMs(options.rules.now().kept), offerMemoryMs(ports.settings.offers?.values() ?? [])),
+      )
       .execute()
     await forgetBudgets(state.db, now)
+    await forgetSlots(state, now)
     await state.db.deleteFrom('echoes').where('expires_at', '<=', now).execute()
     await state.db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
     // An idle hub closes its open segment too.
@@ -245,8 +266,18 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
           worked = true
           publish(fired)
         }
+        const scheduled = await fireSlots(watermark)
+        if (scheduled) {
+          worked = true
+          publish(scheduled)
+        }
         if (await keeper.round(before, !worked)) worked = true
         if (await retention?.round(before, !worked)) worked = true
+        const passed = worked ? undefined : await audiences.round()
+        if (passed) {
+          worked = true
+          publish(passed)
+        }
         if (!worked && before >= housekeepingAt) await housekeeping(before)
       } catch (error) {
         options.onFault(faultOf('process', error))

@@ -46,7 +46,7 @@ export interface DeliverPorts {
   /** None when absent. */
   readonly offers?: Offers
   /** Reads them again, when there may be versions nobody here has heard of. */
-  readonly freshRules: () => Promise<unknown>
+  readonly freshRules?: () => Promise<unknown>
   readonly lines: ReadonlyMap<string, Line>
   readonly attempts: AttemptWriter
   readonly looks: Looks

@@ -2,10 +2,13 @@
  * permit: consent asked again at delivery. Fences first, status second, then goal and expiry; and the
  * same question once more as the last look, just before the bytes.
  */
-import { type Halt, isHalt, type Permit, permit, permitWithdrawal } from '../../consent/gate.ts'
+import { type Halt, isHalt, type Permit, permit, permitRemoval, permitWithdrawal } from '../../consent/gate.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
+import { newestPushes, pushOfDelivery } from '../audiences/pushes.ts'
 import { goalReached } from '../decision/index.ts'
 import type { Stopped } from '../decision/rollout.ts'
+import { silentUntil } from '../decision/send-plan.ts'
+import { zoneFor } from '../decision/zone.ts'
 import type { Fence } from '../log/event-log.ts'
 import { heldPersons } from '../retention/holds.ts'
 import { readSwitches, stoppedBy } from '../rules/book.ts'
@@ -48,10 +51,12 @@ export async function permitLeased(
   await loadPeopleOfNodes(batch, ports.state, devices.values(), options)
   const fences = fencesByNode(batch, ports)
   const ofRules = leased.flatMap(({ row }) => (row.rule === null ? [] : [{ ...row, rule: row.rule }]))
-  if (ofRules.some((row) => !ports.rules.versionOf(row.rule, row.rule_version ?? 0))) await ports.freshRules()
+  if (ofRules.some((row) => !ports.rules.versionOf(row.rule, row.rule_version ?? 0))) await ports.freshRules?.()
   // Read each time: whoever pauses or stops a rule is answered once nothing more of it can leave.
   const switches = ofRules.length > 0 ? await readSwitches(ports.state.db) : undefined
   const onHold = await heldPersons(ports.state.db, [...batch.persons.keys()])
+  const told = leased.filter(({ row }) => pushOfDelivery(row)).map(({ row }) => row.id)
+  const newest = told.length > 0 ? await newestPushes(told, ports.state) : undefined
   const permitted: Asked[] = []
   const halted: Halted[] = []
   for (const item of leased) {
@@ -59,6 +64,11 @@ export async function permitLeased(
     const node = person?.nodes.find(({ id }) => id === item.row.node_id)
     if (!person || !node) {
       halted.push({ leased: item, code: 'SUBJECT_SUPPRESSED' })
+      continue
+    }
+    // A membership that was told otherwise since, while this row waited to be re-driven.
+    if (newest && pushOfDelivery(item.row) && !newest.has(item.row.id)) {
+      halted.push({ leased: item, code: 'SUPERSEDED' })
       continue
     }
     const device = devices.get(item.row.id)
@@ -99,7 +109,7 @@ function askPermit(
   onHold: ReadonlySet<string>,
   batch: Batch,
   ports: DeliverPorts,
-): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string } {
+): Permit | { code: ExitCode; entryId?: string | undefined; detail?: string; retryAt?: number } {
   const now = new Date(batch.now).toISOString()
   if (isWithdrawal(row)) {
     const answer = permitWithdrawal({
@@ -111,9 +121,22 @@ function askPermit(
     })
     return isHalt(answer) ? { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) } : answer
   }
+  const member = pushOfDelivery(row)
+  if (member && !member.member) {
+    const answer = permitRemoval({
+      purpose: ports.purposes.get(row.purpose) ?? ports.purposes.resolve(line.destination.id, action.purpose),
+      destinationId: line.destination.id,
+      statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
+      purposes: ports.purposes,
+      now,
+    })
+    return isHalt(answer) ? { code: answer.code, detail: reasonsInWords(answer) } : answer
+  }
   const answer = permit({
     purpose:
-      row.rule === null ? ports.purposes.resolve(line.destination.id, action.purpose) : ports.purposes.get(row.purpose),
+      row.rule === null && !member
+        ? ports.purposes.resolve(line.destination.id, action.purpose)
+        : ports.purposes.get(row.purpose),
     destinationId: line.destination.id,
     statusOf: ({ id, scope }) => statusOfTurn({ person, deviceNode }, id, scope, batch),
     purposes: ports.purposes,
@@ -128,6 +151,9 @@ function askPermit(
   if (isHalt(answer)) return { code: answer.code, entryId: answer.entryId, detail: reasonsInWords(answer) }
   if (row.expires_at !== null && row.expires_at <= batch.now) return { code: 'EXPIRED', entryId: answer.entryId }
   if (reached(row, person, ports)) return { code: 'GOAL_REACHED', entryId: answer.entryId }
+  // A retry or a backlog may have come into the quiet hours; controls wait like everybody.
+  const silent = silence(row, person, ports, batch.now)
+  if (silent) return { ...silent, entryId: answer.entryId }
   // Controls pass the same gates as everybody, and only then stay behind.
   if (row.arm !== 'treated') return { code: 'HELD_OUT', entryId: answer.entryId }
   return answer
@@ -151,6 +177,24 @@ function unlessStopped<A extends Permit | { readonly code: ExitCode }>(
 /** What of the policy table refused, with the article: `country_undeclared (LGPD art. 33)`. */
 const reasonsInWords = ({ reasons }: Halt) =>
   reasons.map(({ code, art }) => (/^\d/.test(art) ? `${code} (LGPD art. ${art})` : `${code} (${art})`)).join(', ')
+
+function silence(
+  row: DeliveryRow,
+  person: PersonState,
+  ports: DeliverPorts,
+  now: number,
+): { code: ExitCode; retryAt?: number } | undefined {
+  if (row.rule === null || row.rule_version === null) return undefined
+  const rule = ports.rules.versionOf(row.rule, row.rule_version)
+  if (!rule?.times) return undefined
+  const { purpose } = rule.rule.unless
+  const zone = zoneFor(rule.times.zone, person.profile.zone, purpose, ports.timezone ?? 'America/Sao_Paulo')
+  const silent = silentUntil(rule, zone, row.channel ?? undefined, now)
+  if (!silent) return undefined
+  return silent.skip || silent.until === undefined
+    ? { code: 'QUIET_HOURS' }
+    : { code: 'HELD_UNTIL', retryAt: silent.until }
+}
 
 function reached(row: DeliveryRow, person: PersonState, ports: DeliverPorts): boolean {
   if (row.rule === null || row.rule_version === null || row.since === null) return false
