@@ -29,6 +29,7 @@ import { addPoll } from './poll.ts'
 import { addPreview } from './preview.ts'
 import { addRedrive } from './redrive.ts'
 import { loadConnectors } from './registry.ts'
+import { addReplay } from './replay.ts'
 import { addRequests } from './requests.ts'
 import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
@@ -49,6 +50,7 @@ import { addWebhooks } from './webhooks.ts'
   addDev,
   addExplain,
   addBacktest,
+  addReplay,
   addRedrive,
   addDeliveries,
   addPlan,
