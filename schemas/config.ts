@@ -370,6 +370,15 @@ export const Config = Type.Object(
       Type.Boolean({ description: 'Marks everything this hub shows as simulated (the demo sets it).' }),
     ),
   },
-  { $id: 'https://anuente.dev/schemas/config.json', title: 'anuente.yaml', additionalProperties: false },
+  {
+    $id: 'https://anuente.dev/schemas/config.json',
+    title: 'anuente.yaml',
+    description:
+      'A text may come from elsewhere: $' +
+      '{NAME} from the environment, file:<path> from a file, $' +
+      '{secret:NAME} from the secrets of the hub (anuente secrets set NAME; not below storage).',
+    additionalProperties: false,
+    $defs: conditionDefs,
+  },
 )
 export type Config = Static<typeof Config>

@@ -103,10 +103,7 @@ export function* examineAccounts({ statuses }: AccountLook): Generator<Finding> 
 }
 
 /** The version that an instance uses: of its settings, or of the connector. */
-function versionOf({
-  definition,
-  settings,
-}: Pick<DestinationSettings, 'definition' | 'settings'>): string | undefined {
+function versionOf({ definition, settings }: Pick<DestinationSettings, 'definition' | 'settings'>): string | undefined {
   const { apiVersion } = definition
   const own = apiVersion?.setting === undefined ? undefined : settings[apiVersion.setting]
   return typeof own === 'string' ? own : apiVersion?.version
