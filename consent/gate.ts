@@ -274,6 +274,28 @@ export function permitWithdrawal(request: Omit<PermitRequest, 'fences'>): Permit
   }
 }
 
+const LEFT: readonly Reason[] = [{ code: 'left_audience', art: '6 III' }]
+
+/**
+ * Taking a person out of a list they were put on: the tool has less afterwards, so no consent is asked; whoever
+ * withdrew is taken out too. That it is told at all rests on art. 6 III: no more than the purpose needs.
+ */
+export function permitRemoval(request: Omit<PermitRequest, 'fences'>): Permit | Halt {
+  const { purpose, purposes } = request
+  const destination = purposes.destinations.get(request.destinationId)
+  if (!purpose || !destination) return halt('UNDECLARED', NOT_DECLARED)
+  const current = request.statusOf(purpose)
+  return {
+    [permitted]: true,
+    purpose: purpose.id,
+    destination: destination.id,
+    ...(current && { entryId: current.entryId }),
+    reasons: LEFT,
+    policyHash: purposes.policyHash,
+    asOf: iso(request.now),
+  }
+}
+
 /** Art. 7 §5 asks for consent, whatever basis somebody configured for this purpose; a child's comes from the guardian. */
 function shareStatusOf(
   share: Purpose,

@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path'
 import type { TSchema } from 'typebox'
 import { Config, type DestinationConfig, type SourceConfig } from '../schemas/config.ts'
 import type { SourcePlan } from '../schemas/plan.ts'
+import { measureProblems } from './audiences/lint.ts'
 import { check, secretPaths } from './config/check.ts'
 import { type ReadSecret, readDocument } from './config/document.ts'
 import { expand } from './config/pattern.ts'
@@ -198,6 +199,12 @@ export function loadConfig(
     destinationSettings.set(id, describeDestination(id, destination, definition, settings))
   }
 
+  const measureSurroundings = {
+    actionsOf: (id: string) => destinationSettings.get(id)?.definition.actions,
+    settingsOf: (id: string) => destinationSettings.get(id)?.settings ?? {},
+    purposesOf: (id: string) => Object.values(config.destinations?.[id]?.purposes ?? {}),
+  }
+  for (const { path: at, message } of measureProblems(config, measureSurroundings)) report(at, message)
   literal(['mail', 'smtp'], hasPassword(config.mail?.smtp))
   literal(['storage', 'state'], hasPassword(config.storage?.state))
   const ruleDocuments = (config.rules ?? []).flatMap((pattern, index) => {

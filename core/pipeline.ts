@@ -44,7 +44,8 @@ import { notePlan, planExit } from './stages/note-plan.ts'
 import { noteSkew, noteWanted } from './stages/note-traffic.ts'
 import { noteUnanswered } from './stages/note-unanswered.ts'
 import { noteWake } from './stages/note-wake.ts'
-import type { PersonState } from './stages/people.ts'
+import { measureApplied, measureArms, measureConsent, measurePassed } from './stages/measure.ts'
+import type { NodeState, PersonState } from './stages/people.ts'
 import { permitLeased } from './stages/permit.ts'
 import type { ProcessPorts } from './stages/ports.ts'
 import { moveQuarantined } from './stages/quarantine.ts'
@@ -107,8 +108,13 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
   const due = await loadTimers(watermark, batch, ports)
   if (due.people.length === 0) return undefined
   for (const person of due.people) {
+    const { seq } = person
+    const timed = person.profile.timers.length > 0
+    const noted = batch.rows.historyInputs.length
     noteWake(person, watermark, batch)
     wake(person, watermark, due.startOf, batch, ports.settings)
+    // A window that ran out is found again by the clock; only what rules were told of is an input.
+    if (!timed && person.seq === seq) batch.rows.historyInputs.length = noted
   }
   await commitBatch(batch, ports.state, undefined)
   return batch
@@ -122,6 +128,9 @@ export function wake(
   batch: Batch,
   settings: ProcessPorts['settings'],
 ): void {
+  const { inputs } = measurePassed(person, watermark, batch, settings)
+  const passed = { person, deviceNode: undefined, purposes: undefined, copy: false }
+  decideMoves(inputs, passed, person.nodes[0]!, batch, settings)
   for (const timer of dueTimers(person.profile, new Date(watermark).toISOString(), settings.rules)) {
     const start = startOf(person, timer)
     person.seq += 1
@@ -133,6 +142,21 @@ export function wake(
     enqueueShadow(input, turn, node, batch, settings)
   }
   person.dirty = true
+}
+
+/** Rules that answer to who entered an audience, or whose score moved. */
+export function decideMoves(
+  inputs: readonly DecisionInput[],
+  turn: Turn,
+  node: NodeState,
+  batch: Batch,
+  settings: ProcessPorts['settings'],
+): void {
+  for (const input of inputs) {
+    const any = { ...turn, purposes: undefined }
+    enqueueDecision(decideTurn(input, any, batch, settings), any, node, batch)
+    enqueueShadow(input, any, node, batch, settings)
+  }
 }
 
 /**
@@ -161,6 +185,7 @@ function processEvent(
     // What they joined was not known when this event was asked whom it reaches.
     identified = identify(event, batch)
   }
+  if (changed) measureConsent(identified, batch, settings)
   if (outOfPlan) {
     remember(item, outOfPlan, batch)
     exit(event, outOfPlan, batch)
@@ -212,9 +237,12 @@ export function follow(applied: Applied, past: boolean, batch: Batch, settings: 
   const { person, deviceNode, purposes, copy } = applied
   const turn = { person, deviceNode, purposes, copy: copy || past }
   const input: DecisionInput = { kind: 'event', event: applied.event, seq: person.seq }
+  const { inputs } = measureApplied(applied, turn, batch, settings)
   const decided = decideTurn(input, turn, batch, settings)
   enqueueDecision(decided, turn, applied.node, batch)
   enqueueShadow(input, turn, applied.node, batch, settings)
+  if (!turn.copy) decideMoves(inputs, turn, applied.node, batch, settings)
+  if (decided.deliveries.length > 0) measureArms(applied, turn, batch, settings)
   return turn
 }
 

@@ -14,6 +14,8 @@ export interface ViewInput {
   /** The person's identifiers, one per type; those of the event win. */
   readonly identifiers?: Readonly<Partial<Record<IdentifierType, string>>>
   readonly cart?: Cart
+  /** Computed traits, scores and audiences of the purpose. */
+  readonly measured?: Pick<MappingView, 'computed' | 'scores' | 'audiences'>
   readonly person: MappingView['person']
   readonly delivery: MappingView['delivery']
   readonly links: MappingView['links']
@@ -44,6 +46,7 @@ export function buildView(input: ViewInput): MappingView {
     }),
     identifiers: { ...input.identifiers, ...named },
     ...(input.cart && { cart: input.cart }),
+    ...input.measured,
     person: { id: input.person.id },
     delivery: { id: input.delivery.id },
     links: input.links,

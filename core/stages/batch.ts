@@ -8,6 +8,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import { type IdentitySettings, identitySettings } from '../identity/limits.ts'
+import { type PushRow, Stays } from '../audiences/rows.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
 import { BudgetCounts } from '../rules/budgets.ts'
@@ -94,6 +95,10 @@ export class Batch {
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
   readonly releasedHeld = new Set<string>()
+  /** Who entered or left an audience. */
+  readonly stays = new Stays()
+  /** What destinations are told of members: audience, destination and node, with \0 between. */
+  readonly pushes = new Map<string, PushRow>()
   /** Budgets of rules, as they were when the batch was loaded and as it takes from them. */
   readonly budgets = new BudgetCounts()
   /** source, reason, purpose and day, with \0 between -> what nobody answered for. */

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { ExitCode } from '../../schemas/exits.ts'
+import { pushOfDelivery } from '../audiences/pushes.ts'
 import { fullContacts, requestsLeft } from '../delivery/quotas.ts'
 import { chunks, run, runIn, type StateStore, sql } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -32,7 +33,7 @@ export const HELD = PARKED - 1
 /** What choosing reads of a row. */
 export type LaneRow = Pick<
   DeliveryRow,
-  'id' | 'person_id' | 'node_id' | 'kind' | 'action' | 'status' | 'due_at' | 'created_at' | 'ord'
+  'id' | 'person_id' | 'node_id' | 'kind' | 'action' | 'event_id' | 'status' | 'due_at' | 'created_at' | 'ord'
 >
 
 /** @returns rows now leased to this process; empty while the breaker is open or the quota used up. */
@@ -85,8 +86,8 @@ const DUE = `select id, person_id, kind from deliveries
   where destination = ? and settled_at is null and due_at <= ? and status in ('queued', 'retry')
   order by due_at limit ?`
 /** The first rows of every lane of these people, oldest first. */
-const LANES = `select id, person_id, node_id, kind, action, status, due_at, created_at, ord from (
-    select id, person_id, node_id, kind, action, status, due_at, created_at, ord,
+const LANES = `select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord from (
+    select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord,
       row_number() over (partition by person_id, kind order by ord) as place
     from deliveries
     where person_id in ({list}) and destination = ? and settled_at is null
@@ -202,9 +203,10 @@ export function choose<Row extends LaneRow>(
   const lanes = new Map<string, Row[]>()
   for (const row of open) {
     if (row.due_at === HELD) continue
-    // Newest-wins is about one value: two actions of one destination are two values.
     const key =
-      row.kind === 'state' ? `${row.person_id}\0state\0${row.action}\0${contact(row)}` : `${row.person_id}\0${row.kind}`
+      row.kind === 'state'
+        ? `${row.person_id}\0state\0${valueOf(row)}\0${contact(row)}`
+        : `${row.person_id}\0${row.kind}`
     const lane = lanes.get(key)
     if (lane) lane.push(row)
     else lanes.set(key, [row])
@@ -236,6 +238,15 @@ export function choose<Row extends LaneRow>(
     }
   }
   return { go: go.sort((a, b) => a.ord - b.ord), superseded }
+}
+
+/**
+ * Newest-wins is about one value: two actions of one destination are two values, and being in an audience is one,
+ * whether it is taken in or out.
+ */
+function valueOf({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_id' | 'node_id'>): string {
+  const push = pushOfDelivery({ event_id })
+  return push ? `audience\0${push.audience}\0${node_id}` : action
 }
 
 async function claim(

@@ -4,8 +4,9 @@ import { signLink, stopUrl, whyUrl } from '../../consent/links.ts'
 import type { Purpose } from '../../consent/purposes.ts'
 import { outgoingSignals } from '../../consent/signals.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
+import type { OpenProfile } from '../../schemas/profile.ts'
 import { buildPayload } from '../delivery/payload.ts'
-import { buildView } from '../delivery/view.ts'
+import { buildView, type ViewInput } from '../delivery/view.ts'
 import type { MappingView } from '../kit/define.ts'
 import { unseal, unsealJson } from '../seal.ts'
 import { runIn } from '../stores/open.ts'
@@ -116,6 +117,7 @@ function viewOf(
     traits: nested(traits),
     identifiers,
     ...(cart && (!cart.purposes || cart.purposes.includes(purpose.id)) && { cart }),
+    measured: measuredFor(person.profile, purpose.id),
     person: { id: person.id },
     delivery: { id: row.id },
     // Signed when a payload asks for them: most deliveries are no messages.
@@ -130,6 +132,17 @@ function viewOf(
     ...(row.rule !== null && { rule: { id: row.rule, version: row.rule_version ?? 0 } }),
     decidedAt: new Date(row.created_at).toISOString(),
   })
+}
+
+/** What was computed for the purpose of the delivery. */
+function measuredFor(profile: OpenProfile, purpose: string): NonNullable<ViewInput['measured']> {
+  const ofPurpose = <T extends { readonly purpose: string }>(all: Readonly<Record<string, T>> | undefined) =>
+    Object.entries(all ?? {}).filter(([, one]) => one.purpose === purpose)
+  return {
+    computed: Object.fromEntries(ofPurpose(profile.computed).map(([id, { value }]) => [id, value])),
+    scores: Object.fromEntries(ofPurpose(profile.scores).map(([id, { value }]) => [id, value])),
+    audiences: ofPurpose(profile.audiences).map(([id]) => id),
+  }
 }
 
 const CONTACT: ReadonlySet<IdentifierType> = new Set(['email', 'phone', 'cpf'])

@@ -31,6 +31,8 @@ export interface PersonState {
   isNew: boolean
   /** Something of the row changed. */
   dirty: boolean
+  /** Only time passed: when the person was last heard of stays as it is. */
+  unheard?: true
   /** Kept for a proceeding and blocked: no use (LGPD art. 5 XIII). */
   legalHold?: true
 }

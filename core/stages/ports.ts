@@ -3,15 +3,15 @@ import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { ApplySettings } from './apply.ts'
-import type { DecideSettings } from './decide.ts'
 import type { SealKeys } from './hold.ts'
+import type { MeasureSettings } from './measure.ts'
 
 export interface ProcessPorts {
   readonly state: StateStore
   readonly keys: Keys
   readonly sealKeys: SealKeys
   readonly logId: string
-  readonly settings: ApplySettings & DecideSettings & { readonly privacy?: LedgerPrivacy }
+  readonly settings: ApplySettings & MeasureSettings & { readonly privacy?: LedgerPrivacy }
   /** Epoch milliseconds. */
   readonly clock: () => number
 }

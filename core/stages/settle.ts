@@ -30,6 +30,7 @@ const HALT_STATUS: Partial<Record<ExitCode, DeliveryStatus>> = {
   GOAL_REACHED: 'cancelled',
   KILLED: 'cancelled',
   SUBJECT_SUPPRESSED: 'suppressed',
+  SUPERSEDED: 'superseded',
   GRANTED_AGAIN: 'cancelled',
   MAPPING_FAILED: 'dead',
   FAULT: 'dead',

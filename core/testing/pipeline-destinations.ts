@@ -196,9 +196,43 @@ export const sms = defineDestination({
   },
 })
 
+const Member = Type.Object({
+  email: Type.String({ from: 'identifiers.email', pii: true }),
+  audience: Type.String({ description: 'Id of the list.' }),
+})
+
+const member = (id: string, purpose: string) => ({
+  title: words(id),
+  description: words(id),
+  purpose,
+  kind: 'event' as const,
+  identifier: ['email' as const],
+  idempotency: 'natural' as const,
+  payload: Member,
+})
+
+/** Keeps lists of people: what audiences are told to. */
+export const lists = defineDestination({
+  ...COMMON,
+  id: 'lists',
+  name: 'Lists',
+  limits: { perSecond: 1000, concurrency: 4 },
+  actions: {
+    addToAudience: {
+      ...member('addToAudience', 'email_marketing'),
+      perform: ({ http, payload }) => http.request('PUT', '/members', { json: payload }),
+    },
+    removeFromAudience: {
+      ...member('removeFromAudience', 'customer_care'),
+      perform: ({ http, payload }) => http.request('DELETE', '/members', { json: payload }),
+    },
+  },
+})
+
 export const TEST_DESTINATIONS: ReadonlyMap<string, AnyDestination> = new Map<string, AnyDestination>([
   ['mail', mail],
   ['crm', crm],
   ['ads', ads],
   ['sms', sms],
+  ['lists', lists],
 ])

@@ -1,0 +1,212 @@
+/**
+ * Everybody gone through once, in pages between everything else: after a change of the definitions (`fill`), and to
+ * tell destinations again (`sync`). Each page is one transaction with the place it has come to, so a stop loses nothing.
+ */
+import type { Transaction } from 'kysely'
+import { newId } from '../ids.ts'
+import { histories } from '../replay/history.ts'
+import { replayPerson } from '../replay/person.ts'
+import { Batch, loadPeople } from '../stages/batch.ts'
+import { commitBatch } from '../stages/commit.ts'
+import { PersonTaken } from '../stages/lock.ts'
+import { measureWhole, tellAgain } from '../stages/measure.ts'
+import type { PersonState } from '../stages/people.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
+import type { Db } from '../stores/open.ts'
+import { runIn } from '../stores/open.ts'
+import type { Tables } from '../stores/tables.ts'
+import { NO_MEASURES } from './set.ts'
+
+/** Our choice: a page takes a fraction of a second, and events wait no longer than that. */
+const PAGE = 100
+
+export type Pass = Tables['audience_passes']
+
+export interface AudienceKeeper {
+  /** @returns the batch of one page; undefined when there is nothing to go through. */
+  round(): Promise<Batch | undefined>
+}
+
+export function createAudienceKeeper(ports: () => ProcessPorts): AudienceKeeper {
+  let noted: string | undefined
+  return {
+    async round() {
+      const now = ports()
+      const { hash } = now.settings.measures ?? NO_MEASURES
+      if (noted !== hash) {
+        await noteDefinitions(hash, now.state.db, now.clock())
+        noted = hash
+      }
+      const pass = await openPass(now.state.db)
+      return pass && runPage(pass, now)
+    },
+  }
+}
+
+/** A pass for definitions that nobody was held against yet; whatever another one had begun is for nothing. */
+export async function noteDefinitions(hash: string, db: Db, now: number): Promise<void> {
+  const last = await db
+    .selectFrom('audience_passes')
+    .select('hash')
+    .where('kind', '=', 'fill')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (last?.hash === hash || (!last && hash === NO_MEASURES.hash)) return
+  await db.updateTable('audience_passes').set({ done_at: now }).where('done_at', 'is', null).execute()
+  await startPass({ kind: 'fill', audience: null, hash }, db, now)
+}
+
+export async function startPass(
+  { kind, audience, hash }: Pick<Pass, 'kind' | 'audience' | 'hash'>,
+  db: Db,
+  now: number,
+): Promise<Pass> {
+  const pass: Pass = {
+    id: newId(now),
+    kind,
+    audience,
+    hash,
+    after_person: '',
+    people: 0,
+    started_at: now,
+    done_at: null,
+  }
+  await db.insertInto('audience_passes').values(pass).execute()
+  return pass
+}
+
+export const openPass = (db: Db): Promise<Pass | undefined> =>
+  db.selectFrom('audience_passes').selectAll().where('done_at', 'is', null).orderBy('id').limit(1).executeTakeFirst()
+
+/** One page. Who lost people to another process goes through them again. */
+async function runPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
+  for (;;) {
+    try {
+      return await tryPage(pass, ports)
+    } catch (error) {
+      if (!(error instanceof PersonTaken)) throw error
+    }
+  }
+}
+
+async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
+  const { state, settings } = ports
+  const now = ports.clock()
+  const ids = (
+    await state.db
+      .selectFrom('persons')
+      .select('id')
+      .where('id', '>', pass.after_person)
+      .where('merged_into', 'is', null)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+  ).map(({ id }) => id)
+  const batch = new Batch(now, ports.keys)
+  await loadPeople(batch, state, [], ids)
+  const people = ids.flatMap((id) => batch.persons.get(id) ?? [])
+  if (pass.kind === 'fill') {
+    await remember(people, ports)
+    for (const person of people) measureWhole(person, batch, settings)
+  } else {
+    const full = pass.kind === 'sync:full'
+    const open = await pushesOf(ids, ports)
+    for (const person of people) {
+      const mine = (open.get(person.id) ?? []).filter(
+        ({ audience, failed }) => (pass.audience === null || audience === pass.audience) && (full || failed),
+      )
+      const again = new Set(
+        mine.filter(({ member }) => member === 1).map((push) => `${push.audience}\0${push.destination}`),
+      )
+      measureWhole(person, batch, settings, (audience, destination) => again.has(`${audience}\0${destination}`))
+      tellAgain(
+        person,
+        mine.filter(({ member }) => member === 0),
+        batch,
+        settings,
+      )
+    }
+  }
+  const done = ids.length < PAGE
+  await commitBatch(batch, state, undefined, async (trx: Transaction<Tables>) => {
+    await trx
+      .updateTable('audience_passes')
+      .set({
+        after_person: ids.at(-1) ?? pass.after_person,
+        people: pass.people + ids.length,
+        ...(done && { done_at: now }),
+      })
+      .where('id', '=', pass.id)
+      .execute()
+  })
+  return batch
+}
+
+/** Windows and sums that nobody kept until now are made from history, by the functions that would have kept them. */
+async function remember(people: readonly PersonState[], ports: ProcessPorts): Promise<void> {
+  const { state, keys, settings } = ports
+  const now = ports.clock()
+  const byId = new Map(people.map((person) => [person.id, person]))
+  for await (const history of histories(now, { state, keys, now }, [...byId.keys()])) {
+    const person = byId.get(history.person.id)
+    if (!person) continue
+    const replayed = replayPerson(history, { settings, keys, clock: 'noted', until: now })
+    for (const { profile } of replayed.people) graft(person, profile)
+  }
+}
+
+/** History may be shorter than what is known, where a period ended: whatever holds more stays. */
+function graft(person: PersonState, from: PersonState['profile']): void {
+  const { profile } = person
+  const longer = <T>(
+    known: Record<string, Record<string, T[]>> | undefined,
+    made: Record<string, Record<string, T[]>> | undefined,
+  ): Record<string, Record<string, T[]>> | undefined => {
+    if (!made) return known
+    const merged = { ...known }
+    for (const [purpose, lists] of Object.entries(made))
+      for (const [name, list] of Object.entries(lists))
+        if (list.length > (merged[purpose]?.[name]?.length ?? 0)) merged[purpose] = { ...merged[purpose], [name]: list }
+    return Object.keys(merged).length > 0 ? merged : undefined
+  }
+  const counted = longer(profile.counted, from.counted)
+  if (counted) profile.counted = counted
+  const measured = longer(profile.measured, from.measured)
+  if (measured) profile.measured = measured
+  for (const [id, made] of Object.entries(from.computed ?? {})) {
+    const known = profile.computed?.[id]
+    if (known?.hash !== made.hash || size(made) > size(known)) profile.computed = { ...profile.computed, [id]: made }
+  }
+}
+
+const size = ({ n = 0, samples = [] }: { readonly n?: number; readonly samples?: readonly unknown[] }) =>
+  n + samples.length
+
+interface OpenPush {
+  readonly person_id: string
+  readonly audience: string
+  readonly destination: string
+  readonly node_id: string
+  readonly member: number
+  readonly failed: boolean
+}
+
+/** What destinations were told of these people, and whether that failed for good. */
+async function pushesOf(ids: readonly string[], { state }: ProcessPorts): Promise<Map<string, OpenPush[]>> {
+  const rows = await runIn<Omit<OpenPush, 'failed'> & { status: string | null }>(
+    state.db,
+    state.dialect,
+    `select p.person_id, p.audience, p.destination, p.node_id, p.member, d.status from audience_pushes p
+      left join deliveries d on d.id = p.delivery_id where p.person_id in ({list})`,
+    ids,
+  )
+  const found = new Map<string, OpenPush[]>()
+  for (const { status, ...row } of rows) {
+    const failed = status !== null && FAILED.has(status)
+    found.set(row.person_id, [...(found.get(row.person_id) ?? []), { ...row, failed }])
+  }
+  return found
+}
+
+const FAILED: ReadonlySet<string> = new Set(['dead', 'uncertain', 'blocked', 'cancelled', 'suppressed'])
