@@ -15,6 +15,7 @@ import { addDemo } from './demo.ts'
 import { addDev } from './dev.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
+import { addIdentity } from './identity.ts'
 import { addIncident } from './incident.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
@@ -63,6 +64,7 @@ import { addWebhooks } from './webhooks.ts'
   addRopa,
   addIncident,
   addKeys,
+  addIdentity,
   addSecrets,
   addConnect,
   addAudit,

@@ -48,8 +48,11 @@ export interface LedgerEntryDraft {
   readonly effect: 'status' | 'record'
   readonly purpose: string
   readonly scope: ConsentSignal['scope']
-  /** `conflict` is no act of anybody: two people that turned out to be one had answered differently. */
-  readonly action: ConsentSignal['action'] | 'conflict'
+  /**
+   * No acts of anybody: `conflict`, two people that turned out to be one had answered differently; `separate`, they were
+   * taken apart again, and this is what the answers of one of them add up to.
+   */
+  readonly action: ConsentSignal['action'] | 'conflict' | 'separate'
   /** Status after this entry; `invalid` for a record. */
   readonly status: Status
   readonly basis: Basis
@@ -362,7 +365,7 @@ export function deriveStatus(
   let current: PurposeStatus | undefined
   for (const entry of entries) {
     if (entry.receivedAt > until) continue
-    if (isConflict(entry)) {
+    if (isNoted(entry)) {
       current = conflictStatus(entry)
       continue
     }
@@ -389,21 +392,23 @@ export function deriveStatus(
   return status === current.status ? current : { ...current, status }
 }
 
-type ConflictEntry = LedgerEntryDraft & { readonly action: 'conflict' }
+type NotedEntry = LedgerEntryDraft & { readonly action: 'conflict' | 'separate' }
 type ActEntry = LedgerEntryDraft & { readonly action: ConsentSignal['action'] }
 
-function isConflict(entry: LedgerEntryDraft): entry is ConflictEntry {
-  return entry.action === 'conflict'
+/** The hub noted it itself: it says what the status is, and is no answer to be weighed against others. */
+export function isNoted(entry: LedgerEntryDraft): entry is NotedEntry {
+  return entry.action === 'conflict' || entry.action === 'separate'
 }
 
-/** The status after an entry about a conflict. */
+/** The status after an entry that the hub noted itself. */
 export function conflictStatus(entry: LedgerEntryDraft): PurposeStatus {
   return {
-    status: 'conflict',
+    status: entry.status,
     basis: entry.basis,
     entryId: entry.id,
     actor: entry.actor,
     evidenceClass: entry.evidenceClass,
+    ...(entry.notice && { notice: { id: entry.notice.id, version: entry.notice.version } }),
     occurredAt: entry.occurredAt,
     receivedAt: entry.receivedAt,
     originKind: entry.origin.kind,
@@ -411,7 +416,9 @@ export function conflictStatus(entry: LedgerEntryDraft): PurposeStatus {
     seen: 1,
     lastSeenAt: entry.occurredAt,
     lastSeenOrigin: clockOf(entry),
+    ...(entry.expiresAt !== undefined && { expiresAt: entry.expiresAt }),
     ...(entry.ends !== undefined && { ends: entry.ends }),
+    ...(entry.verified && { verified: true as const }),
   }
 }
 

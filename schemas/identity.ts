@@ -143,6 +143,8 @@ export const IdentityAct = Type.Object(
   closed,
 )
 
+export type IdentityAct = Static<typeof IdentityAct>
+
 export const PersonIdentity = Type.Object(
   {
     personId: Type.String({ description: 'The smallest of its ids; older ones resolve to it.' }),

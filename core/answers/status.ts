@@ -6,12 +6,13 @@ import { standing } from '../../consent/signals.ts'
 import {
   applySignal,
   conflictStatus,
+  isNoted,
   type LedgerEntryDraft,
   mergeStatuses,
   type PurposeStatus,
   statusAt,
 } from '../../consent/status.ts'
-import type { PurposeAnswer } from '../../schemas/consent.ts'
+import type { ConsentSignal, PurposeAnswer } from '../../schemas/consent.ts'
 import { DEVICE_IDENTIFIER_TYPES, type Identifier } from '../../schemas/event.ts'
 import type { Keys } from '../keys.ts'
 import type { Fence, LogReader } from '../log/event-log.ts'
@@ -285,13 +286,13 @@ function fold(
     const { draft, id } = step.entry
     if (!draft) continue
     const person = now(personOf(step.entry.nodeId))
-    if (draft.action === 'conflict') {
+    if (isNoted(draft)) {
       byPerson.set(person, conflictStatus(draft))
       continue
     }
     const { next } = applySignal(
       byPerson.get(person),
-      { ...draft, action: draft.action },
+      { ...draft, action: draft.action as ConsentSignal['action'] },
       {
         receivedAt: draft.receivedAt,
         newId: () => id,

@@ -214,6 +214,7 @@ export async function forgetPerson(personId: string, now: number, db: Db): Promi
   for (const table of ['explanations', 'explanations_latest', 'wakeups', 'caps'] as const)
     await db.deleteFrom(table).where('person_id', '=', personId).execute()
   await db.deleteFrom('merge_log').where('into_person', '=', personId).execute()
+  await db.deleteFrom('identity_acts').where('person_id', '=', personId).execute()
   await db.deleteFrom('persons').where('merged_into', '=', personId).execute()
   const named = await db
     .selectFrom('identifiers')

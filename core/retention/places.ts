@@ -69,7 +69,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     place: 'identifiers',
-    tables: ['identifiers', 'nodes', 'edges', 'merge_log'],
+    tables: ['identifiers', 'nodes', 'edges', 'merge_log', 'identity_acts', 'blocked_values'],
     holds: {
       pt: 'e-mail, telefone, CPF, ids; e quais são da mesma pessoa',
       en: 'e-mail, phone, CPF, ids; and which are one person',

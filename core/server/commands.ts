@@ -3,6 +3,7 @@ import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { LoadedConfig } from '../config.ts'
 import { connectionCommands } from '../connections/flow.ts'
 import { writerCommands } from '../connections/writer.ts'
+import { identityCommands } from '../identity/commands.ts'
 import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import { ledgerCommands } from '../ledger/commands.ts'
@@ -27,6 +28,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
     ...connectionCommands(config, keys),
     ...writerCommands(keys),
     ...requestCommands(config, keys),
+    ...identityCommands(config, keys),
     ...pollCommands,
     ...ruleCommands(config, keys),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),

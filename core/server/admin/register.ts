@@ -15,6 +15,7 @@ import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { demand, demandCsrf, type Identity, identify } from './identity.ts'
+import { identityRoutes } from './identities.ts'
 import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
@@ -95,6 +96,7 @@ export async function registerAdmin(
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
 
   await app.register(async (scope) => {
+    ...identityRoutes,
     await scope.register(cookie)
     await scope.register(helmet, {
       enableCSPNonces: true,
