@@ -51,6 +51,10 @@ export async function dueQuery(
     case 'requests':
       return sql<DueRow>`select t.id, null as node_id, coalesce(p.merged_into, t.person_id) as person_id, t.closed_at as at
         from requests t left join persons p on p.id = t.person_id where t.closed_at is not null and t.closed_at < ${before}`
+    case 'audiences':
+      return sql<DueRow>`select t.id, null as node_id, coalesce(p.merged_into, t.person_id) as person_id, t.left_at as at
+        from audience_stays t left join persons p on p.id = t.person_id
+        where t.left_at is not null and t.left_at < ${before}`
     default:
       return undefined
   }

@@ -92,6 +92,7 @@ async function erasePart(
       await db.deleteFrom('requests').where('id', 'in', ids).execute()
       return
     case 'audiences':
+      await db.deleteFrom('audience_stays').where('id', 'in', ids).execute()
       return
   }
 }
@@ -108,6 +109,16 @@ export async function eraseNodes(nodeIds: readonly string[], db: Db): Promise<Re
   for (const part of chunks(nodeIds)) {
     for (const table of ['history', 'history_inputs', 'node_traits', 'facts', 'blocked'] as const)
       add(table, (await db.deleteFrom(table).where('node_id', 'in', part).executeTakeFirst()).numDeletedRows)
+    add(
+      'audience_stays',
+      (
+        await db
+          .deleteFrom('audience_stays')
+          .where('person_id', 'in', (eb) => eb.selectFrom('nodes').select('person_id').where('id', 'in', part))
+          .executeTakeFirst()
+      ).numDeletedRows,
+    )
+    await db.deleteFrom('audience_pushes').where('node_id', 'in', part).execute()
     add(
       'identifiers',
       (

@@ -168,6 +168,16 @@ export const PLACES: readonly Place[] = [
     clock: policy('decisions/*/decided', '24 meses', '24 months'),
   },
   {
+    place: 'audiences',
+    tables: ['audience_stays', 'audience_pushes', 'audience_passes'],
+    holds: {
+      pt: 'quem está ou esteve em cada público, por quê, e o que cada destino soube',
+      en: 'who is or was in each audience, why, and what each destination was told',
+    },
+    key: OPEN,
+    clock: policy('audiences/*/exit', '30 dias depois da saída', '30 days after leaving'),
+  },
+  {
     place: 'withdrawals',
     tables: ['withdrawals', 'propagations'],
     holds: { pt: 'revogações e até onde chegaram', en: 'withdrawals and how far they got' },
