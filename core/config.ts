@@ -11,6 +11,7 @@ import type { SourcePlan } from '../schemas/plan.ts'
 import { measureProblems } from './audiences/lint.ts'
 import { check, secretPaths } from './config/check.ts'
 import { type ReadSecret, readDocument } from './config/document.ts'
+import { codesOfOffers, offerProblems } from './config/offers.ts'
 import { expand } from './config/pattern.ts'
 import { dotted, type Path, pointer, unknownName } from './config/words.ts'
 import { normalizeCnpj } from './kit/cnpj.ts'
@@ -67,6 +68,8 @@ export interface LoadedConfig {
   readonly sourceSettings: ReadonlyMap<string, SourceSettings>
   readonly destinationSettings: ReadonlyMap<string, DestinationSettings>
   readonly ruleDocuments: readonly { readonly file: string; readonly text: string }[]
+  /** Offer -> the codes its file lists. */
+  readonly offerCodes: ReadonlyMap<string, readonly string[]>
   readonly warnings: readonly ConfigWarning[]
 }
 
@@ -205,6 +208,8 @@ export function loadConfig(
     purposesOf: (id: string) => Object.values(config.destinations?.[id]?.purposes ?? {}),
   }
   for (const { path: at, message } of measureProblems(config, measureSurroundings)) report(at, message)
+  for (const { path: at, message } of offerProblems(config.offers)) report(at, message)
+  const offerCodes = codesOfOffers(config.offers, dir, report)
   literal(['mail', 'smtp'], hasPassword(config.mail?.smtp))
   literal(['storage', 'state'], hasPassword(config.storage?.state))
   const ruleDocuments = (config.rules ?? []).flatMap((pattern, index) => {
@@ -228,6 +233,7 @@ export function loadConfig(
     currency: config.organization.currency ?? 'BRL',
     sourceSettings,
     destinationSettings,
+    offerCodes,
     ruleDocuments: [...new Set(ruleDocuments)].map((name) => ({ file: name, text: readFileSync(name, 'utf8') })),
     warnings,
   }

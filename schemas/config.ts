@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
 import { IdentityConfig } from './identity.ts'
 import { LEDGER_PRIVACY } from './ledger.ts'
+import { OfferConfig } from './offers.ts'
 import { oneOf } from './one-of.ts'
 import { SourcePlan } from './plan.ts'
 import { RequestsConfig, SystemConfig } from './requests.ts'
@@ -324,6 +325,12 @@ export const Config = Type.Object(
     requests: Type.Optional(RequestsConfig),
     systems: Type.Optional(Type.Array(SystemConfig)),
     rules: Type.Optional(Type.Array(Type.String(), { description: 'Files or globs of rule documents.' })),
+    offers: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }), OfferConfig, {
+        additionalProperties: false,
+        description: 'What may go with a message: a discount, a gift. Rules name them by then.offer.',
+      }),
+    ),
     testRecipients: Type.Optional(
       Type.Array(TestRecipient, {
         description: 'People who get rules in the stage test, by e-mail, phone or userId. The hub keeps HMACs alone.',

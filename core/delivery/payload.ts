@@ -5,7 +5,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { TObject, TSchema } from 'typebox'
-import type { MappingView } from '../kit/define.ts'
+import { MAPPING_ROOTS, type MappingView } from '../kit/define.ts'
 import { readPath } from '../kit/read-path.ts'
 
 const ajv = new Ajv2020({
@@ -56,8 +56,31 @@ export function buildPayload(
   view: MappingView,
   overrides: Readonly<Record<string, unknown>> = {},
 ): Checked<Record<string, unknown>> {
-  return checkAgainst(schema, { ...(fill(schema, view) as Record<string, unknown> | undefined), ...overrides })
+  const set = Object.fromEntries(
+    Object.entries(overrides).map(([name, value]) => [name, written(value, schema.properties[name], view)] as const),
+  )
+  const filled = fill(schema, view) as Record<string, unknown> | undefined
+  return checkAgainst(schema, { ...filled, ...withoutUndefined(set) })
 }
+
+/** `{from: offer.code}` in a rule is read when the payload is built; everything else is meant as it stands. */
+function written(value: unknown, schema: TSchema | undefined, view: MappingView): unknown {
+  if (Array.isArray(value)) return value.map((item) => written(item, undefined, view))
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value)
+  const [only] = entries
+  if (entries.length === 1 && only?.[0] === 'from' && isPath(only[1])) {
+    const found = readPath(view, only[1])
+    return found === undefined || found === null ? undefined : fits(schema ?? {}, found)
+  }
+  return Object.fromEntries(entries.map(([key, item]) => [key, written(item, undefined, view)]))
+}
+
+const isPath = (path: unknown): path is string =>
+  typeof path === 'string' && MAPPING_ROOTS.some((root) => path === root || path.startsWith(`${root}.`))
+
+const withoutUndefined = (from: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined))
 
 function fill(schema: TSchema, view: MappingView): unknown {
   const { from, type, properties } = schema as TSchema & {

@@ -19,7 +19,8 @@ export interface ViewInput {
   readonly person: MappingView['person']
   readonly delivery: MappingView['delivery']
   readonly links: MappingView['links']
-  readonly rule?: { readonly id: string; readonly version: number }
+  readonly rule?: NonNullable<MappingView['rule']>
+  readonly offer?: NonNullable<MappingView['offer']>
   /** When the delivery was decided, ISO 8601; stands for the time of an absent event. */
   readonly decidedAt: string
 }
@@ -50,6 +51,7 @@ export function buildView(input: ViewInput): MappingView {
     person: { id: input.person.id },
     delivery: { id: input.delivery.id },
     links: input.links,
-    ...(rule && { rule: { id: rule.id, version: rule.version } }),
+    ...(rule && { rule }),
+    ...(input.offer && { offer: input.offer }),
   }
 }

@@ -24,6 +24,7 @@ import { mayRepeat, type Settlement, writeSettlements } from '../stages/settle.t
 import type { StateStore } from '../stores/open.ts'
 import { type Alarm, createAlarm } from './alarm.ts'
 import type { ProcessOptions } from './process.ts'
+import { offersOf } from './surroundings.ts'
 
 const IDLE_MS = 250
 const SWEEP_MS = 5_000

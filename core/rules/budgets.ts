@@ -7,6 +7,7 @@ import type { BudgetUse } from '../decision/budget.ts'
 import type { RuleSet } from '../decision/index.ts'
 import { chunks, type Db, insertMany, run, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import { releaseCodes } from './offer-codes.ts'
 
 /** How long uses and the counters of hours and days are kept: longer than a delivery may wait. */
 export const BUDGETS_KEPT_MS = 40 * 86_400_000
@@ -87,8 +88,9 @@ export async function takeBudgets(
   )
 }
 
-/** What deliveries that did not happen had taken, of caps and of budgets, is free again. */
+/** What deliveries that did not happen had taken, of caps, budgets and codes, is free again. */
 export async function releaseReservations(trx: Transaction<Tables>, deliveryIds: readonly string[]): Promise<void> {
+  await releaseCodes(trx, deliveryIds)
   for (const part of chunks(deliveryIds)) {
     await trx.deleteFrom('caps').where('delivery_id', 'in', part).execute()
     const uses = await trx.deleteFrom('budget_uses').where('delivery_id', 'in', part).returningAll().execute()

@@ -143,7 +143,8 @@ async function eventOf(
   ])
   return answerEvent(
     {
-      name: withdraws ? 'Unsubscribed' : EVENTS[item.kind],
+      // A complaint keeps its own name: rules that `suppress: [complained]` and guardrails count it.
+      name: withdraws && item.kind === 'replied' ? 'Unsubscribed' : EVENTS[item.kind],
       source: { id: destination.id, connector: destination.connector },
       identifiers,
       // A vendor repeats what was not answered in time; without a time of its own it may be a second open.

@@ -12,6 +12,7 @@ import { type PushRow, Stays } from '../audiences/rows.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
 import { BudgetCounts } from '../rules/budgets.ts'
+import { OfferCounts } from '../rules/offer-codes.ts'
 import { unsealJson } from '../seal.ts'
 import type { LiveEvent } from '../server/context.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
@@ -101,6 +102,8 @@ export class Batch {
   readonly pushes = new Map<string, PushRow>()
   /** Budgets of rules, as they were when the batch was loaded and as it takes from them. */
   readonly budgets = new BudgetCounts()
+  /** The same of offers and their codes. */
+  readonly offers = new OfferCounts()
   /** source, reason, purpose and day, with \0 between -> what nobody answered for. */
   readonly gaps = new Map<string, GapCount>()
   /** What was sent against a tracking plan, by source, day, event, kind and place. */

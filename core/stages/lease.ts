@@ -30,6 +30,9 @@ export const PARKED = 8_640_000_000_000_000
 /** When a row of a paused rule is due: when the rule is resumed. Until then its lane moves on without it. */
 export const HELD = PARKED - 1
 
+/** What waits for its time, such as the end of quiet hours. It keeps nobody behind it. */
+const HELD_UNTIL: ExitCode = 'HELD_UNTIL'
+
 /** What choosing reads of a row. */
 export type LaneRow = Pick<
   DeliveryRow,
@@ -161,7 +164,7 @@ export async function unpark(
     ).map(({ person_id }) => person_id),
   )
   for (const { person_id, destination } of lanes.values())
-    if (parked.has(person_id)) await run(trx, dialect, UNPARK_HEAD, [now, PARKED, person_id, destination])
+    if (parked.has(person_id)) await run(trx, dialect, UNPARK_HEAD, [now, PARKED, person_id, destination, now])
 }
 
 const UNPARK_EVENTS = `update deliveries set due_at = ?
@@ -171,6 +174,7 @@ const UNPARK_HEAD = `update deliveries set due_at = ?
   where due_at = ? and id = (
     select id from deliveries
     where person_id = ? and destination = ? and kind = 'message' and settled_at is null and due_at <> ${HELD}
+      and (reason is null or reason <> '${HELD_UNTIL}' or due_at <= ? or due_at = ${PARKED})
     order by ord limit 1)`
 
 /** Heads of lanes that were left parked: the row before them was cancelled or merged away by another role. */
@@ -182,6 +186,8 @@ export async function unparkHeads(state: StateStore, now: number): Promise<void>
       select 1 from deliveries as earlier
       where earlier.person_id = deliveries.person_id and earlier.destination = deliveries.destination
         and earlier.kind = 'message' and earlier.settled_at is null and earlier.due_at <> ${HELD}
+        and (earlier.reason is null or earlier.reason <> ${HELD_UNTIL} or earlier.due_at <= ${now}
+          or earlier.due_at = ${PARKED})
         and earlier.ord < deliveries.ord)`.execute(trx),
   )
 }
@@ -202,7 +208,7 @@ export function choose<Row extends LaneRow>(
 ): { go: Row[]; superseded: Row[] } {
   const lanes = new Map<string, Row[]>()
   for (const row of open) {
-    if (row.due_at === HELD) continue
+    if (row.due_at === HELD || waitsForItsTime(row, now)) continue
     const key =
       row.kind === 'state'
         ? `${row.person_id}\0state\0${valueOf(row)}\0${contact(row)}`
@@ -248,6 +254,9 @@ function valueOf({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_
   const push = pushOfDelivery({ event_id })
   return push ? `audience\0${push.audience}\0${node_id}` : action
 }
+
+const waitsForItsTime = ({ reason, due_at, kind }: LaneRow, now: number): boolean =>
+  reason === HELD_UNTIL && kind !== 'state' && due_at > now && due_at !== PARKED
 
 async function claim(
   line: Line,

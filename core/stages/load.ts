@@ -4,6 +4,7 @@ import { EVENT_SCHEMA_VERSION } from '../../schemas/event.ts'
 import type { OpenTimer } from '../../schemas/profile.ts'
 import { loadSuppressed } from '../requests/suppression.ts'
 import { loadBudgets } from '../rules/budgets.ts'
+import { loadOffers, type Offers } from '../rules/offer-codes.ts'
 import { unsealJson } from '../seal.ts'
 import { chunks } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
@@ -14,6 +15,8 @@ import { type HeldEvent, loadHeld } from './hold.ts'
 import { type Identified, type Named, namesOf } from './identify.ts'
 import type { NodeState, PersonState } from './people.ts'
 import type { ProcessPorts } from './ports.ts'
+
+const NO_OFFERS: Offers = new Map()
 
 export interface Loaded {
   /** Key of what this batch holds. */
@@ -35,6 +38,7 @@ export async function loadBatch(fresh: readonly Fresh[], batch: Batch, ports: Pr
   const facts = fresh.map(({ input }) => factKey(input.record.event)).filter((key) => key !== undefined)
   await loadFacts(batch, state, facts)
   await loadBudgets(settings.rules, batch.budgets, state.db)
+  await loadOffers(settings.offers ?? NO_OFFERS, batch.offers, batch.budgets, state.db)
 
   const asked = new Map<string, Buffer>()
   fresh.forEach(({ input: { record } }, index) => {
@@ -130,6 +134,7 @@ export async function loadTimers(watermark: number, batch: Batch, ports: Process
     .execute()
   if (due.length === 0) return { people: [], startOf: () => undefined }
   await loadBudgets(ports.settings.rules, batch.budgets, state.db)
+  await loadOffers(ports.settings.offers ?? NO_OFFERS, batch.offers, batch.budgets, state.db)
   await loadPeople(
     batch,
     state,

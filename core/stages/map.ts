@@ -8,12 +8,13 @@ import type { OpenProfile } from '../../schemas/profile.ts'
 import { buildPayload } from '../delivery/payload.ts'
 import { buildView, type ViewInput } from '../delivery/view.ts'
 import type { MappingView } from '../kit/define.ts'
+import { codesOf } from '../rules/offer-codes.ts'
 import { unseal, unsealJson } from '../seal.ts'
 import { runIn } from '../stores/open.ts'
 import type { SealedEvent } from './apply.ts'
 import type { Batch } from './batch.ts'
 import { statusOfTurn } from './decide.ts'
-import type { DeliverPorts, Halted, Permitted } from './deliver-ports.ts'
+import type { DeliverPorts, DeliveryRow, Halted, Permitted } from './deliver-ports.ts'
 import { factsOf } from './facts-of-person.ts'
 import { eventOf, type HistoryRow } from './load.ts'
 import type { NodeState } from './people.ts'
@@ -28,6 +29,8 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
   const fresh = permitted.filter(({ leased }) => leased.row.payload === null)
   const events = await loadEvents(fresh, batch, ports)
   const values = await loadValues(fresh, ports)
+  const offered = fresh.filter(({ leased }) => leased.row.offer != null).map(({ leased }) => leased.row.id)
+  const codes = await codesOf(offered, ports.state.db)
   const mapped: Permitted[] = []
   const failed: Halted[] = []
   for (const asked of permitted) {
@@ -39,7 +42,8 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
     if (row.payload !== null) payload = unsealJson<Record<string, unknown>>(key, row.payload)
     else {
       const purpose = ports.purposes.get(permit.purpose)!
-      const view = viewOf(asked, purpose, events.get(row.event_id), values, batch, ports)
+      const offer = offerOf(row, codes, ports)
+      const view = viewOf(asked, purpose, events.get(row.event_id), values, offer, batch, ports)
       const checked = buildPayload(action.payload, view, input.with ?? {})
       if ('errors' in checked) {
         failed.push({
@@ -77,12 +81,31 @@ export async function mapLeased({ permitted, halted, batch }: PermitAnswers, por
   return { mapped, halted: [...halted, ...failed] }
 }
 
+/** An offer that the configuration no longer has goes with nothing. */
+function offerOf(
+  row: Pick<DeliveryRow, 'id' | 'offer'>,
+  codes: ReadonlyMap<string, string>,
+  ports: DeliverPorts,
+): MappingView['offer'] {
+  const offer = row.offer == null ? undefined : ports.offers?.get(row.offer)
+  if (!offer) return undefined
+  const { title, value, to, code = codes.get(row.id) } = offer.config
+  return {
+    id: offer.id,
+    title,
+    ...(value !== undefined && { value }),
+    ...(code !== undefined && { code }),
+    ...(to !== undefined && { to }),
+  }
+}
+
 /** Only what the purpose of this delivery declares is visible, whatever else the profile holds. */
 function viewOf(
   { leased, person, node }: Asked,
   purpose: Purpose,
   event: CanonicalEvent | undefined,
   values: ReadonlyMap<string, string>,
+  offer: MappingView['offer'],
   batch: Batch,
   ports: DeliverPorts,
 ): MappingView {
@@ -129,7 +152,14 @@ function viewOf(
         return whyUrl(ports.publicUrl, signLink(ports.keys.link, { kind: 'why', ...link }))
       },
     },
-    ...(row.rule !== null && { rule: { id: row.rule, version: row.rule_version ?? 0 } }),
+    ...(row.rule !== null && {
+      rule: {
+        id: row.rule,
+        version: row.rule_version ?? 0,
+        ...(row.variant != null && { variant: row.variant }),
+      },
+    }),
+    ...(offer && { offer }),
     decidedAt: new Date(row.created_at).toISOString(),
   })
 }

@@ -23,3 +23,6 @@ export const NEW_DELIVERY = [
   'created_at',
   'since',
 ] as const
+
+/** Those of rules with variants or offers have two columns more. */
+export const NEW_OFFERED_DELIVERY = [...NEW_DELIVERY, 'variant', 'offer'] as const

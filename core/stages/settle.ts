@@ -28,6 +28,7 @@ const HALT_STATUS: Partial<Record<ExitCode, DeliveryStatus>> = {
   HELD_OUT: 'held_out',
   EXPIRED: 'cancelled',
   GOAL_REACHED: 'cancelled',
+  QUIET_HOURS: 'cancelled',
   KILLED: 'cancelled',
   SUBJECT_SUPPRESSED: 'suppressed',
   SUPERSEDED: 'superseded',

@@ -43,6 +43,7 @@ function decideShadow(
   const context: DecisionContext = {
     ...live,
     armOf: (rule) => live.armOf?.(ruleOf(rule)),
+    variantOf: (rule) => live.variantOf?.(ruleOf(rule)),
     refusal(rule, version, running) {
       const base = ruleOf(rule)
       if (running) return rollouts?.stopped(base)
