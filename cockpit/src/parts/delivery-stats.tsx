@@ -51,7 +51,7 @@ export function DeliveryConsole() {
       />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
       <section className="scroll" tabIndex={0} aria-label={t('stats.title')}>
-        <table className="rows">
+        <table className="rows" style={{ fontSize: '0.8125rem' }}>
           <thead>
             <tr>
               <th scope="col">{t('stats.destination')}</th>
@@ -71,14 +71,14 @@ export function DeliveryConsole() {
           <tbody>
             {items.map((item) => (
               <tr key={item.destination}>
-                <th scope="row">
+                <td>
                   <Link
                     className="link"
                     {...linkChanging({ destination: destination === undefined ? item.destination : undefined })}
                   >
                     {item.destination}
                   </Link>
-                </th>
+                </td>
                 {DELIVERY_OUTCOMES.map((name) => (
                   <td className="right" key={name}>
                     {number(item.outcomes[name])}
