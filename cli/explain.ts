@@ -13,6 +13,8 @@ import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
 
 interface ExplainOptions extends StandardOptions {
+  readonly person?: string
+  readonly rule?: string
   readonly lang?: string
   readonly counterfactual?: boolean
 }
@@ -20,15 +22,20 @@ interface ExplainOptions extends StandardOptions {
 export function addExplain(program: Command, cli: Cli): void {
   const command = program
     .command('explain')
-    .argument('<id>', 'message id, event id, delivery id or quarantine id')
+    .argument('[id]', 'message id, event id, delivery id or quarantine id')
     .summary('tell the way of one event, and why')
     .description(
       'Tells which stages an event passed and which exit it took, which rule clauses held with the values found, the group the person is in, the consent it rests on and what the vendor answered. Shows no contact data.',
     )
     .option('--lang <language>', 'pt or en (default: the language of the terminal)')
     .option('--counterfactual', 'also the nearest change that would have turned each decision (LGPD art. 20)')
-    .action(async (id: string, options: ExplainOptions) => {
+    .option('--person <id>', 'a person, with --rule: why they did or did not get what it sends')
+    .option('--rule <rule>', 'id of a published rule, or a YAML file that is not published: what it would do')
+    .action(async (id: string | undefined, options: ExplainOptions) => {
       const loaded = await openConfig(options, cli)
+      if (options.person !== undefined && options.rule !== undefined)
+        return explainPerson(options.person, options.rule, options, loaded, cli)
+      if (id === undefined) throw new CliError('INVALID', 'name an event or a delivery, or --person and --rule')
       const journey = await lookUp(id, loaded, cli)
       if (!journey)
         throw new CliError(
@@ -46,8 +53,54 @@ export function addExplain(program: Command, cli: Cli): void {
     'anuente explain 6b0f2c1e-6a3c-4f0e-9f5e-0c3a9d1b7a52',
     'anuente explain 01K8V3M4ZQ8Q6T1XJ2N5RZ0W7B --lang pt --config ./loja.yaml',
     'anuente explain <messageId> --counterfactual --lang pt',
+    'anuente explain --person 01K8V3M4ZQ8Q6T1XJ2N5RZ0W7B --rule ./rules/novo.yaml --lang pt',
     "anuente explain <messageId> --json | jq '.journey[] | select(.exit)'",
   ])
+}
+
+/** One person and one rule: from what was stored, or from history, and it says which. */
+async function explainPerson(
+  person: string,
+  rule: string,
+  options: ExplainOptions,
+  loaded: LoadedConfig,
+  cli: Cli,
+): Promise<void> {
+  const [{ whyPerson }, { prepareRule }, { openToRead, wantedRule }, { createKeys, loadMasterKey }] = await Promise.all(
+    [
+      import('../core/replay/why.ts'),
+      import('../core/replay/prepare.ts'),
+      import('./backtest.ts'),
+      import('../core/keys.ts'),
+    ],
+  )
+  const state = await openToRead(loaded)
+  try {
+    const now = Date.now()
+    const prepared = await prepareRule(wantedRule(rule), loaded, state, now)
+    const keys = createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env))
+    const why = await whyPerson(person, prepared, { state, keys, now, timezone: loaded.timezone })
+    if (!why) throw new CliError('NOT_FOUND', `there is no person ${person}`)
+    if (options.json) return await writeJson(cli.stdout, why)
+    const language = languageOf(options.lang, cli)
+    const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
+    await writeLine(cli.stdout, why.sentence[language])
+    await writeLine(
+      cli.stdout,
+      why.source === 'stored'
+        ? say('Como foi decidido e guardado.', 'As it was decided and stored.')
+        : say('Recalculado a partir do histórico.', 'Recomputed from history.'),
+    )
+    for (const { at, result, clauses } of why.decisions) {
+      await writeLine(cli.stdout, `\n${at}  ${result}`)
+      for (const { ok, pt, clause, value } of clauses)
+        await writeLine(cli.stdout, `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${JSON.stringify(value ?? null)}`)
+    }
+    for (const { dueAt } of why.waiting)
+      await writeLine(cli.stdout, say(`Espera até ${dueAt}.`, `It waits until ${dueAt}.`))
+  } finally {
+    await state.close()
+  }
 }
 
 async function whatTurns(

@@ -5,7 +5,9 @@ import {
   countWindow,
   type Explanation,
   loadRules,
+  measuresFor,
   neededCounts,
+  neededMeasures,
   neededWindows,
   recentWindow,
 } from '../decision/index.ts'
@@ -33,6 +35,7 @@ function withRules(rig: Rig, ...texts: string[]) {
     rules: buildRuleSet(rules),
     recentWindow: recentWindow(neededWindows(rules)),
     countWindow: countWindow(neededCounts(rules)),
+    measuresFor: measuresFor(neededMeasures(rules)),
   }
   return { rules, settings }
 }
