@@ -1,7 +1,7 @@
 /** The properties of who is who on as many histories as the long run is told: 20,000 of each, times its effort. */
 import { describe, expect, test } from 'vitest'
 import { cases, patience } from '../testing/effort.ts'
-import { costOf, PROPERTIES } from './resolve.properties.ts'
+import { costOf, PROPERTIES } from '../testing/identity-properties.ts'
 
 describe('whatever comes', () => {
   for (const [title, holds] of Object.entries(PROPERTIES))

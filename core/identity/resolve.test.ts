@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { IdentifierType } from '../../schemas/event.ts'
 import { normalizeIdentifier } from '../kit/identifiers.ts'
 import { cases, patience } from '../testing/effort.ts'
+import { costOf, PROPERTIES } from '../testing/identity-properties.ts'
 import { components, wayBetween } from './components.ts'
 import { createEdgeMemory } from './edge-memory.ts'
 import { identitySettings, overLimit } from './limits.ts'
-import { costOf, PROPERTIES } from './resolve.properties.ts'
 import { type Candidate, resolve } from './resolve.ts'
 
 const DAY = 86_400_000

@@ -1,9 +1,9 @@
 /** People in memory: what `resolve` says is carried out at once, without a store. For properties over many histories. */
 import { mergeStatuses, type PurposeStatus } from '../../consent/status.ts'
 import { IDENTIFIER_TYPES, type IdentifierType } from '../../schemas/event.ts'
-import { components } from './components.ts'
-import { DEFAULT_LIMITS, type IdentityLimits } from './limits.ts'
-import { type KnownNode, type RefusalReason, resolve } from './resolve.ts'
+import { components } from '../identity/components.ts'
+import { DEFAULT_LIMITS, type IdentityLimits } from '../identity/limits.ts'
+import { type KnownNode, type RefusalReason, resolve } from '../identity/resolve.ts'
 
 export interface Person {
   id: string

@@ -4,8 +4,8 @@ import { expect } from 'vitest'
 import type { PurposeStatus } from '../../consent/status.ts'
 import type { Status } from '../../schemas/consent.ts'
 import type { IdentifierType } from '../../schemas/event.ts'
-import { components } from './components.ts'
-import { DEFAULTS, type Seen, UNLIMITED, World } from './world.fixture.ts'
+import { components } from '../identity/components.ts'
+import { DEFAULTS, type Seen, UNLIMITED, World } from './identity-world.ts'
 
 const DAY = 86_400_000
 /** Few values, so that histories meet; of each type as many as its limit and some more. */
