@@ -179,6 +179,7 @@ export function processSettings(
     believed: authoritative ?? BELIEVED,
     recentWindow: recentWindow(neededWindows(all)),
     countWindow: countWindow(neededCounts(all, measures.askers)),
+    measuresFor: measuresFor(neededMeasures(all, measures.askers)),
     measures,
     timezone: config.timezone,
     offers: offersOf(config),

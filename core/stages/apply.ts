@@ -41,8 +41,8 @@ export interface ApplySettings {
   readonly recentWindow: (eventName: string) => number
   /** How long times of an event are kept for windowed counts of that purpose's rules; 0: none counts it. */
   readonly countWindow: (purpose: string, eventName: string) => number
-  /** What is measured of an event for that purpose; nothing when absent. */
-  readonly measuresFor?: (purpose: string, eventName: string) => readonly Measure[]
+  /** What is measured of an event for that purpose. */
+  readonly measuresFor: (purpose: string, eventName: string) => readonly Measure[]
 }
 
 export interface Applied {
@@ -296,7 +296,7 @@ function remember(
   const name = triggerName(event)
   keepTime(profile.recent, name, event.occurredAt, settings.recentWindow(name))
   for (const purpose of allowed) {
-    for (const measure of settings.measuresFor?.(purpose, name) ?? []) {
+    for (const measure of settings.measuresFor(purpose, name)) {
       profile.measured ??= {}
       profile.measured[purpose] ??= {}
       const known = profile.measured[purpose][measure.key] ?? []

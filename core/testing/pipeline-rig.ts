@@ -192,6 +192,7 @@ export class Rig {
         believed: ['segment', 'rudderstack', 'gtm', 'rdstation'],
         recentWindow: recentWindow(neededWindows(compiled)),
         countWindow: countWindow(neededCounts(compiled, measures.askers)),
+        measuresFor: measuresFor(neededMeasures(compiled, measures.askers)),
         measures,
         holdout: { globalHoldout, globalSeed: 'seed' },
         offers,
@@ -242,6 +243,7 @@ export class Rig {
         rules,
         recentWindow: recentWindow(neededWindows(kept)),
         countWindow: countWindow(neededCounts(kept, this.processPorts.settings.measures!.askers)),
+        measuresFor: measuresFor(neededMeasures(kept, this.processPorts.settings.measures!.askers)),
       },
     }
     this.deliverPorts = { ...this.deliverPorts, rules }
