@@ -201,6 +201,37 @@ onBothDatabases('people', (open: OpenRig) => {
     })
   })
 
+  describe('values that join nobody', () => {
+    test('of the configuration and of an officer: the event goes to what else it names', async () => {
+      const rig = await open({ identity: { blocked: { values: ['balcao'] } } })
+      await rig.take(agrees(rig, { userId: 'balcao', email: 'ana@loja.example' }))
+      await rig.take(agrees(rig, { userId: 'balcao', email: 'bia@loja.example' }))
+      expect((await rig.person('email', 'ana@loja.example'))!.nodes).toHaveLength(1)
+      expect(await rig.person('userId', 'balcao')).toBeUndefined()
+      const hmac = rig.keys.identifier('phone', '+551133334444')
+      const by = { actor: 'u', at: rig.now, reason: 'number of the shop' }
+      await rig.state.db
+        .insertInto('blocked_values')
+        .values({ hmac, type: 'phone', ...by })
+        .execute()
+      await rig.take(agrees(rig, { email: 'ana@loja.example', phone: '+551133334444' }))
+      await rig.take(agrees(rig, { email: 'bia@loja.example', phone: '+551133334444' }))
+      expect((await rig.person('email', 'ana@loja.example'))!.nodes).toHaveLength(1)
+      expect((await rig.person('email', 'bia@loja.example'))!.nodes).toHaveLength(1)
+    })
+
+    test('evidence of a login replaces what was only seen together, and keeps the first event', async () => {
+      const rig = await open()
+      const first = agrees(rig, { userId: 'ana', email: 'ana@loja.example' })
+      await rig.take(first, seen(rig, { userId: 'ana', email: 'ana@loja.example' }))
+      await rig.take(
+        identify({ userId: 'ana', traits: { email: 'ana@loja.example' }, occurredAt: rig.at(), receivedAt: rig.at() }),
+      )
+      const edges = await rig.state.db.selectFrom('edges').select(['event_id', 'strength', 'refused']).execute()
+      expect(edges).toEqual([{ event_id: first.id, strength: 'stated', refused: null }])
+    })
+  })
+
   describe('what follows a merge', () => {
     test('open deliveries, reservations, timers and the wake-up', async () => {
       const rig = await open({
