@@ -36,7 +36,17 @@ const HELD_UNTIL: ExitCode = 'HELD_UNTIL'
 /** What choosing reads of a row. */
 export type LaneRow = Pick<
   DeliveryRow,
-  'id' | 'person_id' | 'node_id' | 'kind' | 'action' | 'event_id' | 'status' | 'due_at' | 'created_at' | 'ord'
+  | 'id'
+  | 'person_id'
+  | 'node_id'
+  | 'kind'
+  | 'action'
+  | 'event_id'
+  | 'status'
+  | 'due_at'
+  | 'created_at'
+  | 'ord'
+  | 'reason'
 >
 
 /** @returns rows now leased to this process; empty while the breaker is open or the quota used up. */
@@ -46,12 +56,12 @@ export async function leaseDue(destinationId: string, ports: DeliverPorts): Prom
   const now = ports.clock()
   const allowance = Math.min(MOST, line.breaker.allowance(now))
   if (allowance === 0) return []
+  // Nothing can leave before somebody connects the account: its deliveries wait where they are.
+  if (line.credentials && !(await line.credentials.ready())) return []
   // Each request takes its own unit later; this only keeps rows out of a round that could not leave in it.
   const left = await requestsLeft(line.destination, now, ports.state)
   if (left === 0) return []
   const { db, dialect } = ports.state
-  // Nothing can leave before somebody connects the account: its deliveries wait where they are.
-  if (line.credentials && !(await line.credentials.ready())) return []
   const due = await run<Pick<DeliveryRow, 'id' | 'person_id' | 'kind'>>(db, dialect, DUE, [destinationId, now, MOST])
   if (due.length === 0) return []
   const people = [...new Set(due.map(({ person_id }) => person_id))]
@@ -89,8 +99,8 @@ const DUE = `select id, person_id, kind from deliveries
   where destination = ? and settled_at is null and due_at <= ? and status in ('queued', 'retry')
   order by due_at limit ?`
 /** The first rows of every lane of these people, oldest first. */
-const LANES = `select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord from (
-    select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord,
+const LANES = `select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord, reason from (
+    select id, person_id, node_id, kind, action, event_id, status, due_at, created_at, ord, reason,
       row_number() over (partition by person_id, kind order by ord) as place
     from deliveries
     where person_id in ({list}) and destination = ? and settled_at is null
@@ -246,6 +256,9 @@ export function choose<Row extends LaneRow>(
   return { go: go.sort((a, b) => a.ord - b.ord), superseded }
 }
 
+const waitsForItsTime = ({ reason, due_at, kind }: LaneRow, now: number): boolean =>
+  reason === HELD_UNTIL && kind !== 'state' && due_at > now && due_at !== PARKED
+
 /**
  * Newest-wins is about one value: two actions of one destination are two values, and being in an audience is one,
  * whether it is taken in or out.
@@ -254,9 +267,6 @@ function valueOf({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_
   const push = pushOfDelivery({ event_id })
   return push ? `audience\0${push.audience}\0${node_id}` : action
 }
-
-const waitsForItsTime = ({ reason, due_at, kind }: LaneRow, now: number): boolean =>
-  reason === HELD_UNTIL && kind !== 'state' && due_at > now && due_at !== PARKED
 
 async function claim(
   line: Line,

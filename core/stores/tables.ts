@@ -283,9 +283,9 @@ export interface Tables extends RuleTables, OfferTables, PlanTables, PollTables,
     rule_version: number | null
     arm: string
     /** Of an experiment with several; null otherwise. */
-    variant?: string | null
+    variant?: string | null | undefined
     /** Offer that goes with it. */
-    offer?: string | null
+    offer?: string | null | undefined
     event_id: string
     /** Order within a lane. */
     ord: number

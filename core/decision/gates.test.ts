@@ -1,0 +1,89 @@
+import { expect, it } from 'vitest'
+import { at, event, Person, rulesFrom } from './person.fixture.ts'
+
+// T0 is a Tuesday, 09:00 in São Paulo. Minutes after it:
+const EVENING = 13 * 60 // 22:00
+const NEXT_MORNING = 23 * 60 // 08:00
+
+const rule = (unless: string, then = 'all: [{destination: email, action: send}]', more = '') =>
+  `id: r\nversion: 1\nwhen: {event: Viewed}\nunless: {purpose: email_marketing${unless}}\nthen: {${then}}\n${more}`
+const QUIET = ', quiet_hours: {from: "21:00", to: "08:00"'
+
+it('a message of the evening is held to the end of the quiet hours, for controls as well', () => {
+  for (const control of ['', 'experiment: {control: 0.9999}']) {
+    const person = new Person(rulesFrom(rule(`${QUIET}}`, undefined, control)))
+    person.take(event('Viewed', EVENING))
+    expect(person.deliveries[0]).toMatchObject({ dueAt: at(NEXT_MORNING), arm: control ? 'control' : 'treated' })
+    expect(person.explanations.at(-1)).toMatchObject({ result: 'ENQUEUED', heldUntil: at(NEXT_MORNING) })
+  }
+})
+
+it('on_hit: skip sends nothing and says why; what would be stale by then is not held', () => {
+  const skipped = new Person(rulesFrom(rule(`${QUIET}, on_hit: skip}`)))
+  skipped.take(event('Viewed', EVENING))
+  expect(skipped.results).toEqual(['QUIET_HOURS'])
+  const stale = new Person(rulesFrom(rule(`${QUIET}}`, 'all: [{destination: email, action: send}], expires: PT2H')))
+  stale.take(event('Viewed', EVENING))
+  expect(stale.results).toEqual(['EXPIRED'])
+})
+
+it('what is held counts on the day it leaves', () => {
+  const caps = ', caps: [{per: person, max: 1, window: P1D, count: calendar}]'
+  const person = new Person(rulesFrom(rule(`${QUIET}}${caps}`)))
+  person.take(event('Viewed', 60))
+  person.take(event('Viewed', EVENING))
+  person.take(event('Viewed', NEXT_MORNING + 60))
+  expect(person.results).toEqual(['ENQUEUED', 'ENQUEUED', 'CAPPED'])
+})
+
+it('the channel falls back where consent is missing, and one message is sent, not two', () => {
+  const then =
+    'channel: {order: preferred, fallback: [whatsapp, email]}, send: {email: {destination: email, action: send}, whatsapp: {destination: whatsapp, action: send, purpose: whatsapp_marketing}}'
+  const granted = (...purposes: string[]) => ({
+    consent: (purpose: string) => ({ granted: purposes.includes(purpose) }),
+  })
+  const both = new Person(rulesFrom(rule('', then)), granted('email_marketing', 'whatsapp_marketing'))
+  both.take(event('Viewed', 0))
+  expect(both.deliveries.map(({ channel, purpose }) => [channel, purpose])).toEqual([
+    ['whatsapp', 'whatsapp_marketing'],
+  ])
+  const one = new Person(rulesFrom(rule('', then)), granted('email_marketing'))
+  one.take(event('Viewed', 0))
+  expect(one.deliveries.map(({ channel }) => channel)).toEqual(['email'])
+  const prefers = new Person(rulesFrom(rule('', then)), granted('email_marketing', 'whatsapp_marketing'))
+  const clicked = { channel: 'email', kind: 'click' as const, at: at(-60), purposes: ['email_marketing'] }
+  prefers.profile = { ...prefers.profile, engaged: [clicked] }
+  prefers.take(event('Viewed', 0))
+  expect(prefers.deliveries.map(({ channel }) => channel)).toEqual(['email'])
+})
+
+it('a complaint, a bounce on the channel and an open ticket keep the rule away', () => {
+  for (const [suppressed, result] of [
+    [{ complained: at(-60) }, 'SUPPRESSED'],
+    [{ bounced: { email: at(-60) } }, 'SUPPRESSED'],
+    [{ bounced: { sms: at(-60) } }, 'ENQUEUED'],
+    [{ tickets: { t1: at(-60) } }, 'SUPPRESSED'],
+  ] as const) {
+    const person = new Person(rulesFrom(rule(', suppress: [complained, bounced, open_ticket]')))
+    person.profile = { ...person.profile, suppressed: structuredClone(suppressed) }
+    person.take(event('Viewed', 0))
+    expect(person.results).toEqual([result])
+  }
+})
+
+it('variants follow their weights, and a person keeps theirs', () => {
+  const more = 'experiment: {variants: [{id: a, weight: 3, with: {text: A}}, {id: b, weight: 1}]}'
+  const rules = rulesFrom(rule('', undefined, more))
+  const seen = { a: 0, b: 0 }
+  for (let n = 0; n < 400; n++) {
+    const person = new Person(rules, { key: `person-${n}` })
+    person.take(event('Viewed', 0))
+    person.take(event('Viewed', 1))
+    const [first, second] = person.deliveries
+    expect(first?.variant).toBe(second?.variant)
+    expect(first?.with['text']).toBe(first?.variant === 'a' ? 'A' : undefined)
+    seen[first!.variant as 'a' | 'b']++
+  }
+  expect(seen.a).toBeGreaterThan(260)
+  expect(seen.a).toBeLessThan(340)
+})
