@@ -247,11 +247,11 @@ describe('the other areas', () => {
     await open('/deliveries', {}, async (page) => {
       await page.getByRole('button', { name: 'Mostrar mais' }).click()
       await page.getByRole('button', { name: 'Mostrar mais' }).waitFor({ state: 'hidden' })
-      expect(await page.locator('tbody tr').count()).toBe(65)
+      expect(await page.locator('table').last().locator('tbody tr').count()).toBe(65)
       await page.getByLabel('Situação').selectOption('dead')
       await page.waitForURL(/status=dead/)
       await page.getByText('Todas as tentativas falharam').waitFor()
-      expect(await page.locator('tbody tr').count()).toBe(1)
+      expect(await page.locator('table').last().locator('tbody tr').count()).toBe(1)
       await page.getByRole('button', { name: 'Reenviar falhas' }).click()
       await page.getByRole('button', { name: 'Contar' }).click()
       await page.getByText('Resultado da contagem').waitFor()

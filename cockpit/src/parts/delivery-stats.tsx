@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { DELIVERY_OUTCOMES, type DeliveryStats } from '../../../schemas/deliveries.ts'
+import type { DeliveryOutcome, DeliveryStats } from '../../../schemas/deliveries.ts'
 import { linkChanging, useAddress } from '../address.ts'
 import { get, withQuery } from '../api.ts'
 import { number } from '../format.ts'
@@ -9,6 +9,16 @@ import { rangeQuery } from '../range.ts'
 import { LineChart } from './charts.tsx'
 import { useExits } from './exit-badge.tsx'
 import { Failure, Loading } from './states.tsx'
+
+const OUTCOMES: readonly DeliveryOutcome[] = [
+  'delivered',
+  'retried',
+  'failed',
+  'uncertain',
+  'blocked',
+  'held_out',
+  'cancelled',
+]
 
 /** How deliveries ended, per destination; a destination narrows the list below. */
 export function DeliveryConsole() {
@@ -55,7 +65,7 @@ export function DeliveryConsole() {
           <thead>
             <tr>
               <th scope="col">{t('stats.destination')}</th>
-              {DELIVERY_OUTCOMES.map((name) => (
+              {OUTCOMES.map((name) => (
                 <th scope="col" className="right" key={name}>
                   {t(`stats.${name}`)}
                 </th>
@@ -79,7 +89,7 @@ export function DeliveryConsole() {
                     {item.destination}
                   </Link>
                 </td>
-                {DELIVERY_OUTCOMES.map((name) => (
+                {OUTCOMES.map((name) => (
                   <td className="right" key={name}>
                     {number(item.outcomes[name])}
                   </td>
