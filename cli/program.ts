@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { registry as allConnectors } from '../connectors/index.ts'
 import type { Registry } from '../core/kit/define.ts'
 import { ConfigError } from '../core/kit/errors.ts'
+import { addAudiences } from './audiences.ts'
 import { addAudit } from './audit.ts'
 import { addBackfill } from './backfill.ts'
 import { addConnect } from './connect.ts'
@@ -61,6 +62,7 @@ import { addWebhooks } from './webhooks.ts'
   addPolicy,
   addLedger,
   addRetention,
+  addAudiences,
   addRopa,
   addIncident,
   addKeys,

@@ -151,12 +151,22 @@ const ALL = {
     hot: {
       title,
       purpose: 'ads',
-      who: { any: [{ field: 'scores.interest', op: 'gte', value: 0.6 }, { audience: 'buyers', in: true }] },
+      who: {
+        any: [
+          { field: 'scores.interest', op: 'gte', value: 0.6 },
+          { audience: 'buyers', in: true },
+        ],
+      },
     },
     hot_and_gone: {
       title,
       purpose: 'ads',
-      who: { all: [{ audience: 'hot', in: false }, { field: 'computed.recency', op: 'lte', value: 2 }] },
+      who: {
+        all: [
+          { audience: 'hot', in: false },
+          { field: 'computed.recency', op: 'lte', value: 2 },
+        ],
+      },
     },
     gold: { title, purpose: 'ads', who: { all: [{ field: 'traits.plan', op: 'eq', value: 'gold' }] } },
   },
@@ -168,7 +178,10 @@ type Act =
   | { kind: 'plan'; value: string }
 
 const act: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 30 * HOUR }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 30 * HOUR }) }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -234,9 +247,7 @@ describe('step by step as from scratch', () => {
 })
 
 const values = (all: Readonly<Record<string, { readonly value?: unknown }>> | undefined) =>
-  Object.fromEntries(
-    Object.entries(all ?? {}).flatMap(([id, { value }]) => (value === undefined ? [] : [[id, value]])),
-  )
+  Object.fromEntries(Object.entries(all ?? {}).flatMap(([id, { value }]) => (value === undefined ? [] : [[id, value]])))
 
 describe('entering and leaving', () => {
   const viewers = { audiences: { viewers: ALL.audiences.viewers } }

@@ -1,5 +1,6 @@
 /** Admin acts that the process role carries out between its batches, each in one transaction. */
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
+import { audienceCommands } from '../audiences/commands.ts'
 import type { LoadedConfig } from '../config.ts'
 import { connectionCommands } from '../connections/flow.ts'
 import { writerCommands } from '../connections/writer.ts'
@@ -31,6 +32,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
     ...identityCommands(config, keys),
     ...pollCommands,
     ...ruleCommands(config, keys),
+    ...audienceCommands(config),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */

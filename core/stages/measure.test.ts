@@ -61,7 +61,10 @@ onBothDatabases('audiences', (open: OpenRig) => {
     expect(await inside(rig, 'ana')).toEqual([])
     await rig.deliver('lists')
     expect(vendorList(rig)).toEqual([])
-    const [stay] = await rig.state.db.selectFrom('audience_stays').select(['why_entered', 'why_left', 'event_id']).execute()
+    const [stay] = await rig.state.db
+      .selectFrom('audience_stays')
+      .select(['why_entered', 'why_left', 'event_id'])
+      .execute()
     expect(JSON.parse(stay!.why_entered)).toMatchObject([{ ok: true, value: 1 }])
     expect(JSON.parse(stay!.why_left!)).toMatchObject([{ ok: false, value: 0 }])
     expect(stay!.event_id).toEqual((await rig.history()).find(({ name }) => name === 'Product Viewed')!.id)
@@ -178,7 +181,11 @@ describe('told by difference', () => {
     await views(rig, 'ana')
     await rig.deliver('lists')
     expect(rig.seen.map(({ request }) => request.method)).toEqual(['PUT'])
-    expect((await rig.deliveries('lists')).map(({ status }) => status)).toEqual(['superseded', 'superseded', 'delivered'])
+    expect((await rig.deliveries('lists')).map(({ status }) => status)).toEqual([
+      'superseded',
+      'superseded',
+      'delivered',
+    ])
   })
 
   test('a member the vendor refused is told again when the officer asks, and nobody else', async () => {
@@ -192,7 +199,11 @@ describe('told by difference', () => {
     expect(vendorListDelivered(await rig.deliveries('lists'))).toEqual({ dead: 1, delivered: 1 })
     rig.answer = () => ({ status: 200 })
     rig.seen.length = 0
-    await startPass({ kind: 'sync', audience: null, hash: rig.processPorts.settings.measures!.hash }, rig.state.db, rig.now)
+    await startPass(
+      { kind: 'sync', audience: null, hash: rig.processPorts.settings.measures!.hash },
+      rig.state.db,
+      rig.now,
+    )
     await rig.passOver()
     await rig.deliver('lists')
     expect(rig.sent('email')).toEqual(['ana@loja.example'])

@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import type { ServerContext } from '../context.ts'
 import { openApiDocument } from '../openapi.ts'
 import { accountRoutes } from './accounts.ts'
+import { audienceRoutes } from './audiences.ts'
 import { registerCockpit } from './cockpit.ts'
 import { connectorRoutes } from './connectors.ts'
 import { consentRoutes } from './consent.ts'
@@ -87,6 +88,7 @@ export async function registerAdmin(
     ...planRoutes,
     ...ledgerRoutes,
     ...requestRoutes,
+    ...audienceRoutes,
     ...retentionRoutes,
     ...incidentRoutes,
     ...recordRoutes,

@@ -1,0 +1,53 @@
+/** What people ask about audiences, from a state in which things happened. */
+import { expect, test } from 'vitest'
+import type { AudienceMember, AudienceStay, AudienceSummary } from '../../schemas/audience.ts'
+import { signal } from '../testing/consent-signals.ts'
+import { identify, track } from '../testing/events.ts'
+import { Rig } from '../testing/pipeline-rig.ts'
+import { audienceCommands } from './commands.ts'
+
+test('size, days, destinations, members and stays', async () => {
+  const title = { pt: 'Quem viu', en: 'Viewers' }
+  const measures = {
+    audiences: {
+      viewers: {
+        title,
+        purpose: 'email_marketing',
+        who: { all: [{ count: { event: 'Product Viewed', window: 'P1D' }, op: 'gte' as const, value: 1 }] },
+        destinations: [{ destination: 'lists', with: { audience: 'l1' } }],
+      },
+    },
+  }
+  const rig = await Rig.open({ measures })
+  try {
+    const at = { occurredAt: rig.at(), receivedAt: rig.at() }
+    const consent = [signal('email_marketing', 'grant', rig.at())]
+    await rig.take(
+      identify({ userId: 'ana', traits: { email: 'ana@loja.example' }, ...at, messageId: '1', consent }),
+      track({ name: 'Product Viewed', userId: 'ana', properties: { product_id: 'p' }, ...at, messageId: '2' }),
+    )
+    await rig.deliver('lists')
+    const commands = audienceCommands({
+      config: measures,
+      destinationSettings: rig.processPorts.settings.destinations,
+    } as never)
+    const ask = async <T>(name: string, args: Record<string, unknown> = {}) =>
+      (await commands[name]!(args, { state: rig.state, actor: 'x', now: rig.now })) as T
+    expect(await ask<AudienceSummary[]>('audiencesList')).toMatchObject([
+      {
+        id: 'viewers',
+        size: 1,
+        days: [{ day: '2026-03-10', entered: 1, left: 0 }],
+        destinations: [{ destination: 'lists', add: 'addToAudience', counts: { in: 1, pending: 0, notTold: 0 } }],
+      },
+    ])
+    const [member] = await ask<AudienceMember[]>('audienceMembers', { audience: 'viewers' })
+    expect(member).toMatchObject({ since: rig.at(), destinations: [{ destination: 'lists', state: 'in' }] })
+    expect(await ask<AudienceStay[]>('audiencesOfPerson', { person: member!.personId })).toMatchObject([
+      { audience: 'viewers', leftAt: null, whyEntered: [{ ok: true, value: 1 }] },
+    ])
+    await expect(ask('audienceMembers', { audience: 'x' })).rejects.toThrow('viewers')
+  } finally {
+    await rig.close()
+  }
+})

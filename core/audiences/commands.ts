@@ -1,0 +1,188 @@
+/** What people ask about audiences: the list with its numbers, members, one person's stays, telling destinations again. */
+import { sql } from 'kysely'
+import type { AudienceMember, AudienceStay, AudienceSummary, AudienceSync, PushState } from '../../schemas/audience.ts'
+import type { LoadedConfig } from '../config.ts'
+import { CommandError, type CommandHandlers } from '../server/context.ts'
+import type { Db } from '../stores/open.ts'
+import { openPass, startPass } from './passes.ts'
+import { type CompiledAudience, compileMeasures } from './set.ts'
+
+const MEMBERS_SHOWN = 100
+const DAYS_SHOWN = 30
+const DAY_MS = 86_400_000
+const iso = (ms: number) => new Date(ms).toISOString()
+const clauses = (text: string | null) => JSON.parse(text ?? '[]') as AudienceMember['why']
+
+export function audienceCommands(config: LoadedConfig): CommandHandlers {
+  const set = compileMeasures(config.config, (id) =>
+    Object.keys(config.destinationSettings.get(id)?.definition.actions ?? {}),
+  )
+  const known = (id: unknown): CompiledAudience => {
+    const found = set.audience(String(id))
+    if (!found)
+      throw new CommandError(
+        'NOT_FOUND',
+        `There is no audience "${String(id)}": use ${set.audiences.map((one) => one.id).join(', ') || '(none)'}.`,
+      )
+    return found
+  }
+  return {
+    async audiencesList(_args, { state: { db }, now }): Promise<AudienceSummary[]> {
+      const filling = (await openPass(db))?.kind === 'fill'
+      const found: AudienceSummary[] = []
+      for (const audience of set.audiences) found.push(await summaryOf(audience, filling, db, now))
+      return found
+    },
+
+    async audienceMembers(args, { state: { db } }): Promise<AudienceMember[]> {
+      const { id, pushes } = known(args['audience'])
+      const rows = await db
+        .selectFrom('audience_stays')
+        .selectAll()
+        .where('audience', '=', id)
+        .where('left_at', 'is', null)
+        .orderBy('entered_at', 'desc')
+        .limit(MEMBERS_SHOWN)
+        .execute()
+      const people = rows.map(({ person_id }) => person_id)
+      const told =
+        people.length === 0
+          ? []
+          : await db
+              .selectFrom('audience_pushes as p')
+              .leftJoin('deliveries as d', 'd.id', 'p.delivery_id')
+              .select(['p.person_id', 'p.destination', 'p.member', 'd.status', 'd.reason'])
+              .where('p.audience', '=', id)
+              .where('p.person_id', 'in', people)
+              .execute()
+      return rows.map((row) => ({
+        personId: row.person_id,
+        since: iso(row.entered_at),
+        why: clauses(row.why_entered),
+        destinations: pushes.map(({ destination }) => {
+          const mine = told.find((one) => one.person_id === row.person_id && one.destination === destination)
+          return mine
+            ? { destination, state: stateOf(mine.member === 1, mine.status), reason: mine.reason }
+            : { destination, state: 'no_consent' as const, reason: null }
+        }),
+      }))
+    },
+
+    async audiencesOfPerson(args, { state: { db } }): Promise<AudienceStay[]> {
+      const rows = await db
+        .selectFrom('audience_stays')
+        .selectAll()
+        .where('person_id', '=', String(args['person']))
+        .orderBy('entered_at', 'desc')
+        .limit(500)
+        .execute()
+      return rows.map((row) => ({
+        audience: row.audience,
+        enteredAt: iso(row.entered_at),
+        leftAt: row.left_at === null ? null : iso(row.left_at),
+        whyEntered: clauses(row.why_entered),
+        whyLeft: clauses(row.why_left),
+        eventId: row.event_id,
+      }))
+    },
+
+    /** Destinations are told again: what failed, or with `full` everything. The hub goes through people in pages. */
+    async audiencesSync(args, { state: { db }, now }): Promise<AudienceSync> {
+      const audience = args['audience'] === undefined ? null : known(args['audience']).id
+      const full = args['full'] === true
+      if (await openPass(db))
+        throw new CommandError('CONFLICT', 'People are being gone through already: wait until that is done.')
+      await startPass({ kind: full ? 'sync:full' : 'sync', audience, hash: set.hash }, db, now)
+      return { audience, full, state: 'running', people: 0 }
+    },
+  }
+}
+
+function stateOf(member: boolean, status: string | null): PushState {
+  if (status === 'delivered' || status === null) return member ? 'in' : 'removing'
+  if (status === 'blocked') return 'blocked'
+  if (status === 'dead' || status === 'uncertain' || status === 'suppressed' || status === 'cancelled') return 'failed'
+  return member ? 'pending' : 'removing'
+}
+
+async function summaryOf(
+  { id, config, purpose, who, pushes }: CompiledAudience,
+  filling: boolean,
+  db: Db,
+  now: number,
+): Promise<AudienceSummary> {
+  const { n } = await db
+    .selectFrom('audience_stays')
+    .select((eb) => eb.fn.countAll().as('n'))
+    .where('audience', '=', id)
+    .where('left_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  const size = Number(n)
+  const counted = await db
+    .selectFrom('rollups')
+    .select(['code', sql<number>`minute / 1440`.as('day'), (eb) => eb.fn.sum('count').as('count')])
+    .where('origin', '=', `audience:${id}`)
+    .where('minute', '>=', Math.floor((now - DAYS_SHOWN * DAY_MS) / 60_000))
+    .groupBy(['code', sql`minute / 1440`])
+    .orderBy(sql`minute / 1440`)
+    .execute()
+  const days = new Map<number, { entered: number; left: number }>()
+  for (const row of counted) {
+    const day = days.get(Number(row.day)) ?? { entered: 0, left: 0 }
+    if (row.code === 'ENTERED') day.entered += Number(row.count)
+    else day.left += Number(row.count)
+    days.set(Number(row.day), day)
+  }
+  const told = await db
+    .selectFrom('audience_pushes as p')
+    .leftJoin('deliveries as d', 'd.id', 'p.delivery_id')
+    .select(['p.destination', 'p.member', 'd.status', 'd.reason', (eb) => eb.fn.countAll().as('n')])
+    .where('p.audience', '=', id)
+    .groupBy(['p.destination', 'p.member', 'd.status', 'd.reason'])
+    .execute()
+  const clausesOf = who?.explain({ now, profile: NOBODY, purpose, counted: {}, known: false }) ?? []
+  return {
+    id,
+    title: config.title,
+    description: config.description ?? null,
+    purpose,
+    words: { pt: clausesOf.map(({ pt }) => pt), en: clausesOf.map(({ clause }) => clause) },
+    size,
+    filling,
+    days: [...days].map(([day, counts]) => ({ day: iso(day * DAY_MS).slice(0, 10), ...counts })),
+    destinations: pushes.map(({ destination, add, remove }) => {
+      const counts = {
+        in: 0,
+        pending: 0,
+        removing: 0,
+        failed: [] as { reason: string; count: number }[],
+        blocked: 0,
+        notTold: 0,
+      }
+      let members = 0
+      for (const row of told) {
+        if (row.destination !== destination) continue
+        const state = stateOf(row.member === 1, row.status)
+        if (row.member === 1) members += Number(row.n)
+        else if (row.status === 'delivered' || row.status === null) continue
+        if (state === 'failed') counts.failed.push({ reason: row.reason ?? '', count: Number(row.n) })
+        else if (state === 'in' || state === 'pending' || state === 'removing' || state === 'blocked')
+          counts[state] += Number(row.n)
+      }
+      return { destination, add, remove, counts: { ...counts, notTold: Math.max(0, size - members) } }
+    }),
+  }
+}
+
+const NOBODY = {
+  seq: 0,
+  firstSeenAt: '',
+  lastSeenAt: '',
+  traits: {},
+  recent: {},
+  counters: {},
+  timers: [],
+  entries: {},
+  acts: [],
+  reachable: {},
+}
