@@ -8,8 +8,8 @@ import { ConfigError } from '../core/kit/errors.ts'
 import { addAudiences } from './audiences.ts'
 import { addAudit } from './audit.ts'
 import { addBackfill } from './backfill.ts'
-import { addConnect } from './connect.ts'
 import { addBacktest } from './backtest.ts'
+import { addConnect } from './connect.ts'
 import { addConsent } from './consent.ts'
 import { addDeliveries } from './deliveries.ts'
 import { addDemo } from './demo.ts'
@@ -35,12 +35,13 @@ import { addReplay } from './replay.ts'
 import { addRequests } from './requests.ts'
 import { addRetention } from './retention.ts'
 import { addRopa } from './ropa.ts'
+import { addRules } from './rules.ts'
 import { addSandbox } from './sandbox.ts'
 import { addSecrets } from './secrets.ts'
 import { addServe } from './serve.ts'
+import { addWebhooks } from './webhooks.ts'
 
 const COMMANDS = [
-import { addWebhooks } from './webhooks.ts'
   addDemo,
   addInit,
   addServe,
@@ -63,17 +64,18 @@ import { addWebhooks } from './webhooks.ts'
   addLedger,
   addRetention,
   addAudiences,
+  addRules,
   addRopa,
+  addIdentity,
   addIncident,
   addKeys,
-  addIdentity,
   addSecrets,
   addConnect,
+  addWebhooks,
   addAudit,
   addRequests,
 ]
 
-  addWebhooks,
 /** @param argv as process.argv: node, script, arguments. */
 export async function run(
   argv: readonly string[],

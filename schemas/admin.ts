@@ -36,6 +36,8 @@ export const PERMISSIONS = [
   'ledger.read',
   'ledger.checkpoint',
   'accounts.manage',
+  'rules.read',
+  'rules.write',
   'retention.read',
   'retention.write',
   'records.read',
@@ -539,27 +541,6 @@ export const Purposes = Type.Object(
   closed,
 )
 export type Purposes = Static<typeof Purposes>
-
-export const Rules = Type.Object(
-  {
-    items: Type.Array(
-      Type.Object(
-        {
-          id: Type.String(),
-          version: Type.Integer(),
-          title: Nullable(Localized),
-          hash: Type.String(),
-          loadedAt: Time,
-          body: Type.Unknown(),
-        },
-        closed,
-      ),
-      { description: 'The newest version of each rule.' },
-    ),
-  },
-  closed,
-)
-export type Rules = Static<typeof Rules>
 
 export const HubStatus = Type.Object(
   {

@@ -15,6 +15,7 @@ import type { Db } from '../stores/open.ts'
 import { readStages, readSwitches } from './book.ts'
 import { addVersion, applyFiles, oneAtATime, setStage, setSwitch, stageWritten } from './publish.ts'
 import { recipientHmacs } from './recipients.ts'
+import { listRules, ruleDetail } from './views.ts'
 import { cancelWaiting, holdWaiting, releaseWaiting } from './waiting.ts'
 
 type Args = Readonly<Record<string, unknown>>
@@ -101,6 +102,14 @@ export function ruleCommands(config: LoadedConfig, keys: Keys): CommandHandlers 
       const dryRun = args['dryRun'] === true
       const changes = await told(() => applyFiles(rules, state.db, { actor, reason, now }, keys, dryRun))
       return { changes }
+    },
+
+    listRules: (_args, { state, now }) => listRules(state.db, { now, timezone: config.timezone }),
+
+    async showRule(args, { state, now }) {
+      const detail = await ruleDetail(ruleArg(args), state.db, { now, timezone: config.timezone })
+      if (!detail) throw new CommandError('NOT_FOUND', 'No rule has this id. `anuente rules list` shows them.')
+      return detail
     },
 
     async publishRule(args, { state, actor, now }) {

@@ -3,8 +3,9 @@ import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import type { CommandAnswer, DeliveryRow, Destinations, Rules } from '../../../schemas/admin.ts'
+import type { CommandAnswer, DeliveryRow, Destinations } from '../../../schemas/admin.ts'
 import type { RedrivePreview } from '../../../schemas/deliveries.ts'
+import type { RuleList } from '../../../schemas/rules.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get, post } from '../api.ts'
 import { dateTime } from '../format.ts'
@@ -62,7 +63,7 @@ function List() {
   })
   const rules = useQuery({
     queryKey: ['rules'],
-    queryFn: () => get<Rules>('/api/rules'),
+    queryFn: () => get<RuleList>('/api/rules'),
     enabled: may('connectors.read'),
   })
   const [redrive, redriveModal] = useDisclosure()

@@ -1,8 +1,7 @@
 /** Sources, destinations, purposes and rules as they are configured, with what passed through them in a day. */
-import { Destinations, IdParams, Purposes, Rules, Sources } from '../../../schemas/admin.ts'
+import { Destinations, IdParams, Purposes, Sources } from '../../../schemas/admin.ts'
 import { RowsAnswer, RowsRequest } from '../../../schemas/import-rows.ts'
 import type { Db } from '../../stores/open.ts'
-import { parse } from './explanations.ts'
 import { maskSettings } from './masking.ts'
 import { type AnyRoute, defineRoute, expectOk } from './route.ts'
 
@@ -178,38 +177,6 @@ export function connectorRoutes(options: { readonly publicUrl: string }): readon
             .map(([destination]) => destination),
         })),
       }),
-    }),
-
-    defineRoute({
-      method: 'GET',
-      path: '/api/rules',
-      operationId: 'listRules',
-      tag: TAG,
-      summary: 'The newest loaded version of every rule.',
-      permission: 'connectors.read',
-      answer: Rules,
-      handle: async ({ context }) => {
-        const rows = await context.state.db
-          .selectFrom('rule_versions')
-          .selectAll()
-          .orderBy('rule')
-          .orderBy('version', 'desc')
-          .execute()
-        const newest = rows.filter((row, index) => rows[index - 1]?.rule !== row.rule)
-        return {
-          items: newest.map((row) => {
-            const body = parse(row.body) as { title?: { pt: string; en: string } } | null
-            return {
-              id: row.rule,
-              version: row.version,
-              title: body?.title ?? null,
-              hash: row.hash,
-              loadedAt: row.loaded_at,
-              body,
-            }
-          }),
-        }
-      },
     }),
   ]
 }

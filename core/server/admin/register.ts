@@ -9,14 +9,15 @@ import type { ServerContext } from '../context.ts'
 import { openApiDocument } from '../openapi.ts'
 import { accountRoutes } from './accounts.ts'
 import { audienceRoutes } from './audiences.ts'
+import { catalogRoutes } from './catalog.ts'
 import { registerCockpit } from './cockpit.ts'
 import { connectorRoutes } from './connectors.ts'
 import { consentRoutes } from './consent.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
-import { demand, demandCsrf, type Identity, identify } from './identity.ts'
 import { identityRoutes } from './identities.ts'
+import { demand, demandCsrf, type Identity, identify } from './identity.ts'
 import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
@@ -31,11 +32,12 @@ import { requestRoutes } from './requests.ts'
 import { retentionRoutes } from './retention.ts'
 import { revealRoutes } from './reveal.ts'
 import { type AnyRoute, Refusal } from './route.ts'
+import { ruleRoutes } from './rules.ts'
 import { secretRoutes } from './secrets.ts'
 import { sourceRoutes } from './sources.ts'
 import { statusRoutes } from './status.ts'
-
 import { webhookRoutes } from './webhooks.ts'
+
 export interface AdminOptions {
   /** True when people reach the hub over https. */
   readonly secureCookies: boolean
@@ -80,25 +82,27 @@ export async function registerAdmin(
     ...pollRoutes,
     ...quarantineRoutes,
     ...deliveryRoutes,
+    ...catalogRoutes,
     ...connectorRoutes({ publicUrl }),
     ...secretRoutes,
-    ...oauthRoutes({ publicUrl }),
     ...webhookRoutes,
+    ...oauthRoutes({ publicUrl }),
     ...sourceRoutes,
     ...planRoutes,
     ...ledgerRoutes,
     ...requestRoutes,
+    ...ruleRoutes,
     ...audienceRoutes,
     ...retentionRoutes,
     ...incidentRoutes,
     ...recordRoutes,
     ...revealRoutes,
     ...peopleRoutes,
+    ...identityRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
 
   await app.register(async (scope) => {
-    ...identityRoutes,
     await scope.register(cookie)
     await scope.register(helmet, {
       enableCSPNonces: true,
