@@ -109,6 +109,23 @@ describe('the first day', () => {
     })
   })
 
+  test('a source, its numbers, and a look at who a re-drive would reach', async () => {
+    await rig.open('/connectors', {}, async (page) => {
+      await page.getByRole('link', { name: 'Ver a fonte site' }).click()
+      await page.getByRole('heading', { name: 'Fonte site' }).waitFor()
+      await page.getByText('anuente plan infer site').waitFor()
+      await page.getByRole('link', { name: 'Abrir a quarentena' }).click()
+      await page.getByRole('button', { name: 'Corrigir e reenviar' }).click()
+      await page.getByText('Corrigir os eventos deste filtro').waitFor()
+    })
+    await rig.open('/deliveries?status=dead', {}, async (page) => {
+      await page.getByText('Como as entregas terminaram').waitFor()
+      await page.getByRole('button', { name: 'Reenviar falhas' }).click()
+      await page.getByRole('button', { name: 'Contar' }).click()
+      await page.getByText('a•••@example.com').waitFor()
+    })
+  })
+
   test('in English, dark and narrow', async () => {
     await rig.open('/now', { width: 390, scheme: 'dark' }, async (page) => {
       await page.getByRole('heading', { name: 'O caminho dos eventos' }).waitFor()
