@@ -248,6 +248,10 @@ async function forgetPurposes(
       delete profile.counters[id]
       delete profile.counted?.[id]
       delete profile.measured?.[id]
+      for (const kept of [profile.computed, profile.scores])
+        for (const [name, { purpose }] of Object.entries(kept ?? {})) if (purpose === id) delete kept![name]
+      // Memberships are looked at again with the next event.
+      profile.measuresDueAt = 0
     }
     if (profile.cart?.purposes && left(profile.cart.purposes).length === 0) delete profile.cart
   })
