@@ -214,6 +214,7 @@ export class Rig {
       purposes: this.purposes,
       rules: this.rules,
       freshRules: () => this.refreshRules(),
+      offers,
       lines,
       attempts: createAttemptWriter(this.state),
       looks: createLooks(),
