@@ -63,6 +63,17 @@ const repeats = (idempotency: { readonly key: number } | 'natural' | 'none'): st
 const listed = (value: string | readonly string[] | undefined): string =>
   value === undefined ? '' : typeof value === 'string' ? value : value.join(', ')
 
+/** How many of the checks of docs/reference/contract.md a destination makes: build/contract-table.js writes that first. */
+function coverageOf(id: string): string {
+  const page = readFileSync(new URL('../docs/reference/contract.md', import.meta.url), 'utf8')
+  const lines = (page.split('## Sources')[0] ?? '').split('\n').filter((line) => line.startsWith('| '))
+  const cells = (line: string) => line.split(/(?<!\\)\|/).map((text) => text.trim())
+  const column = cells(lines[0] ?? '').indexOf(id)
+  const checks = lines.slice(2)
+  const made = column < 0 ? 0 : checks.filter((line) => cells(line)[column] === '✓').length
+  return `${made} of ${checks.length} checks`
+}
+
 function actionsOf({ actions }: AnyDestination): string[] {
   const rows = Object.entries(actions).map(([name, action]) =>
     row(
@@ -149,6 +160,7 @@ export function connectorReference(): string {
       'implemented' in deleteSubject ? 'by the API' : 'manual' in deleteSubject ? 'by hand' : 'impossible',
       Object.values(actions).some(({ withdraws }) => withdraws !== undefined) ? 'yes' : 'stops here',
       'none' in feedback ? 'none' : 'webhook',
+      coverageOf(id),
     ),
   )
   return `${[
@@ -157,7 +169,10 @@ export function connectorReference(): string {
     '',
     '## Destinations',
     '',
-    ...table(['connector', 'support', 'actions', 'deletion', 'withdrawals passed on', 'feedback'], overview),
+    ...table(
+      ['connector', 'support', 'actions', 'deletion', 'withdrawals passed on', 'feedback', 'contract'],
+      overview,
+    ),
     ...destinations.flatMap(destinationPage),
     '## Sources',
     '',

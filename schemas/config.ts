@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox'
+import { measuresConfig } from './audience.ts'
+import { conditionDefs } from './conditions.ts'
 import { ART9_ITEMS, BASES, MATERIAL_ITEMS, Notice, SCOPES, SENSITIVE_GROUNDS, STAGES } from './consent.ts'
 import { IdentityConfig } from './identity.ts'
 import { LEDGER_PRIVACY } from './ledger.ts'
@@ -331,6 +333,7 @@ export const Config = Type.Object(
         description: 'What may go with a message: a discount, a gift. Rules name them by then.offer.',
       }),
     ),
+    ...measuresConfig,
     testRecipients: Type.Optional(
       Type.Array(TestRecipient, {
         description: 'People who get rules in the stage test, by e-mail, phone or userId. The hub keeps HMACs alone.',

@@ -165,7 +165,9 @@ export const Unmerge = Type.Object(
       maxItems: 200,
       description: 'Evidence that is taken back, by its two nodes.',
     }),
-    reason: Type.String({ minLength: 10, maxLength: 500 }),
+    reason: Type.Optional(
+      Type.String({ minLength: 10, maxLength: 500, description: 'Kept in the log; demanded unless `dryRun`.' }),
+    ),
     dryRun: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })),
   },
   closed,

@@ -348,7 +348,16 @@ export const Revealed = Type.Object(
     id: Type.String(),
     personId: Nullable(Type.String()),
     subjects: Type.Array(Type.String()),
-    identifiers: Type.Array(Type.Object({ type: Type.String(), value: Nullable(Type.String()) }, closed)),
+    identifiers: Type.Array(
+      Type.Object(
+        {
+          type: Type.String(),
+          value: Nullable(Type.String()),
+          node: Type.Optional(Type.String({ description: 'Of a person: the node that the value is of.' })),
+        },
+        closed,
+      ),
+    ),
     fields: Type.Record(Type.String(), Type.Unknown()),
     logged: Type.String({ description: 'Id of the line in the access log.' }),
   },

@@ -284,6 +284,13 @@ export const PLACES: readonly Place[] = [
     clock: { pt: '40 dias', en: '40 days' },
   },
   {
+    place: 'credentials',
+    tables: ['secret_keys', 'secrets', 'oauth_connections', 'oauth_flows'],
+    holds: { pt: 'credenciais da empresa; nenhum titular', en: "the company's credentials; no data subject" },
+    key: { pt: 'uma chave embrulhada pela chave mestra', en: 'a key wrapped by the master key' },
+    clock: { pt: 'até serem apagadas; fluxos de conexão, minutos', en: 'until deleted; connection flows, minutes' },
+  },
+  {
     place: 'configuration',
     tables: [
       'meta',

@@ -94,6 +94,7 @@ export const adminHubRegistry = {
         support: 'community',
         settings: Type.Object({ apiKey: Type.String({ secret: true }), list: Type.String() }),
         deleteSubject: { manual: nothing },
+        feedback: { none: nothing },
         actions: {
           sendConversion: {
             title: { pt: 'Enviar conversão', en: 'Send conversion' },
