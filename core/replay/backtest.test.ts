@@ -14,8 +14,8 @@ import {
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, Rig } from '../testing/pipeline-rig.ts'
+import { LIFE_RULES, live } from '../testing/random-history.ts'
 import { backtest } from './backtest.ts'
-import { LIFE_RULES, live } from './random-history.fixture.ts'
 
 const THANKS = `
 id: obrigado

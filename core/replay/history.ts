@@ -9,6 +9,7 @@ import { isShredded } from '../ledger/shred.ts'
 import { unsealJson } from '../seal.ts'
 import type { CounterInput, SealedEvent } from '../stages/apply.ts'
 import { Batch, loadPeople, loadPeopleOfNodes } from '../stages/batch.ts'
+import type { ContactInput } from '../stages/note-contact.ts'
 import type { WakeInput } from '../stages/note-wake.ts'
 import type { NodeState, PersonState } from '../stages/people.ts'
 import { chunks, runIn, type StateStore } from '../stores/open.ts'
@@ -31,6 +32,7 @@ export type Step = { readonly key: string; readonly at: number } & (
     }
   | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
   | { readonly kind: 'counters'; readonly nodeId: string; readonly change: CounterInput }
+  | { readonly kind: 'contact'; readonly nodeId: string; readonly report: ContactInput }
   | { readonly kind: 'entry'; readonly entry: PastEntry }
   | { readonly kind: 'join'; readonly join: Join }
 )
@@ -183,6 +185,7 @@ async function loadHistories(
     const body: unknown = JSON.parse(row.body)
     if (row.kind === 'wake') add(nodeId, { kind: 'wake', key, at, nodeId, watermark: (body as WakeInput).watermark })
     else if (row.kind === 'counters') add(nodeId, { kind: 'counters', key, at, nodeId, change: body as CounterInput })
+    else if (row.kind === 'contact') add(nodeId, { kind: 'contact', key, at, nodeId, report: body as ContactInput })
   }
   const notedFrom = new Map<string, string>()
   for (const [id, steps] of byPerson) {

@@ -12,6 +12,7 @@ import type { Keys } from '../keys.ts'
 import { follow, wake } from '../pipeline.ts'
 import { type CountedFact, change } from '../stages/apply.ts'
 import { Batch } from '../stages/batch.ts'
+import { rememberReport } from '../stages/contact-facts.ts'
 import { amountsOf, applyCounters, type Reported, reportFact } from '../stages/facts.ts'
 import { ageOn } from '../stages/facts-of-person.ts'
 import { namesOf, personStatus, setStatus } from '../stages/identify.ts'
@@ -90,12 +91,14 @@ class Replay {
   }
 
   take(step: Step): void {
-    if (step.kind !== 'entry' && step.kind !== 'join' && step.kind !== 'counters') this.#letTimePass(step)
+    if (step.kind === 'event' || step.kind === 'wake') this.#letTimePass(step)
     this.#batch.now = step.at
     if (step.kind === 'event') this.#event(step)
     else if (step.kind === 'wake') this.#woken(step)
     else if (step.kind === 'entry') this.#entry(step.entry)
     else if (step.kind === 'join') this.#unite(step.join, new Date(step.at).toISOString())
+    else if (step.kind === 'contact')
+      rememberReport(this.#personOf(step.nodeId, step.at).profile, step.report)
     else applyCounters([{ person: this.#personOf(step.nodeId, step.at), ...step.change }])
   }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, Rig } from '../testing/pipeline-rig.ts'
-import { LIFE_RULES } from './random-history.fixture.ts'
+import { LIFE_RULES } from '../testing/random-history.ts'
 import { rebuild } from './rebuild.ts'
 
 async function shop(): Promise<Rig> {

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
+import { LIFE_RULES, life, live } from '../testing/random-history.ts'
 import { histories } from './history.ts'
 import { type ReplayedTurn, replayPerson } from './person.ts'
-import { LIFE_RULES, life, live } from './random-history.fixture.ts'
 
 /** Everything the replay of a rig decides, and the people it ends with. */
 async function replayed(rig: Rig) {

@@ -1,9 +1,9 @@
 /** A random life of a few people on the rig: events, answers about consent, time, deliveries. The same seed, the same life. */
 import fc from 'fast-check'
 import type { CanonicalEvent } from '../../schemas/event.ts'
-import { signal } from '../testing/consent-signals.ts'
-import { alias, identify, page, track } from '../testing/events.ts'
-import { MINUTE, type Rig } from '../testing/pipeline-rig.ts'
+import { signal } from './consent-signals.ts'
+import { alias, identify, page, track } from './events.ts'
+import { MINUTE, type Rig } from './pipeline-rig.ts'
 
 export const LIFE_RULES = [
   `
