@@ -10,6 +10,8 @@ export default defineConfig({
       'consent/status.test.ts',
       'core/identity/merge.test.ts',
       'core/decision/evaluate.test.ts',
+      'core/rules/slots.test.ts',
+      'test/hub/connections.test.ts',
       'core/config.test.ts',
       'connectors/{segment,rudderstack,gtm,rdstation}/source.test.ts',
       'test/hub/durability.test.ts',

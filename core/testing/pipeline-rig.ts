@@ -50,6 +50,7 @@ import type { ProcessPorts } from '../stages/ports.ts'
 import { propagate } from '../stages/propagate.ts'
 import { openState, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import { writeMigratedState } from './migrated-state.ts'
 import { TEST_DESTINATIONS } from './pipeline-destinations.ts'
 
 export const START = Date.parse('2026-03-10T12:00:00.000Z')
@@ -121,6 +122,7 @@ export class Rig {
 
   static async open(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options)
+    if (!options.postgres) await writeMigratedState(rig.stateFile)
     await rig.#start()
     return rig
   }
