@@ -31,7 +31,8 @@ export function silenceClause(compiled: CompiledRule): Clause {
   )
 }
 
-const CHANNEL_WHY: Readonly<Record<string, { en: string; pt: string }>> = {
+/** Why a preferred channel is preferred. */
+export const CHANNEL_WHY: Readonly<Record<string, { en: string; pt: string }>> = {
   said: { en: 'as the person said', pt: 'como a pessoa disse' },
   clicked: { en: 'where the person last clicked', pt: 'onde a pessoa clicou por último' },
   opened: { en: 'where the person last opened something', pt: 'onde a pessoa abriu algo por último' },

@@ -2,14 +2,14 @@
  * An explanation in plain sentences that a support agent can read to a customer. Nothing in them names
  * or describes the person: they speak of the rule, its conditions, the purpose and what became of the message.
  */
-import { DateTime } from 'luxon'
 import type { DeliveryStatus } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
-import type { Conditions, Rule } from '../../schemas/rule.ts'
+import type { Conditions, Rule, Schedule } from '../../schemas/rule.ts'
 import { type Clause, compileConditions, measureWords } from './compile.ts'
 import type { Explanation } from './decision.ts'
 import { durationWords, type Language, parseDuration } from './duration.ts'
 import { compileMeasure } from './measures.ts'
+import { howSentences, momentWords, uncapital } from './sentence-how.ts'
 
 export interface DeliveryFacts {
   readonly status: DeliveryStatus
@@ -27,15 +27,17 @@ export interface SentenceFacts {
   readonly delivery?: DeliveryFacts
   /** IANA zone times are told in. Default America/Sao_Paulo. */
   readonly zone?: string
+  /** The rule is not live: nothing of it happened. */
+  readonly supposed?: boolean
 }
 
-/** Two to five sentences: what happened, what set it off, which conditions held, which consent, which arm. */
+/** A few sentences: what happened, what set it off, which conditions held, how it was sent, which consent, what became of it. */
 export function whySentence(facts: SentenceFacts, language: Language): string {
   const pt = language === 'pt'
   const say = (portuguese: string, english: string) => (pt ? portuguese : english)
   const { explanation, rule, delivery } = facts
-  const at = DateTime.fromISO(explanation.at, { zone: facts.zone ?? 'America/Sao_Paulo' })
-  const when = at.toFormat(say("dd/MM/yyyy 'às' HH:mm", "d LLL yyyy 'at' HH:mm"), { locale: pt ? 'pt-BR' : 'en' })
+  const zone = facts.zone ?? 'America/Sao_Paulo'
+  const when = momentWords(explanation.at, zone, language)
   const title = rule?.title?.[language] ?? explanation.rule
   const name = say(
     `a regra “${title}” (versão ${explanation.version})`,
@@ -49,23 +51,29 @@ export function whySentence(facts: SentenceFacts, language: Language): string {
   ]
   const trigger = triggerWords(explanation, rule, language)
   if (trigger) sentences.push(trigger)
-  sentences.push(...conditionSentences(explanation, rule, language))
+  sentences.push(...conditionSentences(explanation, rule, language), ...howSentences(explanation, rule, zone, language))
   const consent = consentSentence(facts, language)
   if (consent) sentences.push(consent)
   if (delivery) sentences.push(deliverySentence(delivery, explanation, language))
   return sentences.join(' ')
 }
 
-function outcomeWords({ explanation, delivery }: SentenceFacts, language: Language): string {
+function outcomeWords({ explanation, delivery, supposed = false }: SentenceFacts, language: Language): string {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
-  const { result, arm } = explanation
+  const { result, arm, would } = explanation
   switch (result) {
     case 'ENQUEUED':
-      if (arm === 'control' || arm === 'holdout')
+      if (arm === 'holdout')
+        return say(
+          'teria agido, mas a pessoa está na reserva geral: o grupo sorteado que não recebe nada de nenhuma regra que a usa, para medir o efeito delas juntas',
+          'would have acted, but the person is in the global holdout: the group drawn to receive nothing of any rule that uses it, which measures what they are worth together',
+        )
+      if (arm === 'control')
         return say(
           'teria agido, mas a pessoa foi sorteada para o grupo que não recebe nada, usado para medir o efeito das mensagens',
           'would have acted, but the person was drawn into the group that receives nothing, which measures what messages are worth',
         )
+      if (supposed) return say('teria agido', 'would have acted')
       return delivery?.status === 'delivered' && delivery.channel !== undefined
         ? say('enviou uma mensagem', 'sent a message')
         : say('decidiu agir', 'decided to act')
@@ -83,13 +91,15 @@ function outcomeWords({ explanation, delivery }: SentenceFacts, language: Langua
         'foi avaliada e não agiu, porque uma condição não valeu',
         'was tried and did not act, because a condition did not hold',
       )
+    case 'SHADOW': {
+      const inShadow = say('roda em sombra e não enviou nada', 'runs in shadow and sent nothing')
+      const live = would && outcomeWords({ explanation: { ...explanation, result: would }, supposed: true }, language)
+      return live && would !== 'SHADOW' ? `${inShadow}; ${say('fora da sombra', 'live, it')} ${live}` : inShadow
+    }
     default:
       return say(`não agiu: ${uncapital(EXITS[result].pt)}`, `did not act: ${uncapital(EXITS[result].en)}`)
   }
 }
-
-/** Exits are sentences; inside another one they lose their capital and full stop. */
-const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '')
 
 function triggerWords(explanation: Explanation, rule: Rule | undefined, language: Language): string | undefined {
   if (!rule || explanation.result === 'NOT_MATCHED') return undefined
@@ -132,22 +142,40 @@ export function whenWords({ when }: Pick<Rule, 'when'>, language: Language): str
       ? say(`quando a pontuação “${score}” cai abaixo de ${below}`, `when the score “${score}” falls below ${below}`)
       : say(`quando a pontuação “${score}” sobe acima de ${above}`, `when the score “${score}” rises above ${above}`)
   }
-  if ('schedule' in when) return say('em horários marcados', 'at set times')
+  if ('schedule' in when) return scheduleWords(when.schedule, language)
   if ('request' in when) return say(`quando “${when.request}” é solicitado`, `when “${when.request}” is asked for`)
   const words = measureWords(compileMeasure(when, (where) => compileConditions(where, 'when.where')))
   return say(`quando passa a valer: ${words.pt}`, `when this becomes true: ${words.en}`)
 }
 
+/** "P1D@09:00 America/Sao_Paulo" as people say it; a cron line is only said to be one. */
+function scheduleWords(schedule: Schedule, language: Language): string {
+  const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
+  const [, days, time] = (typeof schedule === 'string' && /^P(\d+)D@(\d\d:\d\d)/.exec(schedule)) || []
+  if (time === undefined) return say('em horários marcados', 'at set times')
+  return Number(days) === 1
+    ? say(`todos os dias às ${time}`, `every day at ${time}`)
+    : say(`a cada ${days} dias, às ${time}`, `every ${days} days at ${time}`)
+}
+
+/** The limit was met by so many; of other clauses the text says enough. */
+const COUNTED = /^unless\.(caps\.\d+|reentry\.max)$/
+
 function conditionSentences({ clauses, result }: Explanation, rule: Rule | undefined, language: Language): string[] {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const words = (chosen: readonly Clause[]) =>
-    chosen.map((entry) => (language === 'pt' ? entry.pt : entry.clause)).join('; ')
+    chosen
+      .map((entry) => {
+        const counted = COUNTED.test(entry.id) && typeof entry.value === 'number'
+        return `${say(entry.pt, entry.clause)}${counted ? say(` (já eram ${entry.value})`, ` (there were ${entry.value})`) : ''}`
+      })
+      .join('; ')
   const conditions = clauses.filter((entry) => /^(who|when)\./.test(entry.id) && !OWN_WORDS.test(entry.id))
   if (result === 'NOT_MATCHED') {
     const broken = words(failing(conditions, rule))
     return broken === '' ? [] : [say(`Não valeu: ${broken}.`, `What did not hold: ${broken}.`)]
   }
-  const held = conditions.filter((entry) => entry.ok)
+  const held = conditions.filter((entry) => entry.ok && !TRIGGER.test(entry.id))
   const broken = clauses.filter((entry) => !entry.ok && !conditions.includes(entry))
   return [
     ...(held.length > 0 ? [say(`Valeram as condições: ${words(held)}.`, `The conditions held: ${words(held)}.`)] : []),
@@ -160,6 +188,9 @@ function conditionSentences({ clauses, result }: Explanation, rule: Rule | undef
 /** Clauses of the trigger that the sentence about the trigger has told already. */
 const OWN_WORDS =
   /^when\.(absence\.(start|within|unless)$|sequence$|sequence\.goal$|audience$|schedule$|request$|version$)/
+
+/** Holds whenever the rule was set off, which the sentence about the trigger says. */
+const TRIGGER = /^when\.(crosses|count|sum|avg|min|max|first|last|distinct)$/
 
 /** In `any` one clause is enough, so its failures matter only when none held. */
 function failing(conditions: readonly Clause[], rule: Rule | undefined): Clause[] {
@@ -178,9 +209,15 @@ function failing(conditions: readonly Clause[], rule: Rule | undefined): Clause[
 }
 
 function consentSentence({ explanation, rule, purposeTitle }: SentenceFacts, language: Language): string | undefined {
-  if (!explanation.entryId) return undefined
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const purpose = purposeTitle?.[language] ?? rule?.unless.purpose
+  if (!explanation.entryId)
+    return purpose && explanation.result === 'NO_CONSENT'
+      ? say(
+          `Não há registro de autorização para a finalidade “${purpose}”.`,
+          `There is no record of a permission for the purpose “${purpose}”.`,
+        )
+      : undefined
   const of = purpose ? say(` para a finalidade “${purpose}”`, ` for the purpose “${purpose}”`) : ''
   return say(
     `A decisão se apoiou no registro ${explanation.entryId}${of}.`,
