@@ -8,7 +8,7 @@ import { type Cli, CliError, table, writeJson, writeLine } from './output.ts'
 
 interface UnmergeOptions extends StandardOptions {
   readonly edge: string[]
-  readonly reason: string
+  readonly reason?: string
   readonly dryRun?: boolean
 }
 interface BlockOptions extends StandardOptions {
@@ -43,7 +43,7 @@ export function addIdentity(program: Command, cli: Cli): void {
   const unmerge = identity
     .command('unmerge')
     .requiredOption('--edge <a:b>', 'evidence taken back, as its two nodes; may be repeated', collect)
-    .requiredOption('--reason <text>', 'why; kept in the log')
+    .option('--reason <text>', 'why; kept in the log; demanded unless --dry-run')
     .option('--dry-run', 'only say what would happen')
     .description(
       'Take evidence back. Each side keeps what belongs to its identifiers; the same evidence does not join them again.',
@@ -61,7 +61,7 @@ export function addIdentity(program: Command, cli: Cli): void {
   standard(edges, ['anuente identity edges 01K…'])
   standard(merges, ['anuente identity merges 01K…'])
   standard(unmerge, [
-    'anuente identity unmerge --edge 01K…:01K… --reason "two sisters with one phone" --dry-run',
+    'anuente identity unmerge --edge 01K…:01K… --dry-run',
     'anuente identity unmerge --edge 01K…:01K… --reason "two sisters with one phone"',
   ])
   standard(block, ['anuente identity block phone "+55 11 3333-4444" --reason "number of the shop itself"'])
@@ -138,7 +138,11 @@ async function takeApart(options: UnmergeOptions, cli: Cli): Promise<void> {
       )
     return { a, b }
   })
-  const args = { edges, reason: options.reason, dryRun: options.dryRun === true }
+  const args = {
+    edges,
+    ...(options.reason !== undefined && { reason: options.reason }),
+    dryRun: options.dryRun === true,
+  }
   const result = (await runHubCommand(await openConfig(options, cli), 'unmergeIdentity', args, cli)) as Unmerged
   if (options.json) return writeJson(cli.stdout, result)
   await writeLine(cli.stdout, result.dryRun ? 'Nothing was changed. It would be:' : `Done, act ${result.act}.`)

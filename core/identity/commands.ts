@@ -62,11 +62,10 @@ export async function unmergeCommand(
 ): Promise<Unmerged> {
   const edges = Array.isArray(args['edges']) ? (args['edges'] as Tie[]) : []
   if (edges.length === 0) throw new CommandError('INVALID', 'Say which edges are taken back, as two nodes each.')
-  const reason = reasonOf(args)
-  if (args['dryRun'] !== true) return unmerge(edges, reason, context)
+  if (args['dryRun'] !== true) return unmerge(edges, reasonOf(args), context)
   await sql`savepoint unmerge`.execute(context.state.db)
   try {
-    return { ...(await unmerge(edges, reason, context)), dryRun: true, act: null }
+    return { ...(await unmerge(edges, 'dry run', context)), dryRun: true, act: null }
   } finally {
     await sql`rollback to savepoint unmerge`.execute(context.state.db)
   }

@@ -236,7 +236,8 @@ onSqlite('people', (open: OpenRig) => {
         { what: 'person', id: person.id, reason: 'she called about order 7' },
         'u1',
       )
-      expect(seen.identifiers).toContainEqual({ type: 'email', value: 'ana@example.com' })
+      const node = person.nodes.find(({ type }) => type === 'email')!.id
+      expect(seen.identifiers).toContainEqual({ type: 'email', value: 'ana@example.com', node })
       expect(seen.fields).toMatchObject({ traits: { name: 'Ana Silva' } })
       expect(await rig.state.db.selectFrom('access_log').selectAll().execute()).toMatchObject([
         { id: seen.logged, actor: 'u1', act: 'reveal.person', target: person.id, reason: 'she called about order 7' },

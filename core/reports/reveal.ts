@@ -98,7 +98,7 @@ async function lookAtPerson(personId: string, db: Db, keys: Keys): Promise<Seen>
     const known = await db.selectFrom('identifiers').select(['type', 'sealed']).where('node_id', '=', node.id).execute()
     const key = isShredded(node.data_key) ? undefined : keys.unwrap(node.data_key)
     for (const { type, sealed } of known)
-      identifiers.push({ type, value: key && sealed ? unseal(key, sealed).toString('utf8') : null })
+      identifiers.push({ type, value: key && sealed ? unseal(key, sealed).toString('utf8') : null, node: node.id })
     const row = await db.selectFrom('node_traits').select('sealed').where('node_id', '=', node.id).executeTakeFirst()
     if (key && row)
       for (const [path, { value }] of Object.entries(unsealJson<SealedTraits>(key, row.sealed).traits))

@@ -1,9 +1,11 @@
+import { identityEn } from './identity-en.ts'
 import { personEn } from './person-en.ts'
 import type { privacyPt } from './privacy-pt.ts'
 import { requestsEn } from './requests-en.ts'
 
 export const privacyEn: typeof privacyPt = {
   person: personEn,
+  identity: identityEn,
   requests: requestsEn,
   overview: {
     title: 'Overview',

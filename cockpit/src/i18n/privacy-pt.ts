@@ -1,9 +1,11 @@
+import { identityPt } from './identity-pt.ts'
 import { personPt } from './person-pt.ts'
 import { requestsPt } from './requests-pt.ts'
 
 /** What the screens of the encarregado say, in the first language. */
 export const privacyPt = {
   person: personPt,
+  identity: identityPt,
   requests: requestsPt,
   overview: {
     title: 'Panorama',

@@ -13,6 +13,7 @@ import { date, dateTime, dayRange } from '../format.ts'
 import { ConsentStatus, useConsentWords } from '../parts/consent-words.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { StatusBadge } from '../parts/exit-badge.tsx'
+import { Identity } from '../parts/identity.tsx'
 import { Page } from '../parts/page.tsx'
 import { ReasonDialog } from '../parts/reason-dialog.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
@@ -131,6 +132,9 @@ function Find() {
 
 function Known({ timeline }: { timeline: PersonTimeline }) {
   const { t } = useTranslation()
+  const may = useMay()
+  const [revealed, setRevealed] = useState<Revealed>()
+  const shown = revealed?.personId === timeline.personId ? revealed : undefined
   return (
     <>
       <section className="card" aria-label={t('person.who')}>
@@ -140,30 +144,42 @@ function Known({ timeline }: { timeline: PersonTimeline }) {
           <dt>{t('person.subjects')}</dt>
           <dd className="mono">{timeline.subjects.join(' ')}</dd>
         </dl>
-        <Reveal key={timeline.personId} personId={timeline.personId} />
+        <Reveal key={timeline.personId} personId={timeline.personId} shown={shown} onShown={setRevealed} />
       </section>
       <AsOf timeline={timeline} />
       <Statuses statuses={timeline.statuses} />
       <Items timeline={timeline} />
+      {may('consent.read') && <Identity personId={timeline.personId} revealed={shown} />}
     </>
   )
 }
 
 /** Contact data only when somebody says why; it is gone when the page is. */
-function Reveal({ personId }: { personId: string }) {
+function Reveal({
+  personId,
+  shown,
+  onShown,
+}: {
+  personId: string
+  shown: Revealed | undefined
+  onShown: (seen: Revealed) => void
+}) {
   const { t } = useTranslation()
   const may = useMay()
   const [asking, setAsking] = useState(false)
   const reveal = useMutation({
     mutationFn: (reason: string) => post<Revealed>('/api/reveal', { what: 'person', id: personId, reason }),
-    onSuccess: () => setAsking(false),
+    onSuccess: (seen) => {
+      setAsking(false)
+      onShown(seen)
+    },
   })
   if (!may('people.reveal')) return null
   return (
     <>
-      {reveal.data ? (
+      {shown ? (
         <dl className="facts" style={{ marginTop: '0.75rem' }}>
-          {reveal.data.identifiers.map(({ type, value }) => (
+          {shown.identifiers.map(({ type, value }) => (
             <div key={`${type} ${value}`} style={{ display: 'contents' }}>
               <dt>{type}</dt>
               <dd>{value ?? t('person.destroyed')}</dd>

@@ -37,6 +37,7 @@ export const identityRoutes: readonly AnyRoute[] = [
     body: Unmerge,
     answer: Unmerged,
     errors: [
+      { status: 409, code: 'REASON_REQUIRED', when: 'It is no dry run, and nobody said why.' },
       { status: 409, code: 'STILL_ONE', when: 'Other evidence holds them together; it is named.' },
       { status: 409, code: 'LEGAL_HOLD', when: 'The person is under a legal hold.' },
       { status: 409, code: 'OPEN_REQUEST', when: 'A data-subject request of this person is open.' },
