@@ -152,7 +152,8 @@ export async function personIdentity(id: string, db: Db): Promise<PersonIdentity
   const acts = await db
     .selectFrom('identity_acts')
     .selectAll()
-    .where('person_id', 'in', people.slice(1))
+    // What was blocked while nobody had it is an act on nobody.
+    .where('person_id', 'in', people.filter(Boolean))
     .orderBy('id')
     .execute()
   return {
