@@ -8,6 +8,8 @@ const CONTACT = { identify: ['email', 'phone', 'name'] }
 const COMMERCE = ['Product *', 'Cart *', 'Checkout *', 'Order *']
 /** What somebody did to be written to: RD Station's conversions are `Lead Converted`. */
 const LEADS = ['Lead *', 'Signed Up']
+/** Opened and clicked messages: on which channel and at which hour somebody likes to be written to. */
+const MESSAGES = 'Message *'
 
 export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
   orders: {
@@ -52,10 +54,10 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
     scope: 'person',
     title: { pt: 'Ofertas por e-mail', en: 'Offers by e-mail' },
     description: {
-      pt: 'Enviar ofertas e lembretes por e-mail, de acordo com o que você viu e comprou.',
-      en: 'To send offers and reminders by e-mail, in line with what you viewed and bought.',
+      pt: 'Enviar ofertas e lembretes por e-mail, de acordo com o que você viu, comprou e abriu.',
+      en: 'To send offers and reminders by e-mail, in line with what you viewed, bought and opened.',
     },
-    collects: [CONTACT, ...LEADS, ...COMMERCE],
+    collects: [CONTACT, ...LEADS, ...COMMERCE, MESSAGES],
     stages: ['collect', 'decide', 'activate'],
     signals: { rd: 'communications', segment: [], rudder: [] },
   },
@@ -63,16 +65,22 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
     basis: 'consent',
     scope: 'person',
     title: { pt: 'Ofertas por SMS', en: 'Offers by SMS' },
-    description: { pt: 'Enviar ofertas e lembretes por SMS.', en: 'To send offers and reminders by SMS.' },
-    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE],
+    description: {
+      pt: 'Enviar ofertas e lembretes por SMS, de acordo com o que você viu, comprou e abriu.',
+      en: 'To send offers and reminders by SMS, in line with what you viewed, bought and opened.',
+    },
+    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE, MESSAGES],
     stages: ['collect', 'decide', 'activate'],
   },
   whatsapp_marketing: {
     basis: 'consent',
     scope: 'person',
     title: { pt: 'Ofertas por WhatsApp', en: 'Offers by WhatsApp' },
-    description: { pt: 'Enviar ofertas e lembretes por WhatsApp.', en: 'To send offers and reminders by WhatsApp.' },
-    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE],
+    description: {
+      pt: 'Enviar ofertas e lembretes por WhatsApp, de acordo com o que você viu, comprou e abriu.',
+      en: 'To send offers and reminders by WhatsApp, in line with what you viewed, bought and opened.',
+    },
+    collects: [{ identify: ['phone', 'name'] }, ...LEADS, ...COMMERCE, MESSAGES],
     stages: ['collect', 'decide', 'activate'],
   },
   push_marketing: {
@@ -80,10 +88,10 @@ export const STARTER_PURPOSES: Record<string, PurposeConfig> = {
     scope: 'person',
     title: { pt: 'Notificações no celular e no navegador', en: 'Push notifications' },
     description: {
-      pt: 'Enviar ofertas e lembretes por notificação.',
-      en: 'To send offers and reminders as push notifications.',
+      pt: 'Enviar ofertas e lembretes por notificação, de acordo com o que você viu, comprou e abriu.',
+      en: 'To send offers and reminders as push notifications, in line with what you viewed, bought and opened.',
     },
-    collects: COMMERCE,
+    collects: [...COMMERCE, MESSAGES],
     stages: ['collect', 'decide', 'activate'],
   },
   ads_measurement: {

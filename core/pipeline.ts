@@ -41,6 +41,7 @@ import { type DueTimers, type Loaded, loadBatch, loadTimers } from './stages/loa
 import { mapLeased } from './stages/map.ts'
 import { measureApplied, measureArms, measureConsent, measurePassed } from './stages/measure.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
+import { noteContact } from './stages/note-contact.ts'
 import { notePlan, planExit } from './stages/note-plan.ts'
 import { noteSkew, noteWanted } from './stages/note-traffic.ts'
 import { noteUnanswered } from './stages/note-unanswered.ts'
@@ -191,6 +192,7 @@ function processEvent(
     exit(event, outOfPlan, batch)
     return
   }
+  if (item) noteContact(identified, batch)
   const now = new Date(batch.now).toISOString()
   const collected = collect(
     event,

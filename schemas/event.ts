@@ -74,6 +74,11 @@ export const CanonicalEvent = Type.Object(
             description: 'A row of a file about something over a day old: it changes the profile and starts nothing.',
           }),
         ),
+        feedback: Type.Optional(
+          Type.Literal(true, {
+            description: 'A destination told it of its messages, with its credentials, at /in/<destination id>.',
+          }),
+        ),
         payloadHash: Type.String({
           description: 'SHA-256 (hex) of the raw event without fields that SDK retries change.',
         }),

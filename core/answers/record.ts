@@ -16,7 +16,7 @@ export interface GivenAnswer {
   readonly name: string
   /** Deduplicated per source id, as every message. */
   readonly messageId?: string
-  readonly source: { readonly id: string; readonly connector: string }
+  readonly source: Pick<CanonicalEvent['source'], 'id' | 'connector' | 'feedback'>
   readonly identifiers: readonly Identifier[]
   readonly consent: readonly ConsentSignal[]
   readonly properties?: Readonly<Record<string, unknown>>

@@ -3,7 +3,8 @@ import type { Arm } from '../../schemas/delivery.ts'
 import { assignArm } from './assign.ts'
 import { budgetUses, spentClause } from './budget.ts'
 import { CAP_WORDS, capKey, capKeys, capWindowWords, usedAt } from './caps.ts'
-import { clause, heldClause, silenceClauseOf } from './clauses.ts'
+import type { Preference } from './channel.ts'
+import { channelClause, clause, heldClause, silenceClauseOf } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import { type Deciding, digest, type Instance, iso } from './deciding.ts'
 import type { DeliveryDraft, SkippedAction } from './decision.ts'
@@ -21,6 +22,8 @@ export interface Judged {
   readonly clauses: readonly Clause[]
   /** Why some actions were left out. */
   readonly stopped: readonly Clause[]
+  /** The channel of `send` that the person likes. */
+  readonly preferred: Preference | undefined
   readonly entry: { readonly entryId?: string }
   readonly skipped: SkippedAction[]
 }
@@ -31,7 +34,7 @@ export function act(
   instance: Instance,
   view: RuleView,
   candidates: readonly Candidate[],
-  { clauses, stopped, entry, skipped }: Judged,
+  { clauses, stopped, preferred, entry, skipped }: Judged,
 ): void {
   const { compiled, correlation, eventId } = instance
   const { rule } = compiled
@@ -51,8 +54,9 @@ export function act(
   const limits: Clause[] = [...stopped]
   const waits: Clause[] = []
   const drafts: DeliveryDraft[] = []
-  for (const candidate of candidates) {
-    const { action, key, facts, purpose, entryId } = candidate
+  const queue = [...candidates]
+  for (let candidate = queue.shift(); candidate; candidate = queue.shift()) {
+    const { action, key, facts, purpose, entryId, instead = [] } = candidate
     const skip = (code: SkippedAction['code'], why: Clause) => {
       if (!limits.some((other) => other.id === why.id)) limits.push(why)
       skipped.push({ destination: action.destination, action: action.action, code })
@@ -63,6 +67,8 @@ export function act(
     const full = fullCap(deciding, compiled, candidate, at, transactional)
     if (full) {
       skip('CAPPED', full)
+      const [next, ...others] = instead
+      if (next) queue.unshift({ ...next, instead: others })
       continue
     }
     const spent = spentClause(rule, deciding.context.budgets, now, drafts.length)
@@ -76,6 +82,8 @@ export function act(
       continue
     }
     const id = digest(rule.id, rule.version, personKey, correlation, eventId, key)
+    if (key === 'send')
+      waits.push(channelClause(facts.channel ?? '', preferred?.channel === facts.channel ? preferred?.why : undefined))
     if (plan.held) waits.push(heldClause(plan, iso(at)))
     drafts.push({
       id,

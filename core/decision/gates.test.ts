@@ -87,3 +87,60 @@ it('variants follow their weights, and a person keeps theirs', () => {
   expect(seen.a).toBeGreaterThan(260)
   expect(seen.a).toBeLessThan(340)
 })
+
+it('a full cap of the preferred channel is passed on to the fallback, where the rule names one', () => {
+  const caps = ', caps: [{per: person+channel, max: 1, window: P1D}]'
+  const send = 'send: {whatsapp: {destination: whatsapp, action: send}, email: {destination: email, action: send}}'
+  const channelsOf = (channel: string, unless = caps) => {
+    const person = new Person(rulesFrom(rule(unless, `${channel}${send}`)))
+    for (const minute of [0, 1, 2]) person.take(event('Viewed', minute))
+    return [person.deliveries.map((draft) => draft.channel), person.results, person.explanations] as const
+  }
+  const [sent, results, explanations] = channelsOf('channel: {order: [whatsapp], fallback: [email]}, ')
+  expect(sent).toEqual(['whatsapp', 'email'])
+  expect(results).toEqual(['ENQUEUED', 'ENQUEUED', 'CAPPED'])
+  expect(explanations[1]).toMatchObject({ skipped: [{ destination: 'whatsapp', code: 'CAPPED' }] })
+  expect(explanations[1]?.clauses).toContainEqual(expect.objectContaining({ id: 'then.channel', value: 'email' }))
+  expect(channelsOf('channel: {order: [whatsapp, email]}, ')[0]).toEqual(['whatsapp'])
+  // A cap over all channels is as full on the next one.
+  expect(
+    channelsOf(
+      'channel: {order: preferred, fallback: [whatsapp, email]}, ',
+      caps.replace('person+channel', 'person'),
+    )[0],
+  ).toEqual(['whatsapp'])
+})
+
+const clicks = (hour: number, count = 3) =>
+  Array.from({ length: count }, (_, day) => ({
+    channel: 'email',
+    kind: 'click' as const,
+    // T0 is 09:00.
+    at: at((hour - 9) * 60 - 1440 * (day + 1)),
+    purposes: ['email_marketing'],
+  }))
+
+it('send_at waits for its time, learns the hour of the person, and moves out of the night', () => {
+  const due = (then: string, unless = '', engaged = clicks(15)) => {
+    const person = new Person(rulesFrom(rule(unless, `all: [{destination: email, action: send}], ${then}`)))
+    person.profile = { ...person.profile, engaged }
+    person.take(event('Viewed', 0))
+    return person.deliveries[0]?.dueAt
+  }
+  expect(due('send_at: {time: "19:30"}')).toBe(at(10.5 * 60))
+  expect(due('send_at: {time: "19:30", learn: true}')).toBe(at(6 * 60))
+  expect(due('send_at: {time: "19:30", learn: true}', '', clicks(15, 2))).toBe(at(10.5 * 60))
+  expect(due('send_at: {time: "08:00"}')).toBe(at(NEXT_MORNING))
+  // Three in the morning is nearer to 08:00 than to 21:00.
+  expect(due('send_at: {time: "03:00"}', `${QUIET}}`)).toBe(at(NEXT_MORNING))
+})
+
+it('outside its send windows a message waits for the next one', () => {
+  const windows =
+    ', send_windows: [{days: [wed], from: "10:00", to: "12:00"}, {days: [tue], from: "09:00", to: "11:00"}]'
+  const person = new Person(rulesFrom(rule(windows)))
+  person.take(event('Viewed', 60))
+  person.take(event('Viewed', 120))
+  expect(person.deliveries.map(({ dueAt }) => dueAt)).toEqual([undefined, at(25 * 60)])
+  expect(person.explanations.at(-1)?.clauses).toContainEqual(expect.objectContaining({ id: 'unless.send_windows' }))
+})

@@ -1,8 +1,8 @@
 /** From a rule that matched to one that acts: the gates in their fixed order. What follows is in acting.ts. */
 import type { RuleAction } from '../../schemas/rule-gates.ts'
 import { act } from './acting.ts'
-import { channelOrder, preferredChannel } from './channel.ts'
-import { channelClause, clause, publishedClause, tooLateClause } from './clauses.ts'
+import { channelOrder, type Preference, preferredChannel } from './channel.ts'
+import { clause, publishedClause, tooLateClause } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import type { Deciding, Instance } from './deciding.ts'
 import type { ActionFacts, SkippedAction } from './decision.ts'
@@ -18,6 +18,8 @@ export interface Candidate {
   readonly facts: ActionFacts
   readonly purpose: string
   readonly entryId: string | undefined
+  /** Where the rule names a `fallback`: what is tried, in this order, when a cap of this one is full. */
+  readonly instead?: readonly Candidate[]
 }
 
 /** who → still worth it → consent and reachable channel → suppression → re-entry → offer → caps → assign → act */
@@ -59,9 +61,9 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
     explain(deciding, instance, 'REENTRY', [...clauses, reentry], { ...entry, skipped })
     return
   }
-  const chosen = candidates.find(({ key }) => key === 'send')
   act(deciding, instance, view, candidates, {
-    clauses: chosen ? [...clauses, channelClause(chosen.facts.channel ?? '', tried.preferred)] : clauses,
+    clauses,
+    preferred: tried.preferred,
     stopped: tried.stopped,
     entry,
     skipped,
@@ -76,7 +78,7 @@ interface Tried {
   readonly skipped: SkippedAction[]
   /** Why actions were left out, where their code does not say it all. */
   readonly stopped: Clause[]
-  preferred?: string
+  preferred?: Preference
 }
 
 const listedCandidates = (tried: Tried): Candidate[] =>
@@ -92,12 +94,16 @@ function chosenCandidate(tried: Tried): Candidate[] {
     then.channel?.order === 'preferred'
       ? preferredChannel(deciding.state, unless.purpose, Object.keys(send), deciding.nowMs)
       : undefined
-  if (preferred) tried.preferred = preferred.why
+  if (preferred) tried.preferred = preferred
+  const usable: Candidate[] = []
   for (const channel of channelOrder(then, preferred)) {
     const candidate = tryAction(tried, send[channel]!, 'send', channel)
-    if (candidate) return [candidate]
+    if (!candidate) continue
+    if (!then.channel?.fallback) return [candidate]
+    usable.push(candidate)
   }
-  return []
+  const [first, ...instead] = usable
+  return first ? [{ ...first, instead }] : []
 }
 
 /** @param channel as the rule calls it, where the action itself names none. */

@@ -145,7 +145,7 @@ async function eventOf(
     {
       // A complaint keeps its own name: rules that `suppress: [complained]` and guardrails count it.
       name: withdraws && item.kind === 'replied' ? 'Unsubscribed' : EVENTS[item.kind],
-      source: { id: destination.id, connector: destination.connector },
+      source: { id: destination.id, connector: destination.connector, feedback: true },
       identifiers,
       // A vendor repeats what was not answered in time; without a time of its own it may be a second open.
       ...((item.at !== undefined || withdraws) && {

@@ -28,6 +28,35 @@ const TICKET_ENDS = new Set(['Ticket Closed', 'Ticket Solved', 'Ticket Resolved'
 const byName = (name: string) =>
   name.startsWith('Email ') ? 'email' : name.startsWith('Push Notification ') ? 'push' : undefined
 
+/** What a vendor says of a message it carried: all that is read of it when no purpose keeps the event. */
+export interface ContactReport {
+  readonly name: string
+  /** ISO 8601. */
+  readonly at: string
+  readonly channel?: string
+}
+
+/** @returns undefined when the event says nothing that speaks for or against writing to somebody. */
+export function reportOf({
+  type,
+  name,
+  occurredAt: at,
+  properties,
+}: Pick<CanonicalEvent, 'type' | 'name' | 'occurredAt' | 'properties'>): ContactReport | undefined {
+  if (type !== 'track' || !(COMPLAINED.has(name) || BOUNCED.has(name) || ARRIVED.has(name))) return undefined
+  const channel = text(properties['channel']) ?? byName(name)
+  return { name, at, ...(channel !== undefined && { channel }) }
+}
+
+/** @returns whether anything changed. */
+export function rememberReport(profile: Told, { name, at, channel }: ContactReport): boolean {
+  const known = profile.suppressed ?? {}
+  const suppressed = suppressedAfter(known, { name, occurredAt: at, properties: {} }, channel)
+  if (!suppressed || JSON.stringify(suppressed) === JSON.stringify(known)) return false
+  profile.suppressed = suppressed
+  return true
+}
+
 /** @param phone of the event, E.164, where a purpose that allowed it may have it. @param purposes those it was kept for. */
 export function rememberContact(
   profile: Told,
