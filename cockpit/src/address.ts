@@ -35,7 +35,7 @@ export interface Address {
   state?: string | undefined
   act?: string | undefined
   actor?: string | undefined
-  /** The data-subject request, or the incident, that stands open. */
+  /** What stands open: a data-subject request, an incident, a rule, an audience. */
   item?: string | undefined
   /** Log-in page: where to go afterwards. */
   to?: string | undefined
@@ -45,6 +45,8 @@ export type Place =
   | '/now'
   | '/deliveries'
   | '/quarantine'
+  | '/rules'
+  | '/audiences'
   | '/connectors'
   | '/connectors/catalog'
   | '/connectors/source'

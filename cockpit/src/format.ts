@@ -50,6 +50,13 @@ export const dateTime = (at: number) =>
 export const date = (at: number) =>
   once('date', (language) => new Intl.DateTimeFormat(language, { dateStyle: 'short', timeZone: zone })).format(at)
 
+/** A day that was counted in UTC, whatever the zone of the organization. */
+export const utcDay = (at: number) =>
+  once(
+    'utcDay',
+    (language) => new Intl.DateTimeFormat(language, { day: '2-digit', month: '2-digit', timeZone: 'UTC' }),
+  ).format(at)
+
 export const clock = (at: number) =>
   once(
     'clock',

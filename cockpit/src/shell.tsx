@@ -24,6 +24,7 @@ import {
   IconMailQuestion,
   IconMoon,
   IconPlugConnected,
+  IconRoute,
   IconSend,
   IconServer,
   IconSettings,
@@ -33,6 +34,7 @@ import {
   IconUrgent,
   IconUser,
   IconUserSearch,
+  IconUsersGroup,
 } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
@@ -65,6 +67,8 @@ const GROUPS: readonly { readonly name: 'hub' | 'privacy' | 'rest'; readonly are
     name: 'hub',
     areas: [
       { to: '/now', name: 'now', icon: IconActivity, permission: 'overview.read' },
+      { to: '/rules', name: 'rules', icon: IconRoute, permission: 'rules.read' },
+      { to: '/audiences', name: 'audiences', icon: IconUsersGroup, permission: 'rules.read' },
       { to: '/deliveries', name: 'deliveries', icon: IconSend, permission: 'deliveries.read' },
       { to: '/quarantine', name: 'quarantine', icon: IconInbox, permission: 'quarantine.read' },
       { to: '/connectors', name: 'connectors', icon: IconPlugConnected, permission: 'connectors.read' },
@@ -134,6 +138,7 @@ function Frame({ me }: { me: Me }) {
     'g c': go('/connectors'),
     'g e': go('/deliveries'),
     'g q': go('/quarantine'),
+    'g r': go('/rules'),
     'g s': go('/settings'),
     'g p': go('/privacy'),
     'g l': go('/privacy/ledger'),
@@ -321,6 +326,7 @@ function KeyList({ opened, onClose }: { opened: boolean; onClose: () => void }) 
     [<Pair key="a" second="a" />, t('keys.now')],
     [<Pair key="e" second="e" />, t('keys.deliveries')],
     [<Pair key="q" second="q" />, t('keys.quarantine')],
+    [<Pair key="r" second="r" />, t('keys.rules')],
     [<Pair key="c" second="c" />, t('keys.connectors')],
     [<Pair key="p" second="p" />, t('keys.overview')],
     [<Pair key="l" second="l" />, t('keys.ledger')],

@@ -1,7 +1,9 @@
+import { audiencesEn } from './audiences-en.ts'
 import { catalogEn } from './catalog-en.ts'
 import { connectionsEn } from './connections-en.ts'
 import { privacyEn } from './privacy-en.ts'
 import type { Dictionary } from './pt-BR.ts'
+import { rulesEn } from './rules-en.ts'
 import { settingsEn } from './settings-en.ts'
 import { sourcesEn } from './sources-en.ts'
 
@@ -10,6 +12,8 @@ export const en: Dictionary = {
   ...settingsEn,
   ...sourcesEn,
   catalog: catalogEn,
+  rules: rulesEn,
+  audiences: audiencesEn,
   upload: { choose: 'Choose a file', tooLarge: 'Too large: 4 MB at most.' },
   app: {
     name: 'Anuente',
@@ -73,6 +77,8 @@ export const en: Dictionary = {
       connectors: 'Connectors',
       quarantine: 'Quarantine',
       deliveries: 'Deliveries',
+      rules: 'Rules',
+      audiences: 'Audiences',
       overview: 'Overview',
       ledger: 'Consent ledger',
       purposes: 'Purposes and bases',

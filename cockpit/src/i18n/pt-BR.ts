@@ -1,6 +1,8 @@
+import { audiencesPt } from './audiences-pt.ts'
 import { catalogPt } from './catalog-pt.ts'
 import { connectionsPt } from './connections-pt.ts'
 import { privacyPt } from './privacy-pt.ts'
+import { rulesPt } from './rules-pt.ts'
 import { settingsPt } from './settings-pt.ts'
 import { sourcesPt } from './sources-pt.ts'
 
@@ -10,6 +12,8 @@ export const ptBR = {
   ...settingsPt,
   ...sourcesPt,
   catalog: catalogPt,
+  rules: rulesPt,
+  audiences: audiencesPt,
   upload: { choose: 'Escolher arquivo', tooLarge: 'Grande demais: até 4 MB.' },
   app: {
     name: 'Anuente',
@@ -73,6 +77,8 @@ export const ptBR = {
       connectors: 'Conectores',
       quarantine: 'Quarentena',
       deliveries: 'Entregas',
+      rules: 'Regras',
+      audiences: 'Públicos',
       overview: 'Panorama',
       ledger: 'Livro de consentimento',
       purposes: 'Finalidades e bases',

@@ -65,6 +65,7 @@ export const settingsEn: typeof settingsPt = {
     connectors: 'Go to Connectors',
     deliveries: 'Go to Deliveries',
     quarantine: 'Go to Quarantine',
+    rules: 'Go to Rules',
     settings: 'Go to Settings',
     overview: 'Go to Overview',
     ledger: 'Go to Consent ledger',

@@ -64,6 +64,7 @@ export const settingsPt = {
     connectors: 'Ir para Conectores',
     deliveries: 'Ir para Entregas',
     quarantine: 'Ir para Quarentena',
+    rules: 'Ir para Regras',
     settings: 'Ir para Configurações',
     overview: 'Ir para Panorama',
     ledger: 'Ir para Livro de consentimento',

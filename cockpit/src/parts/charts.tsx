@@ -88,10 +88,13 @@ export function LineChart({
   at: wholeAt,
   series: whole,
   label,
+  time: given,
 }: {
   at: readonly number[]
   series: readonly Series[]
   label: string
+  /** How a time is written; by the length of the whole when absent. */
+  time?: (at: number) => string
 }) {
   const { t } = useTranslation()
   const id = useId()
@@ -108,7 +111,7 @@ export function LineChart({
   const max = ceilingOf(Math.max(1, ...series.flatMap(({ values }) => values.map((value) => value ?? 0))))
   const x = (index: number) => LEFT + (at.length < 2 ? 0 : (index / (at.length - 1)) * (width - LEFT - RIGHT))
   const y = (value: number) => 8 + (1 - value / max) * (HEIGHT - BOTTOM - 8)
-  const time = at.length > 1 && at.at(-1)! - at[0]! > 86_400_000 ? dayHour : hourMinute
+  const time = given ?? (at.length > 1 && at.at(-1)! - at[0]! > 86_400_000 ? dayHour : hourMinute)
   const marks = at.length < 2 ? [] : [...new Set([0, 1, 2, 3].map((part) => Math.round((part / 3) * (at.length - 1))))]
   const show = (index: number) => setCursorAt(at[Math.min(at.length - 1, Math.max(0, index))])
   const onKey = (event: KeyboardEvent) => {
