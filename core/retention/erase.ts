@@ -222,7 +222,14 @@ async function erasePerson(
 
 /** What is kept by person and not by node. The row itself stays only while somebody's opposition hangs on it. */
 export async function forgetPerson(personId: string, now: number, db: Db): Promise<void> {
-  for (const table of ['explanations', 'explanations_latest', 'wakeups', 'caps'] as const)
+  for (const table of [
+    'explanations',
+    'explanations_latest',
+    'wakeups',
+    'caps',
+    'audience_stays',
+    'audience_pushes',
+  ] as const)
     await db.deleteFrom(table).where('person_id', '=', personId).execute()
   await db.deleteFrom('merge_log').where('into_person', '=', personId).execute()
   await db.deleteFrom('identity_acts').where('person_id', '=', personId).execute()
