@@ -1,8 +1,10 @@
 /** Who was joined by mistake is taken apart: each side is what its own identifiers say, and does not come together again. */
 import { describe, expect, test } from 'vitest'
 import type { Unmerged } from '../../schemas/identity.ts'
+import { audienceCommands } from '../audiences/commands.ts'
 import { CommandError } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
+import { inside, measures, says, stays, vendorList } from '../testing/audience-world.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { track } from '../testing/events.ts'
 import { HOUR, type Rig } from '../testing/pipeline-rig.ts'
@@ -123,6 +125,48 @@ onBothDatabases('taking people apart', (open: OpenRig) => {
     await takeApart(rig, args)
     expect(await rig.status('userId', 'ana', 'email_marketing')).toBe('revoked')
     expect(await rig.status('email', 'bia@example.com', 'email_marketing')).toBe('conflict')
+  })
+
+  test('each keeps the stays its events began and its own address on the list; who is no member is taken out', async () => {
+    const rig = await open({ measures })
+    const event = (name: string, who: object) => track({ name, occurredAt: rig.at(), receivedAt: rig.at(), ...who })
+    const two = { ana: { userId: 'ana' }, bia: { identifiers: [{ type: 'anonymousId' as const, value: 'd2' }] } }
+    await says(rig, 'ana')
+    await rig.take(event('Product Viewed', two.bia))
+    rig.advance(HOUR)
+    await rig.take(event('Product Viewed', { ...two.ana, ...two.bia }))
+    await rig.deliver('lists')
+    expect(vendorList(rig)).toEqual(['ana@loja.example'])
+    const person = (await rig.person('userId', 'ana'))!
+    const { edges } = await personIdentity(person.id, rig.state.db)
+    const between = edges.filter(({ refused }) => refused === null)
+    const device = person.nodes.find(({ type }) => type === 'anonymousId')!.id
+    rig.advance(HOUR)
+    const gone = between.filter(({ a, b }) => a === device || b === device).map(({ a, b }) => ({ a, b }))
+    await takeApart(rig, { edges: gone, reason: REASON })
+    const [ana, bia] = [(await rig.person('userId', 'ana'))!, (await rig.person('anonymousId', 'd2'))!]
+    expect(ana.id).not.toBe(bia.id)
+    for (const side of [ana, bia]) {
+      expect(side.profile.measuresDueAt).toBe(0)
+      const own = new Set(side.nodes.map(({ id }) => id))
+      for (const nodes of Object.values(side.profile.pushed?.['viewers'] ?? {}))
+        for (const node of nodes) expect(own).toContain(node)
+    }
+    expect(Object.keys(ana.profile.pushed ?? bia.profile.pushed ?? {})).toEqual(['viewers'])
+    await rig.fire()
+    await rig.deliver('lists')
+    // The list follows whoever of the two is still a member with an address.
+    const member = (await inside(rig, 'ana')).includes('viewers')
+    expect(vendorList(rig)).toEqual(member ? ['ana@loja.example'] : [])
+    const open_ = (await stays(rig)).filter(({ left_at }) => left_at === null)
+    expect(open_).toHaveLength((member ? 1 : 0) + ((await rig.person('anonymousId', 'd2'))!.profile.audiences ? 1 : 0))
+    const commands = audienceCommands({
+      config: measures,
+      destinationSettings: rig.processPorts.settings.destinations,
+    } as never)
+    const ask = (name: string, args = {}) => commands[name]!(args, { state: rig.state, actor: 'x', now: rig.now })
+    expect(await ask('audiencesList')).toMatchObject([{ size: open_.length }])
+    expect(await ask('audienceMembers', { audience: 'viewers' })).toHaveLength(open_.length)
   })
 
   test('refused under a legal hold, with an open request, without a reason, or while other evidence stands', async () => {

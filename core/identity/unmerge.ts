@@ -24,6 +24,7 @@ import type { Tie } from './components.ts'
 import { mergeProfiles } from './merge-profiles.ts'
 import { sidesWithout } from './sides.ts'
 import { snapshotHash } from './snapshot.ts'
+import { measuredOfSide, moveAudiences, stayNodes } from './unmerge-audiences.ts'
 
 export interface UnmergeContext {
   readonly state: StateStore
@@ -79,6 +80,7 @@ export async function unmerge(given: readonly Tie[], reason: string, context: Un
   const joinedAt = Math.min(
     ...standing.filter(({ a, b }) => gone.some((edge) => edge.a === a && edge.b === b)).map(({ at }) => at),
   )
+  const begunBy = await stayNodes(person, db)
   const told: Side[] = []
   for (const nodes of sides.slice(1)) await moveRows(person, nodes[0]!, nodes, context)
   for (const [place, nodes] of sides.entries()) {
@@ -87,7 +89,7 @@ export async function unmerge(given: readonly Tie[], reason: string, context: Un
       own: one.nodes.filter((node) => nodes.includes(node.id)),
       keeps: place === 0,
     }
-    told.push(await rederive(side, { one, asOneOf, batch, act, joinedAt, merges }, context))
+    told.push(await rederive(side, { one, asOneOf, batch, act, joinedAt, merges, begunBy }, context))
   }
   await db
     .insertInto('identity_acts')
@@ -256,12 +258,7 @@ async function moveRows(
     .where('person_id', 'in', theirs)
     .where('event_id', 'in', (eb) => eb.selectFrom('history').select('id').where('node_id', 'in', nodes))
     .execute()
-  await db
-    .updateTable('audience_pushes')
-    .set({ person_id: to })
-    .where('person_id', '=', from)
-    .where('node_id', 'in', nodes)
-    .execute()
+  await moveAudiences(from, to, nodes, db)
 }
 
 interface Whole {
@@ -272,6 +269,8 @@ interface Whole {
   readonly act: string
   /** When the first of the edges taken back joined them. */
   readonly joinedAt: number
+  /** Audience -> node whose event began the open stay. */
+  readonly begunBy: ReadonlyMap<string, string>
   readonly merges: readonly {
     readonly from_person: string
     readonly into_person: string
@@ -284,7 +283,7 @@ const NO_RULES = buildRuleSet([])
 /** The state of one side, from what belongs to its nodes; written, with the entries its answers need. */
 async function rederive(
   { id, own, keeps }: { readonly id: string; readonly own: readonly NodeState[]; readonly keeps: boolean },
-  { one, asOneOf, batch, act, joinedAt, merges }: Whole,
+  { one, asOneOf, batch, act, joinedAt, merges, begunBy }: Whole,
   { state, keys, settings, now }: UnmergeContext,
 ): Promise<Side> {
   const { db } = state
@@ -329,7 +328,7 @@ async function rederive(
     entries: one.profile.entries,
     arms: await armsOf(nodeIds, state),
     ...(one.profile.closings && { closings: one.profile.closings }),
-    ...(keeps && kept(one.profile)),
+    ...measuredOfSide(one.profile, begunBy, mine, keeps),
     // Audiences and scores are asked again at once, where there are any.
     ...(settings.measures && !settings.measures.empty && { measuresDueAt: 0 }),
   }
@@ -360,16 +359,6 @@ async function rederive(
     deliveries: Number(deliveries.n),
     restored: merges.some(({ before_hash }) => before_hash?.split('.').includes(hash) === true),
     statuses,
-  }
-}
-
-/** Of whoever keeps the id: what was measured of the person is asked again, from where it stands. */
-function kept({ audiences, computed, scores, pushed }: OpenProfile): Partial<OpenProfile> {
-  return {
-    ...(audiences && { audiences }),
-    ...(computed && { computed }),
-    ...(scores && { scores }),
-    ...(pushed && { pushed }),
   }
 }
 
@@ -415,7 +404,7 @@ async function settleStatuses(
     readonly entries: readonly Extract<Step, { kind: 'entry' }>[]
     readonly mine: ReadonlySet<string>
   },
-  { asOneOf, batch, act, joinedAt }: Omit<Whole, 'merges' | 'one'>,
+  { asOneOf, batch, act, joinedAt }: Omit<Whole, 'merges' | 'one' | 'begunBy'>,
   {
     state,
     settings,
