@@ -8,9 +8,12 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { expect } from 'vitest'
+import { audienceCommands } from '../core/audiences/commands.ts'
 import type { LoadedConfig } from '../core/config.ts'
+import { identityCommands } from '../core/identity/commands.ts'
 import { createKeys } from '../core/keys.ts'
 import { ensureLedger } from '../core/ledger/keyring.ts'
+import { ruleCommands } from '../core/rules/commands.ts'
 import { seal, sealJson } from '../core/seal.ts'
 import { processCommands } from '../core/server/commands.ts'
 import { CommandError } from '../core/server/context.ts'
@@ -22,6 +25,8 @@ import {
   liveLines,
   startAdminHub,
 } from '../core/testing/admin-hub.ts'
+import { joinedConfig, joinPeople } from '../core/testing/joined-people.ts'
+import { publishedConfig, publishWorld } from '../core/testing/published.ts'
 
 export const PASSWORD = 'correto cavalo bateria'
 export const EMAIL = 'ana@loja.example'
@@ -71,6 +76,9 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
     cockpitDir,
     commands: {
       ...processCommands(loaded, keys),
+      ...identityCommands(joinedConfig, keys),
+      ...ruleCommands(publishedConfig, keys),
+      ...audienceCommands(publishedConfig),
       ...commands,
       ...options.commands,
     },
@@ -107,6 +115,8 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
       first_seen_at: now - 86_400_000,
     })
     .execute()
+  await joinPeople(hub.state, keys, now)
+  await publishWorld(hub.state, now)
   await ensureLedger(hub.state, keys, hub.url, now - 86_400_000)
   hub.emit(...liveLines(now, 40))
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
