@@ -26,6 +26,8 @@ export interface ErasureContext {
   readonly keys: Keys
   readonly requestId: string
   readonly purposes: Purposes
+  /** Of the configuration: which purpose each audience has. */
+  readonly audiences: Readonly<Record<string, { readonly purpose: string }>>
   /** Epoch milliseconds. */
   readonly now: number
 }
@@ -218,8 +220,9 @@ async function narrowRows(
 async function forgetPurposes(
   people: KnownPeople,
   gone: ReadonlySet<string>,
-  { db, keys, now }: ErasureContext,
+  { db, keys, now, audiences }: ErasureContext,
 ): Promise<void> {
+  const ended = new Set(Object.keys(audiences).filter((id) => gone.has(audiences[id]!.purpose)))
   const left = (purposes: readonly string[]) => purposes.filter((id) => !gone.has(id))
   for (const node of people.nodes) {
     if (isShredded(node.dataKey)) continue
@@ -250,11 +253,34 @@ async function forgetPurposes(
       delete profile.measured?.[id]
       for (const kept of [profile.computed, profile.scores])
         for (const [name, { purpose }] of Object.entries(kept ?? {})) if (purpose === id) delete kept![name]
-      // Memberships are looked at again with the next event.
+      for (const [audience, { purpose }] of Object.entries(profile.audiences ?? {}))
+        if (purpose === id) {
+          delete profile.audiences![audience]
+          ended.add(audience)
+        }
+      // Destinations are told at the next look, which is at once.
       profile.measuresDueAt = 0
     }
     if (profile.cart?.purposes && left(profile.cart.purposes).length === 0) delete profile.cart
   })
+  await forgetStays(people, [...ended], db)
+}
+
+/** When somebody was in an audience is known no more, and time looks at them at once. */
+async function forgetStays({ personIds }: KnownPeople, audiences: readonly string[], db: Db): Promise<void> {
+  for (const person of personIds) {
+    const row = await db
+      .selectFrom('persons')
+      .select('id')
+      .where('id', '=', person)
+      .where('merged_into', 'is', null)
+      .executeTakeFirst()
+    if (audiences.length > 0)
+      await db.deleteFrom('audience_stays').where('person_id', '=', person).where('audience', 'in', audiences).execute()
+    if (!row) continue
+    await db.deleteFrom('wakeups').where('person_id', '=', person).execute()
+    await db.insertInto('wakeups').values({ person_id: person, due_at: 0 }).execute()
+  }
 }
 
 const forgetNames = (people: KnownPeople, names: ReadonlySet<string>, context: ErasureContext) =>

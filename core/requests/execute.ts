@@ -120,7 +120,14 @@ async function carryOut(
   context: ActContext,
 ): Promise<void> {
   const { db, keys, now } = context
-  const work = { db, keys, now, requestId: row.id, purposes: context.settings.purposes }
+  const work = {
+    db,
+    keys,
+    now,
+    requestId: row.id,
+    purposes: context.settings.purposes,
+    audiences: context.settings.audiences,
+  }
   const scope = scopeOf(row)
   switch (row.right_id as Right) {
     case 'erasure':

@@ -24,6 +24,7 @@ export interface RequestSettings {
   readonly purposes: Purposes
   readonly notices: Config['notices']
   readonly declared: Config['purposes']
+  readonly audiences: NonNullable<Config['audiences']>
   readonly systems: readonly SystemConfig[]
   readonly destinations: ReadonlyMap<string, RequestDestination>
   readonly simulated: boolean
@@ -69,6 +70,7 @@ export function requestSettings(
     purposes,
     notices: config.notices,
     declared: config.purposes,
+    audiences: config.audiences ?? {},
     systems: config.systems ?? [],
     destinations: new Map(
       [...loaded.destinationSettings].map(([id, { definition, role, config: destination }]) => [

@@ -4,13 +4,11 @@
  */
 import fc from 'fast-check'
 import { startPass } from '../audiences/passes.ts'
-import { eraseEverything, restrict } from '../requests/erase.ts'
-import { readHoldings } from '../requests/holdings.ts'
-import { findPeople } from '../requests/people.ts'
 import { Batch, loadPeople } from '../stages/batch.ts'
 import { personStatus } from '../stages/identify.ts'
 import { VIEWERS } from './audience-world.ts'
 import { signal } from './consent-signals.ts'
+import { erasePerson } from './erase-person.ts'
 import { identify, track } from './events.ts'
 import { DAY, HOUR, MINUTE, Rig } from './pipeline-rig.ts'
 
@@ -138,22 +136,15 @@ class Shop {
   }
 
   async #erase(one: number, whole: boolean): Promise<void> {
-    const rig = this.#rig
-    const identifiers = [{ type: 'anonymousId' as const, value: device(one) }]
-    await rig.state.transaction(async (trx) => {
-      const { keys, now, purposes } = rig
-      const people = await findPeople(trx, keys, identifiers)
-      if (!people) return
-      const scope = whole ? {} : { purposes: [PURPOSE] }
-      const hmacs = people.nodes.map(({ hmac }) => hmac)
-      const context = { db: trx, keys, purposes, now, timezone: 'America/Sao_Paulo', requestId: 'r1' }
-      const values = people.nodes.flatMap(({ value }) => value ?? [])
-      const holdings = await readHoldings(people, hmacs, values, scope, context)
-      if (!whole) return void (await restrict(people, holdings, 'erase', scope, context))
-      await eraseEverything(people, hmacs, holdings, context)
-      // Each tool is asked to delete the person by every identifier.
+    const values = await erasePerson(
+      this.#rig,
+      [{ type: 'anonymousId', value: device(one) }],
+      measures,
+      whole ? undefined : [PURPOSE],
+    )
+    // Each tool is asked to delete the person by every identifier.
+    if (whole)
       for (const list of Object.values(LISTS)) for (const value of values) this.#lists.delete(`${list} ${value}`)
-    })
   }
 
   /** The vendor is well again, the officer has what failed told once more, and nothing is left to do. */
