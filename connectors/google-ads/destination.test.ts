@@ -110,6 +110,57 @@ destinationContract(googleAds, {
       },
     },
     {
+      title: 'after a refund the bids follow what is left; through a manager account',
+      action: 'restateConversion',
+      given: track({
+        name: 'Order Refunded',
+        traits: { email: 'maria@example.com' },
+        properties: { order_id: 'A-1001', value: 49.9, currency: 'BRL' },
+      }),
+      settings: { loginCustomerId: '5555555555' },
+      sends: {
+        method: 'POST',
+        path: 'https://googleads.googleapis.com/v22/customers/1234567890:uploadConversionAdjustments',
+        headers: { 'developer-token': 'sandbox-developer-token', 'login-customer-id': '5555555555' },
+        body: {
+          conversionAdjustments: [
+            {
+              adjustmentType: 'RESTATEMENT',
+              conversionAction: 'customers/1234567890/conversionActions/987654321',
+              orderId: 'A-1001',
+              adjustmentDateTime: '2026-11-24 11:59:30+00:00',
+              restatementValue: { adjustedValue: 49.9, currencyCode: 'BRL' },
+            },
+          ],
+          partialFailure: true,
+        },
+      },
+    },
+    {
+      title: 'a cancelled order is taken back',
+      action: 'retractConversion',
+      given: track({
+        name: 'Order Cancelled',
+        traits: { email: 'maria@example.com' },
+        properties: { order_id: 'A-1002' },
+      }),
+      sends: {
+        method: 'POST',
+        path: 'https://googleads.googleapis.com/v22/customers/1234567890:uploadConversionAdjustments',
+        body: {
+          conversionAdjustments: [
+            {
+              adjustmentType: 'RETRACTION',
+              conversionAction: 'customers/1234567890/conversionActions/987654321',
+              orderId: 'A-1002',
+              adjustmentDateTime: '2026-11-24 11:59:30+00:00',
+            },
+          ],
+          partialFailure: true,
+        },
+      },
+    },
+    {
       title: 'who enters an audience goes on the customer list',
       action: 'addToAudience',
       given: identify({ traits: maria }),
@@ -276,5 +327,42 @@ describe('google: credentials and errors', () => {
       reason: 'HTTP 429 RESOURCE_EXHAUSTED',
       retryAfterMs: 37_000,
     })
+  })
+})
+
+describe('adjustments', () => {
+  let running: RunningSandboxes
+  beforeEach(async () => {
+    running = await serveSandboxes([sandbox])
+  })
+  afterEach(() => running.close())
+  const restate = (orders: readonly string[], more: object = {}) => {
+    const transport = sandboxTransport(running, 'google-ads')
+    const given = orders.map((order_id) =>
+      track({ name: 'Order Refunded', traits: { email: 'maria@example.com' }, properties: { order_id, value: 10 } }),
+    )
+    return runAction(googleAds, 'restateConversion', itemsOf(googleAds, { action: 'restateConversion', given }), {
+      settings: Object.fromEntries(Object.entries({ ...settings, ...more }).filter(([, value]) => value !== undefined)),
+      transport,
+    }).finally(() => transport.close())
+  }
+
+  it('one that Google does not know yet waits, and keeps no neighbour out', async () => {
+    const { results } = await restate(['A-1', 'unknown-2', 'A-3'])
+    expect(results).toEqual([
+      { status: 'delivered' },
+      { status: 'retry', reason: 'CONVERSION_NOT_FOUND', retryAfterMs: 6 * 3600_000 },
+      { status: 'delivered' },
+    ])
+    expect([...running.state(sandbox).adjusted]).toEqual([
+      ['A-1', 10],
+      ['A-3', 10],
+    ])
+  })
+
+  it('without a developer token nothing is sent, and it says what is missing', async () => {
+    const { results, requests } = await restate(['A-1'], { developerToken: undefined })
+    expect(requests).toEqual([])
+    expect(results[0]).toMatchObject({ status: 'rejected', reason: expect.stringContaining('developerToken') })
   })
 })

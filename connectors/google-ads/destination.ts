@@ -29,6 +29,7 @@ import {
   RejectedError,
   someOf,
 } from '../../core/kit/index.ts'
+import { ADS_HOST, ADS_VERSION, adjust, Restatement, Retraction } from './adjustments.ts'
 
 const digits = (description: string) => Type.String({ pattern: '^\\d{1,19}$', description })
 
@@ -47,6 +48,18 @@ const Settings = Type.Object(
     audiences: Type.Array(digits('Customer list'), {
       default: [],
       description: 'Lists from which a withdrawal or a deletion request takes a person.',
+    }),
+    developerToken: Type.Optional(
+      Type.String({
+        minLength: 8,
+        secret: true,
+        description: 'Of the Google Ads API, to change conversions after they were sent.',
+      }),
+    ),
+    adsApiVersion: Type.String({
+      pattern: '^v\\d{1,3}$',
+      default: ADS_VERSION,
+      description: 'Version of the Google Ads API, for adjustments; raise it before its end of life.',
     }),
     defaultCurrency: Type.String({ pattern: '^[A-Z]{3}$', default: 'BRL' }),
     validateOnly: Type.Boolean({ default: false, description: 'Google checks the requests and keeps nothing.' }),
@@ -83,6 +96,8 @@ const Conversion = Type.Object({
 type Who = Readonly<Partial<Record<'email' | 'phone' | 'firstName' | 'lastName' | 'name' | 'zip' | 'country', string>>>
 
 const SCOPE = 'https://www.googleapis.com/auth/datamanager'
+/** Of the Google Ads API: for adjustments alone. */
+const ADS_SCOPE = 'https://www.googleapis.com/auth/adwords'
 
 export default defineDestination({
   id: 'google-ads',
@@ -92,7 +107,10 @@ export default defineDestination({
   apiVersion: { version: 'v1', docs: 'https://developers.google.com/data-manager/api/release-notes' },
   baseUrl: 'https://datamanager.googleapis.com/v1',
   settings: Settings,
-  authenticate: (settings) => ({ authorization: googleBearer(settings, SCOPE) }),
+  hosts: [ADS_HOST],
+  authenticate: (settings) => ({
+    authorization: googleBearer(settings, settings.developerToken === undefined ? SCOPE : `${SCOPE} ${ADS_SCOPE}`),
+  }),
   // A refresh token does not rotate. It ends after six months without use, when revoked, and after seven days while the
   // consent screen of the project is in testing: answers then tell refresh_token_expires_in.
   oauth: {
@@ -103,7 +121,7 @@ export default defineDestination({
     authorizeFields: { access_type: 'offline', prompt: 'consent' },
     tokenUrl: 'https://oauth2.googleapis.com/token',
     tokenBody: 'form',
-    scopes: [SCOPE],
+    scopes: [SCOPE, ADS_SCOPE],
     pkce: true,
     lifetimes: { access: 3599, rotates: false },
   },
@@ -153,6 +171,38 @@ export default defineDestination({
               ),
           ),
         ),
+    },
+
+    restateConversion: {
+      title: { pt: 'Corrigir valor da conversão', en: 'Restate conversion' },
+      description: {
+        pt: 'Muda o valor de uma conversão já enviada, para que os lances sigam a margem, o valor previsto ou o que sobrou de uma devolução.',
+        en: 'Changes the value of a conversion that was sent, so that bids follow margin, predicted value or what a refund left.',
+      },
+      purpose: 'ads_measurement',
+      channel: 'ads',
+      kind: 'event',
+      identifier: ['email', 'phone', 'userId', 'anonymousId', 'ga_client_id'],
+      idempotency: 'natural',
+      payload: Restatement,
+      batch: { max: 2000 },
+      performBatch: ({ http, settings, items }) => adjust(http, settings, items, 'RESTATEMENT'),
+    },
+
+    retractConversion: {
+      title: { pt: 'Retirar conversão', en: 'Retract conversion' },
+      description: {
+        pt: 'Retira uma conversão já enviada, por exemplo de um pedido cancelado.',
+        en: 'Takes a conversion back that was sent, of a cancelled order for example.',
+      },
+      purpose: 'ads_measurement',
+      channel: 'ads',
+      kind: 'event',
+      identifier: ['email', 'phone', 'userId', 'anonymousId', 'ga_client_id'],
+      idempotency: 'natural',
+      payload: Retraction,
+      batch: { max: 2000 },
+      performBatch: ({ http, settings, items }) => adjust(http, settings, items, 'RETRACTION'),
     },
 
     addToAudience: {

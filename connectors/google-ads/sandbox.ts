@@ -16,11 +16,14 @@ export interface GoogleAdsState {
   /** Counted once per transaction. */
   readonly conversions: Map<string, Record<string, unknown>>
   readonly requests: Record<string, unknown>[]
+  /** Values as they were restated; null: retracted. */
+  readonly adjusted: Map<string, number | null>
 }
 
 const TOKEN = 'ya29.sandbox-access-token'
 const CUSTOMER = '1234567890'
 const ACTION = '987654321'
+const DEVELOPER = 'sandbox-developer-token'
 const LISTS = ['7000000001', '7000000002']
 const BUYERS = '7000000003'
 const CLIENT = {
@@ -60,15 +63,23 @@ export default defineSandbox<GoogleAdsState>({
     lists: new Map([...LISTS, BUYERS].map((id) => [id, new Set()])),
     conversions: new Map(),
     requests: [],
+    adjusted: new Map(),
   }),
   settings: () => ({
     accessToken: TOKEN,
+    developerToken: DEVELOPER,
     customerId: CUSTOMER,
     conversionActionId: ACTION,
     audiences: LISTS,
     buyers: BUYERS,
   }),
-  refused: () => ({ accessToken: 'ya29.expired', customerId: CUSTOMER, conversionActionId: ACTION, buyers: BUYERS }),
+  refused: () => ({
+    accessToken: 'ya29.expired',
+    developerToken: DEVELOPER,
+    customerId: CUSTOMER,
+    conversionActionId: ACTION,
+    buyers: BUYERS,
+  }),
 
   oauth: {
     settings: () => ({ ...CLIENT, customerId: CUSTOMER, conversionActionId: ACTION, audiences: LISTS, buyers: BUYERS }),
@@ -114,6 +125,48 @@ export default defineSandbox<GoogleAdsState>({
         },
       },
       {
+        // https://developers.google.com/google-ads/api/reference/rpc/latest/ConversionAdjustmentUploadService
+        method: 'POST',
+        path: /^\/v\d+\/customers\/(\d{10}):uploadConversionAdjustments$/,
+        answer: ({ body, headers }, state, customer) => {
+          if (headers['developer-token'] !== DEVELOPER)
+            return failure(401, 'UNAUTHENTICATED', 'The developer token is not valid.')
+          if (customer !== CUSTOMER) return failure(403, 'PERMISSION_DENIED', 'The caller does not have permission')
+          const request = fieldsOf(body)
+          const adjustments = listOf(request['conversionAdjustments'])
+          if (adjustments.length === 0 || adjustments.length > 2000 || request['partialFailure'] !== true)
+            return invalid('conversion_adjustments')
+          const errors = adjustments.flatMap((adjustment, index) => {
+            const code = adjustmentFault(adjustment, state)
+            if (code === undefined && request['validateOnly'] !== true)
+              state.adjusted.set(
+                String(adjustment['orderId']),
+                adjustment['adjustmentType'] === 'RETRACTION'
+                  ? null
+                  : Number(fieldsOf(adjustment['restatementValue'])['adjustedValue']),
+              )
+            return code === undefined
+              ? []
+              : [
+                  {
+                    errorCode: { conversionAdjustmentUploadError: code },
+                    message: 'refused',
+                    location: { fieldPathElements: [{ fieldName: 'conversion_adjustments', index }] },
+                  },
+                ]
+          })
+          return {
+            status: 200,
+            body: {
+              results: adjustments.map(() => ({})),
+              ...(errors.length > 0 && {
+                partialFailureError: { code: 3, message: 'Multiple errors in details.', details: [{ errors }] },
+              }),
+            },
+          }
+        },
+      },
+      {
         // https://developers.google.com/data-manager/api/reference/rest/v1/events/ingest
         method: 'POST',
         path: /^\/v1\/events:ingest$/,
@@ -145,6 +198,21 @@ export default defineSandbox<GoogleAdsState>({
     ],
   }),
 })
+
+function adjustmentFault(
+  { adjustmentType, conversionAction, orderId, adjustmentDateTime, restatementValue }: Record<string, unknown>,
+  { conversions }: GoogleAdsState,
+): string | undefined {
+  if (conversionAction !== `customers/${CUSTOMER}/conversionActions/${ACTION}`) return 'INVALID_CONVERSION_ACTION'
+  if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d$/.test(String(adjustmentDateTime)))
+    return 'INVALID_ADJUSTMENT_DATE_TIME'
+  if (adjustmentType === 'RESTATEMENT' && typeof fieldsOf(restatementValue)['adjustedValue'] !== 'number')
+    return 'RESTATEMENT_VALUE_REQUIRED'
+  // Examples adjust what was never sent here; only an id that says so is unknown.
+  return conversions.has(String(orderId)) || !String(orderId).startsWith('unknown-')
+    ? undefined
+    : 'CONVERSION_NOT_FOUND'
+}
 
 /** Hashes of one person; undefined when something in them is no SHA-256. */
 function identifiersOf(member: Record<string, unknown>): string[] | undefined {
