@@ -326,8 +326,9 @@ async function rederive(
     // Clocks go on for whose event started them; what entered a rule counts for both, so that nobody gets more for it.
     timers: one.profile.timers.filter(({ startEventId }) => started.has(startEventId)),
     entries: one.profile.entries,
-    arms: await armsOf(nodeIds, state),
+    ...(await exposures(nodeIds, state)),
     ...(one.profile.closings && { closings: one.profile.closings }),
+    ...(one.profile.crossed && { crossed: one.profile.crossed }),
     ...measuredOfSide(one.profile, begunBy, mine, keeps),
     // Audiences and scores are asked again at once, where there are any.
     ...(settings.measures && !settings.measures.empty && { measuresDueAt: 0 }),
@@ -368,19 +369,26 @@ function isForeignConflict({ entry }: Extract<Step, { kind: 'entry' }>, known: R
   return !entries?.every((id) => known.has(id))
 }
 
-/** An arm is fixed at first exposure: that of the first delivery of this side. */
-async function armsOf(nodeIds: readonly string[], { db }: StateStore): Promise<NonNullable<OpenProfile['arms']>> {
+/** Arm and variant are fixed at first exposure: those of the first delivery of this side. */
+async function exposures(
+  nodeIds: readonly string[],
+  { db }: StateStore,
+): Promise<Pick<OpenProfile, 'arms' | 'variants'>> {
   const rows = await db
     .selectFrom('deliveries')
-    .select(['rule', 'arm'])
+    .select(['rule', 'arm', 'variant'])
     .where('node_id', 'in', nodeIds)
     .where('rule', 'is not', null)
     .orderBy('created_at')
     .orderBy('ord')
     .execute()
   const arms: NonNullable<OpenProfile['arms']> = {}
-  for (const { rule, arm } of rows) arms[rule!] ??= arm as NonNullable<OpenProfile['arms']>[string]
-  return arms
+  const variants: NonNullable<OpenProfile['variants']> = {}
+  for (const { rule, arm, variant } of rows) {
+    arms[rule!] ??= arm as NonNullable<OpenProfile['arms']>[string]
+    if (variant) variants[rule!] ??= variant
+  }
+  return { arms, ...(Object.keys(variants).length > 0 && { variants }) }
 }
 
 async function wakeAt(id: string, profile: OpenProfile, { db }: StateStore): Promise<void> {
