@@ -148,7 +148,7 @@ async function listDeliveries(options: ListOptions, cli: Cli): Promise<void> {
         item.id,
         new Date(item.createdAt).toISOString(),
         `${item.destination}/${item.action}`,
-        item.rule ?? '-',
+        [item.rule ?? '-', item.variant, item.offer].filter((word) => word !== null).join(' · '),
         item.status,
         item.reason ?? '',
         item.answer ?? (item.reason !== null && item.reason in EXITS ? EXITS[item.reason as ExitCode][language] : ''),

@@ -23,6 +23,7 @@ import { addKeys } from './keys.ts'
 import { addLedger } from './ledger.ts'
 import { addNew } from './new.ts'
 import { addNormalize } from './normalize.ts'
+import { addOffers } from './offers.ts'
 import { DEFAULT_CONFIG } from './options.ts'
 import { type Cli, CliError, type ExitStatus, type Terminal, writeJson, writeLine } from './output.ts'
 import { addPlan } from './plan.ts'
@@ -65,6 +66,7 @@ const COMMANDS = [
   addRetention,
   addAudiences,
   addRules,
+  addOffers,
   addRopa,
   addIdentity,
   addIncident,

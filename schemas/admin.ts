@@ -288,6 +288,8 @@ export const DeliveryRow = Type.Object(
     rule: Nullable(Type.String()),
     ruleVersion: Nullable(Type.Integer()),
     arm: Type.String(),
+    variant: Nullable(Type.String()),
+    offer: Nullable(Type.String()),
     eventId: Type.String(),
     status: oneOf(DELIVERY_STATUSES),
     reason: Nullable(Type.String()),

@@ -1,5 +1,5 @@
 /** Offers of the configuration: what may go with a message. Amounts are minor units. */
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { Conditions, Duration } from './conditions.ts'
 
 const closed = { additionalProperties: false } as const
@@ -41,3 +41,38 @@ export const OfferConfig = Type.Object(
   { ...closed, description: 'Held-out people and controls use up no code.' },
 )
 export type OfferConfig = Static<typeof OfferConfig>
+
+const Nullable = <T extends TSchema>(of: T) => Type.Union([of, Type.Null()])
+
+/** How an offer stands: what was given of it, and what is left. */
+export const OfferReport = Type.Object(
+  {
+    id: Type.String(),
+    title: Type.Object({ pt: Type.String(), en: Type.String() }, closed),
+    from: Nullable(Type.String({ description: 'First day.' })),
+    to: Nullable(Type.String({ description: 'Last day.' })),
+    valid: Type.Boolean({ description: 'Today is one of its days.' }),
+    left: Nullable(Type.Integer({ description: 'Of the codes or the limit, whichever is scarcer; null: no end.' })),
+    limit: Nullable(
+      Type.Object({ total: Type.Integer(), used: Type.Integer() }, { ...closed, description: 'In total.' }),
+    ),
+    codes: Nullable(
+      Type.Object(
+        { total: Type.Integer(), given: Type.Integer(), left: Type.Integer() },
+        { ...closed, description: 'Of a file, each given once.' },
+      ),
+    ),
+    rules: Type.Array(
+      Type.Object(
+        {
+          rule: Type.String(),
+          given: Type.Integer({ description: 'Messages with it that wait, were sent or may have been.' }),
+          delivered: Type.Integer(),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export type OfferReport = Static<typeof OfferReport>

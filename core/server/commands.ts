@@ -14,6 +14,7 @@ import { pollCommands } from '../polling/commands.ts'
 import { recordsCommands } from '../reports/commands.ts'
 import { requestCommands } from '../requests/commands.ts'
 import { ruleCommands } from '../rules/commands.ts'
+import { offerCommands } from '../rules/offer-report.ts'
 import { secretCommands } from '../secrets/commands.ts'
 import { chunks } from '../stores/open.ts'
 import { adminCommands } from './accounts/commands.ts'
@@ -33,6 +34,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
     ...pollCommands,
     ...ruleCommands(config, keys),
     ...audienceCommands(config),
+    ...offerCommands(config),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 
     /** After a re-driven input is in the log again: the row is done, its fence travels with the new record. */

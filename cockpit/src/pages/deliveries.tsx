@@ -191,13 +191,18 @@ function useColumns(): readonly Column<DeliveryRow>[] {
     {
       id: 'rule',
       title: t('deliveries.rule'),
-      cell: ({ rule }) =>
-        rule ?? (
+      cell: ({ rule, variant, offer }) =>
+        rule === null ? (
           <span className="quiet" title={t('deliveries.followsEvent')}>
             {t('deliveries.noRule')}
           </span>
+        ) : (
+          <>
+            {rule} <span className="quiet">{[variant, offer].filter((word) => word !== null).join(' · ')}</span>
+          </>
         ),
-      csv: ({ rule, ruleVersion }) => (rule === null ? null : `${rule} v${ruleVersion}`),
+      csv: ({ rule, ruleVersion, variant, offer }) =>
+        rule === null ? null : [`${rule} v${ruleVersion}`, variant, offer].filter((word) => word !== null).join(' · '),
     },
     {
       id: 'purpose',

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { DeliveryDetail, Explanation } from '../../../schemas/admin.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get } from '../api.ts'
-import { dateTime, number } from '../format.ts'
+import { dateTime, hourMinute, number } from '../format.ts'
 import { currentLanguage } from '../i18n/index.ts'
 import { useMay } from '../session.ts'
 import { ConsentFacts } from './consent-words.tsx'
@@ -51,7 +51,9 @@ function Why({ detail }: { detail: DeliveryDetail }) {
   const { text, tone } = useExits()
   const { delivery, explanation, consent, attempts } = detail
   const lead = OPEN.includes(delivery.status)
-    ? t('why.lead.open', { time: dateTime(delivery.dueAt) })
+    ? delivery.reason === 'HELD_UNTIL'
+      ? t('why.lead.held', { time: waitTime(delivery.dueAt), why: t(waitsFor(explanation)) })
+      : t('why.lead.open', { time: dateTime(delivery.dueAt) })
     : delivery.status === 'delivered' ||
         delivery.status === 'held_out' ||
         delivery.status === 'blocked' ||
@@ -169,6 +171,18 @@ function Why({ detail }: { detail: DeliveryDetail }) {
           <dd>{delivery.purpose}</dd>
           <dt>{t('deliveries.channel')}</dt>
           <dd>{delivery.channel ?? t('app.none')}</dd>
+          {delivery.variant !== null && (
+            <>
+              <dt>{t('why.variant')}</dt>
+              <dd>{delivery.variant}</dd>
+            </>
+          )}
+          {delivery.offer !== null && (
+            <>
+              <dt>{t('why.offer')}</dt>
+              <dd>{delivery.offer}</dd>
+            </>
+          )}
           <dt>{t('why.person')}</dt>
           <dd className="mono">{delivery.personId}</dd>
           <dt>{t('why.event')}</dt>
@@ -194,6 +208,17 @@ function Why({ detail }: { detail: DeliveryDetail }) {
     </div>
   )
 }
+
+/** The clause that says why it waits; a retry that fell into the silence waits for the same. */
+function waitsFor(explanation: Explanation | null) {
+  const ids = new Set(explanation?.clauses.map(({ id }) => id))
+  if (ids.has('unless.quiet_hours.holidays')) return 'why.waits.holiday'
+  if (ids.has('unless.send_windows')) return 'why.waits.window'
+  return ids.has('then.send_at') ? 'why.waits.time' : 'why.waits.quiet'
+}
+
+/** The hour alone where it leaves within a day. */
+const waitTime = (at: number) => (at - Date.now() < 86_400_000 ? hourMinute(at) : dateTime(at))
 
 /** Clauses with a check or a cross, in words too, and the value that was found. */
 export function ExplanationView({ explanation, arm }: { explanation: Explanation; arm: string | null }) {

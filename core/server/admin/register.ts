@@ -22,6 +22,7 @@ import { incidentRoutes } from './incidents.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { LIVE_PATH, registerLive } from './live.ts'
 import { oauthRoutes } from './oauth.ts'
+import { offerRoutes } from './offers.ts'
 import { peopleRoutes } from './people.ts'
 import { pipelineRoutes } from './pipeline.ts'
 import { planRoutes } from './plans.ts'
@@ -93,6 +94,7 @@ export async function registerAdmin(
     ...requestRoutes,
     ...ruleRoutes,
     ...audienceRoutes,
+    ...offerRoutes,
     ...retentionRoutes,
     ...incidentRoutes,
     ...recordRoutes,
