@@ -181,7 +181,7 @@ function Reveal({
         <dl className="facts" style={{ marginTop: '0.75rem' }}>
           {shown.identifiers.map(({ type, value }) => (
             <div key={`${type} ${value}`} style={{ display: 'contents' }}>
-              <dt>{type}</dt>
+              <dt>{t(`identity.types.${type as 'email'}`)}</dt>
               <dd>{value ?? t('person.destroyed')}</dd>
             </div>
           ))}

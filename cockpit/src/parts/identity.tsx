@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type {
   IdentityAct,
@@ -47,23 +47,41 @@ export function Identity({ personId, revealed }: { personId: string; revealed: R
         </div>
       ) : (
         <>
-          <Nodes nodes={identity.data.nodes} values={values} />
-          <Edges identity={identity.data} values={values} />
-          <Merges identity={identity.data} />
+          <Titled title={t('identity.nodes')}>
+            <Nodes nodes={identity.data.nodes} values={values} />
+          </Titled>
+          <Titled title={t('identity.edges')}>
+            <Edges identity={identity.data} values={values} />
+          </Titled>
+          <Titled title={t('identity.merges')}>
+            <Merges identity={identity.data} />
+          </Titled>
         </>
       )}
     </section>
   )
 }
 
+function Titled({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div>
+      <h3 style={{ margin: '0 0 0.5rem' }}>{title}</h3>
+      {children}
+    </div>
+  )
+}
+
+/** Its end tells two alike apart; the mark before it does not part from it at the end of a line. */
+const shortId = (id: string) => `…\u2060${id.slice(-6)}`
+
 /** How an identifier is called where its value is not shown: its type, and the end of its id to tell two alike apart. */
 export function useNodeName(nodes: readonly IdentityNode[], values: Values): (id: string) => string {
   const { t } = useTranslation()
   return (id) => {
     const node = nodes.find((one) => one.id === id)
-    if (!node) return `…${id.slice(-6)} (${t('identity.elsewhere')})`
+    if (!node) return `${shortId(id)} (${t('identity.elsewhere')})`
     const type = t(`identity.types.${node.type}`)
-    return values.get(id) ? `${type} ${values.get(id)}` : `${type} …${id.slice(-6)}`
+    return `${type} ${values.get(id) ?? shortId(id)}`
   }
 }
 
@@ -78,7 +96,7 @@ function Nodes({ nodes, values }: { nodes: readonly IdentityNode[]; values: Valu
         <span>
           <strong>{t(`identity.types.${type}`)}</strong>{' '}
           <span className="mono quiet" title={id}>
-            …{id.slice(-6)}
+            {shortId(id)}
           </span>
         </span>
       ),
@@ -138,7 +156,7 @@ function Nodes({ nodes, values }: { nodes: readonly IdentityNode[]; values: Valu
 function Other({ id }: { id: string }) {
   return (
     <Link className="link mono" title={id} {...linkChanging({ subject: id })}>
-      …{id.slice(-6)}{' '}
+      {shortId(id)}{' '}
     </Link>
   )
 }
