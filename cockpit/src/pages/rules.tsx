@@ -6,12 +6,13 @@ import { useTranslation } from 'react-i18next'
 import type { RuleList, RuleSummary, RuleSwitch } from '../../../schemas/rules.ts'
 import { linkChanging } from '../address.ts'
 import { get } from '../api.ts'
-import { dateTime, number } from '../format.ts'
+import { dateTime, dayHour, number } from '../format.ts'
 import { listingOf } from '../listing.ts'
 import { type Column, DataTable } from '../parts/data-table.tsx'
-import { Badge, useExits } from '../parts/exit-badge.tsx'
+import { Badge } from '../parts/exit-badge.tsx'
 import { Page } from '../parts/page.tsx'
 import { ALL_RULES, SwitchActs } from '../parts/rule-acts.tsx'
+import { useClauseWords } from '../parts/rule-clause.ts'
 import { RuleDrawer } from '../parts/rule-drawer.tsx'
 import { NewRuleDialog } from '../parts/rule-new.tsx'
 import { RuleStanding, ruleName } from '../parts/rule-stage.tsx'
@@ -29,7 +30,7 @@ export function RulesPage() {
 function Rules() {
   const { t } = useTranslation()
   const may = useMay()
-  const { text } = useExits()
+  const clauseWords = useClauseWords()
   const [adding, addModal] = useDisclosure()
   const list = useQuery({
     queryKey: ['rules', 'list'],
@@ -82,16 +83,16 @@ function Rules() {
     {
       id: 'blocked',
       title: t('rules.blocked'),
-      cell: ({ counts: { blocked, clauses } }) => {
-        const most = blocked[0]
-        return (
-          <span>
-            {number(blocked.reduce((sum, { count }) => sum + count, 0))}{' '}
-            {most && <span className="quiet">{text(most.code)}</span>}{' '}
-            {clauses[0] && <span className="mono quiet">{clauses[0].clause}</span>}
-          </span>
-        )
-      },
+      cell: ({ counts: { blocked, clauses } }) => (
+        <span>
+          {number(blocked.reduce((sum, { count }) => sum + count, 0))}
+          {clauses.slice(0, 2).map(({ clause, count }) => (
+            <span key={clause} className="quiet rule-clause" title={clause}>
+              {clauseWords(clause)} {number(count)}
+            </span>
+          ))}
+        </span>
+      ),
       csv: ({ counts: { blocked } }) => blocked.map(({ code, count }) => `${code} ${count}`).join(', '),
     },
     {
@@ -99,7 +100,7 @@ function Rules() {
       title: t('rules.next'),
       nowrap: true,
       cell: ({ schedule }) =>
-        schedule?.next === undefined || schedule.next === null ? t('app.none') : dateTime(schedule.next),
+        schedule?.next === undefined || schedule.next === null ? t('app.none') : dayHour(schedule.next),
       csv: ({ schedule }) => (schedule?.next ? new Date(schedule.next).toISOString() : null),
     },
     {

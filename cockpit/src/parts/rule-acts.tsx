@@ -45,7 +45,7 @@ export function SwitchActs({ id, name, state }: { id: string; name: string; stat
   }
   const label = (act: 'pause' | 'resume' | 'kill') => t(all ? `rules.all.${act}` : `rules.act.${act}`)
   return (
-    <>
+    <div className="acts">
       <span className="acts">
         {state !== 'running' && (
           <Button size="xs" variant="default" onClick={ask('resume')}>
@@ -80,7 +80,7 @@ export function SwitchActs({ id, name, state }: { id: string; name: string; stat
           go={(reason) => run.mutate({ act: asked, body: { reason } })}
         />
       )}
-    </>
+    </div>
   )
 }
 

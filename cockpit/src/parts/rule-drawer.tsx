@@ -12,6 +12,7 @@ import { changedParts, lineDiff } from '../line-diff.ts'
 import { useMay } from '../session.ts'
 import { useExits } from './exit-badge.tsx'
 import { PublishActs, SwitchActs } from './rule-acts.tsx'
+import { useClauseWords } from './rule-clause.ts'
 import { NewRuleDialog, nextText } from './rule-new.tsx'
 import { RuleStanding, ruleName, StageBadge } from './rule-stage.tsx'
 import { Failure, Loading } from './states.tsx'
@@ -141,30 +142,10 @@ function Facts({ detail: { rule } }: { detail: RuleDetail }) {
   )
 }
 
-/** By the beginning of a clause's id; the first that fits. */
-const CLAUSES = [
-  ['when.absence.unless', 'whenGoal'],
-  ['when.sequence.goal', 'whenGoal'],
-  ['when.', 'when'],
-  ['who', 'who'],
-  ['unless.caps', 'caps'],
-  ['unless.reentry', 'reentry'],
-  ['unless.quiet_hours', 'quiet'],
-  ['unless.suppress', 'suppress'],
-  ['unless', 'unless'],
-  ['then.offer', 'offer'],
-  ['then.channel', 'channel'],
-  ['then.expires', 'expires'],
-] as const
-
-function clauseKey(id: string) {
-  if (/\.where(\.|$)/.test(id)) return 'whenWhere' as const
-  return CLAUSES.find(([start]) => id.startsWith(start))?.[1] ?? ('action' as const)
-}
-
 function Reasons({ counts }: { counts: RuleCounts }) {
   const { t } = useTranslation()
   const { text } = useExits()
+  const clauseWords = useClauseWords()
   if (counts.blocked.length + counts.clauses.length === 0) return <p className="quiet">{t('rules.noClauses')}</p>
   return (
     <table className="rows">
@@ -180,7 +161,7 @@ function Reasons({ counts }: { counts: RuleCounts }) {
         {counts.clauses.map(({ clause, count }) => (
           <tr key={clause}>
             <td>
-              {t(`rules.clause.${clauseKey(clause)}`)} <span className="mono quiet">{clause}</span>
+              {clauseWords(clause)} <span className="mono quiet">{clause}</span>
             </td>
             <td className="right">{number(count)}</td>
           </tr>
@@ -297,14 +278,16 @@ function Version({ version, before }: { version: RuleVersionView; before: RuleVe
       <StageBadge version={version.version} stage={version.stage} share={version.share} />{' '}
       <span className="quiet">{t('rules.versionBy', { actor: version.actor, time: dateTime(version.since) })}</span>
       {version.reason && <div>{version.reason}</div>}
-      <div className="quiet">
-        {t('rules.counts', {
-          fired: number(counts.fired),
-          decided: number(counts.decided),
-          sent: number(counts.sent),
-          heldOut: number(counts.heldOut),
-        })}
-      </div>
+      {counts.fired + counts.sent + counts.heldOut > 0 && (
+        <div className="quiet">
+          {t('rules.counts', {
+            fired: number(counts.fired),
+            decided: number(counts.decided),
+            sent: number(counts.sent),
+            heldOut: number(counts.heldOut),
+          })}
+        </div>
+      )}
       {before && (
         <details>
           <summary>{t('rules.diff', { version: before.version })}</summary>
