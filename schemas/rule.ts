@@ -185,7 +185,7 @@ export const Rollout = Type.Object(
     stage: oneOf(['draft', 'test', 'shadow', 'live'], 'live when absent.'),
     share: Type.Optional(
       Type.Number({
-        exclusiveMinimum: 0,
+        minimum: 0.0001,
         maximum: 1,
         description: 'live only: the share of people who get this version, e.g. 0.01, 0.1; 1 when absent.',
       }),

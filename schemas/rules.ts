@@ -204,7 +204,7 @@ export const PublishRequest = Type.Object(
   {
     version: Type.Optional(Type.Integer({ minimum: 1, description: 'The newest when absent.' })),
     stage: oneOf(['draft', 'test', 'shadow', 'live']),
-    share: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: 'live only; 1 when absent.' })),
+    share: Type.Optional(Type.Number({ minimum: 0.0001, maximum: 1, description: 'live only; 1 when absent.' })),
     recipients: Type.Optional(
       Type.Array(TestRecipient, { maxItems: 100, description: 'Test recipients of this version; kept as HMACs.' }),
     ),

@@ -30,6 +30,10 @@ export function exclusionClause(
   )
 }
 
+/** Whether two rules of one group disagree on its window; `P7D` and `P1W` are the same. */
+export const windowsDiffer = (a: { readonly window: string }, b: { readonly window: string }): boolean =>
+  parseDuration(a.window) !== parseDuration(b.window)
+
 /** How long uses of groups have to be remembered, in milliseconds. */
 export function groupMemoryMs(rules: readonly CompiledRule[]): number {
   return Math.max(0, ...rules.map(({ rule }) => (rule.group ? parseDuration(rule.group.window) : 0)))

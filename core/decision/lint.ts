@@ -3,6 +3,7 @@ import type { OfferConfig } from '../../schemas/offers.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { durationProblem } from './duration.ts'
+import { windowsDiffer } from './exclusion.ts'
 import { counterPurpose } from './fields.ts'
 import { gateProblems, gateSurroundingProblems } from './lint-gates.ts'
 import { type Found, fieldConditions, listedConditions, type Path, whenProblems } from './lint-when.ts'
@@ -72,6 +73,7 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
   const openTraits = new Set(surroundings.openTraits)
   const problems: RuleProblem[] = []
   const places = new Map<string, Position>()
+  const windows = new Map<string, CompiledRule>()
   for (const compiled of rules) {
     const { rule } = compiled
     const first = places.get(rule.id)
@@ -93,11 +95,13 @@ export function lintRules(rules: readonly CompiledRule[], surroundings: RuleSurr
       ...(surroundings.collectsTrait ? foreignTraitProblems(rule, surroundings.collectsTrait) : []),
       ...knownProblems(rule, surroundings),
       ...(surroundings.keptMs ? windowProblems(rule, surroundings.keptMs) : []),
+      ...groupProblems(rule, windows),
     ]
     problems.push(
       ...found.map(({ path, message }) => ({ ...compiled.positionOf(path), message: `rule ${rule.id}: ${message}` })),
     )
     if (!first) places.set(rule.id, compiled.positionOf(['id']))
+    if (rule.group && !windows.has(rule.group.id)) windows.set(rule.group.id, compiled)
   }
   refuse(problems)
 }
@@ -150,6 +154,20 @@ function counterProblems(rule: Rule): Found[] {
       },
     ]
   })
+}
+
+/** One window for a group: with two, whether a person hears twice would depend on which rule came first. */
+function groupProblems({ group }: Rule, first: ReadonlyMap<string, CompiledRule>): Found[] {
+  if (!group) return []
+  const other = first.get(group.id)
+  if (!other?.rule.group || !windowsDiffer(group, other.rule.group)) return []
+  const { file, line } = other.positionOf(['group', 'window'])
+  return [
+    {
+      path: ['group', 'window'],
+      message: `group "${group.id}" has the window ${other.rule.group.window} in rule ${other.rule.id} (${file}:${line}) and ${group.window} here: a group has one window, write the same in both`,
+    },
+  ]
 }
 
 const KINDS = {

@@ -195,6 +195,11 @@ describe('lint against the configuration', () => {
       'rules/a.yaml:4:35: rule a: "per: person" counts messages on a channel and no action of this rule has one',
     ],
     [
+      'window of a group',
+      `${rule('a', 'group: {id: promo, window: P1D}\n')}---\n${rule('b', 'group: {id: promo, window: PT24H}\n')}---\n${rule('c', 'group: {id: promo, window: P2D}\n')}`,
+      'rules/a.yaml:18:20: rule c: group "promo" has the window P1D in rule a (rules/a.yaml:4) and P2D here',
+    ],
+    [
       'correlation by contact data',
       CART_RECOVERY.replace('grace:', 'correlate: email\n    grace:').replace('email_marketing', 'orders'),
       'rules/a.yaml:10:5: rule carrinho-abandonado: "email" looks like contact data',

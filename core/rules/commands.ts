@@ -1,9 +1,10 @@
 /** Acts on rules, run between batches by the process role, each in one transaction with its record of who and why. */
 
 import { loadPurposes } from '../../consent/purposes.ts'
-import type { TestRecipient } from '../../schemas/rule.ts'
+import type { Rule, TestRecipient } from '../../schemas/rule.ts'
 import type { RuleAdded, RuleVersionsAdded } from '../../schemas/rules.ts'
 import type { LoadedConfig } from '../config.ts'
+import { windowsDiffer } from '../decision/exclusion.ts'
 import { type CompiledRule, loadRules } from '../decision/index.ts'
 import type { RuleDocument } from '../decision/load.ts'
 import { ALL_RULES, type Stage } from '../decision/rollout.ts'
@@ -68,6 +69,7 @@ export function ruleCommands(config: LoadedConfig, keys: Keys): CommandHandlers 
       const rules = read(documentsOf(args))
       if (rules.length === 0) throw new CommandError('INVALID', 'The documents hold no rule.')
       await oneAtATime(state.db, state.dialect)
+      await groupsFit(rules, state.db)
       const dryRun = args['dryRun'] === true
       const versions: RuleAdded[] = []
       for (const compiled of rules) {
@@ -224,8 +226,9 @@ function stageArg(value: unknown): Stage {
 
 function shareArg(value: unknown): number {
   const share = value === undefined ? 1 : Number(value)
-  if (share > 0 && share <= 1) return share
-  throw new CommandError('INVALID', '"share" must be above 0 and at most 1, such as 0.01, 0.1 or 1.')
+  // Kept in hundredths of a per cent: less would be nobody, and look like somebody.
+  if (share >= 0.0001 && share <= 1) return share
+  throw new CommandError('INVALID', '"share" must be between 0.0001 and 1, such as 0.01, 0.1 or 1 (1 %, 10 %, 100 %).')
 }
 
 /** The configuration may have changed since the version was added: what no longer fits is not published. */
@@ -233,7 +236,7 @@ async function stillFits(
   rule: string,
   version: number,
   db: Db,
-  read: (documents: readonly RuleDocument[]) => unknown,
+  read: (documents: readonly RuleDocument[]) => readonly CompiledRule[],
 ): Promise<void> {
   const { body } = await db
     .selectFrom('rule_versions')
@@ -241,7 +244,36 @@ async function stillFits(
     .where('rule', '=', rule)
     .where('version', '=', version)
     .executeTakeFirstOrThrow()
-  read([{ file: `${rule}@${version}`, text: body }])
+  await groupsFit(read([{ file: `${rule}@${version}`, text: body }]), db)
+}
+
+/**
+ * One window for a group, also with rules that were published before and are not among these documents.
+ * @throws CommandError
+ */
+async function groupsFit(rules: readonly CompiledRule[], db: Db): Promise<void> {
+  if (rules.every(({ rule }) => !rule.group)) return
+  const standing = await db
+    .selectFrom('rule_rollouts')
+    .innerJoin('rule_versions', (join) =>
+      join
+        .onRef('rule_versions.rule', '=', 'rule_rollouts.rule')
+        .onRef('rule_versions.version', '=', 'rule_rollouts.version'),
+    )
+    .select(['rule_versions.rule', 'rule_versions.body'])
+    .where('rule_rollouts.stage', 'in', ['test', 'live'])
+    .execute()
+  for (const { rule: own, positionOf } of rules)
+    for (const { rule: id, body } of standing) {
+      const { group } = JSON.parse(body) as Pick<Rule, 'group'>
+      if (!own.group || group?.id !== own.group.id || rules.some(({ rule }) => rule.id === id)) continue
+      if (!windowsDiffer(own.group, group)) continue
+      const { file, line, column } = positionOf(['group', 'window'])
+      throw new CommandError(
+        'INVALID',
+        `${file}:${line}:${column}: rule ${own.id}: group "${group.id}" has the window ${group.window} in rule ${id}, which is published, and ${own.group.window} here: write the same; to change it, send all rules of the group together with their "rollout"`,
+      )
+    }
 }
 
 /** The one that was live for everybody before the newest that was. */
