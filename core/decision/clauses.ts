@@ -1,4 +1,5 @@
 /** Clauses of an explanation that are not conditions of the rule: the clock, caps, re-entry, lateness. */
+import type { OpenTimer } from '../../schemas/profile.ts'
 import type { Clause, ClauseValue } from './compile.ts'
 import { durationWords } from './duration.ts'
 import type { Silence } from './quiet-hours.ts'
@@ -20,8 +21,10 @@ export const endedClause = (name?: string) =>
 export const emptyCartClause = () =>
   clause('when.absence.unless', 'the cart still has something in it', 'o carrinho ainda tem algo', false, 0)
 
-export function silenceClause(compiled: CompiledRule): Clause {
-  const { withinMs, start } = compiled.absence!
+/** @param timer of which the time is told: in test it is shorter than the rule says. */
+export function silenceClause(compiled: CompiledRule, timer: Pick<OpenTimer, 'startedAt' | 'dueAt'>): Clause {
+  const { start } = compiled.absence!
+  const withinMs = Date.parse(timer.dueAt) - Date.parse(timer.startedAt)
   return clause(
     'when.absence.within',
     `nothing ended the wait of ${durationWords(withinMs, 'en')} after "${start}"`,

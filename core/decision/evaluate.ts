@@ -133,5 +133,5 @@ function fireTimer(deciding: Deciding, input: Extract<DecisionInput, { kind: 'ti
   const instance = instanceOf(compiled, timer)
   const ended = endedSince(deciding, compiled, timer.correlation, instance.sinceMs, timer.hadCart === true)
   if (ended) explain(deciding, instance, ended.result, [ended.clause])
-  else judge(deciding, instance, viewOf(deciding, compiled, input.event), [silenceClause(compiled)])
+  else judge(deciding, instance, viewOf(deciding, compiled, input.event), [silenceClause(compiled, timer)])
 }

@@ -205,6 +205,38 @@ onSqlite('publishing', (open: OpenRig) => {
     expect(stored.toLowerCase()).not.toContain('u1@loja.example')
   })
 
+  test('in test a wait lasts ten seconds, and its explanation says so; whoever gets the rule later waits as written', async () => {
+    const rig = await opened(open, {
+      rules: [CART(1, 'prova')],
+      testRecipients: [{ userId: 'u0' }],
+    })
+    await publish(rig, { rule: 'carrinho', version: 1, stage: 'test' })
+    await people(rig, 2)
+    await rig.take(view(rig, 'u0', 'Product Added'), view(rig, 'u1', 'Product Added'))
+    rig.advance(9_999)
+    await rig.fire()
+    expect(await rig.deliveries()).toEqual([])
+    rig.advance(1)
+    await rig.fire()
+    await rig.deliver('mail')
+    expect(rig.sent('to')).toEqual(['u0@loja.example'])
+    const { body } = (await rig.state.db
+      .selectFrom('explanations')
+      .select('body')
+      .where('result', '=', 'ENQUEUED')
+      .executeTakeFirst())!
+    expect(body).toContain('10 seconds')
+    await rig.take(view(rig, 'u0', 'Product Added'), view(rig, 'u0', 'Order Completed'))
+    await publish(rig, { rule: 'carrinho', version: 1, stage: 'live' })
+    await rig.take(view(rig, 'u1', 'Product Added'))
+    rig.advance(30 * MINUTE - 1)
+    await rig.fire()
+    expect(await rig.deliveries()).toHaveLength(1)
+    rig.advance(1)
+    await rig.fire()
+    expect(await rig.deliveries()).toHaveLength(2)
+  })
+
   test('running instances stay on their version', async () => {
     const rig = await opened(open, { rules: [CART(1, 'velho')] })
     await people(rig, 1)
