@@ -34,7 +34,7 @@ const act = (rig: Rig, name: string, identifiers: { type: 'email'; value: string
 /** Each with a name at the vendor, a message that waits, and Bia with a clock running; then one event names both. */
 async function waiting(open: OpenRig) {
   const rig = await open({ rules: [CART, SEEN] })
-  for (const [{ value }] of [ANA, BIA] as const) {
+  for (const { value } of [...ANA, ...BIA]) {
     const consent = [signal('email_marketing', 'grant', rig.at())]
     await rig.take(identify({ traits: { email: value }, ...times(rig), consent }))
     rig.advance(1)
