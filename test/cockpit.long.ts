@@ -75,6 +75,10 @@ describe('every screen, light and dark, wide and narrow', () => {
     ['deliveries', '/deliveries', 'Mostrar mais'],
     ['why', '/deliveries?status=dead&delivery=d-delivered', 'cart.total é pelo menos 5000'],
     ['quarantine', '/quarantine', 'properties must be an object'],
+    ['rules', '/rules', '10% das pessoas'],
+    ['rule', '/rules?item=carrinho', 'Comparação da sombra'],
+    ['audiences', '/audiences', 'Carrinhos grandes'],
+    ['audience', '/audiences?item=big_carts', 'cart.total é pelo menos'],
     ['connectors', '/connectors', 'Conector não instalado'],
     ['settings', '/settings', 'Atalhos de teclado'],
     ['users', '/settings?tab=users', EMAIL],
@@ -281,6 +285,77 @@ describe('the other areas', () => {
     })
   })
 
+  test('rules: what changed, a mistake at its line, publish with a reason, stop everything', async () => {
+    await open('/rules', {}, async (page) => {
+      const row = page.getByRole('row', { name: /carrinho/ }).first()
+      await row.getByText('v3: sombra').waitFor()
+      await page.getByRole('link', { name: 'Abrir a regra Carrinho abandonado' }).click()
+      const drawer = page.getByRole('dialog', { name: 'Carrinho abandonado' })
+      await drawer.getByText('O que mudou desde a v2').click()
+      await drawer.locator('ins', { hasText: 'within: PT45M' }).waitFor()
+      await drawer.getByText('Menos mensagens por semana').first().waitFor()
+
+      await drawer.getByRole('button', { name: 'Nova versão' }).click()
+      const adding = page.getByRole('dialog', { name: 'Acrescentar em YAML' })
+      const yaml = await adding.getByLabel('Regra em YAML').inputValue()
+      expect(yaml).toContain('version: 4')
+      await adding.getByLabel('Regra em YAML').fill(yaml.replace('unless:\n', 'unles:\n'))
+      await adding.getByRole('button', { name: 'Conferir' }).click()
+      await adding
+        .getByText(/^Linha \d+, coluna \d+$/)
+        .first()
+        .waitFor()
+      await expectAccessible(page)
+      await picture(page, 'rule-mistake')
+      await adding.getByLabel('Regra em YAML').fill(yaml)
+      await adding.getByLabel('Por quê').fill('Esperar menos')
+      await adding.getByRole('button', { name: 'Acrescentar' }).click()
+      await adding.getByText('Acrescentada: carrinho v4, rascunho.').waitFor()
+      await adding.locator('.dialog-acts').getByRole('button', { name: 'Fechar' }).click()
+
+      await drawer.getByRole('button', { name: 'Publicar' }).click()
+      const publishing = page.getByRole('dialog', { name: 'Publicar Carrinho abandonado' })
+      await publishing.getByLabel('Para quem').selectOption('0.01')
+      await publishing.getByLabel('Por quê').fill('Começar com pouca gente')
+      await expectAccessible(page)
+      await picture(page, 'rule-publish')
+      await publishing.getByRole('button', { name: 'Publicar' }).click()
+      await drawer.getByText('v4: 1% das pessoas').first().waitFor()
+      await page.keyboard.press('Escape')
+
+      await page.getByRole('button', { name: 'Parar todas' }).click()
+      const stopping = page.getByRole('dialog')
+      await stopping.getByLabel('Por quê').fill('Incidente no estoque')
+      await stopping.getByRole('button', { name: 'Parar todas' }).click()
+      await page.getByText('Todas as regras estão paradas.').waitFor()
+      await page.getByRole('button', { name: 'Retomar todas' }).click()
+      await page.getByRole('dialog').getByLabel('Por quê').fill('Estoque conferido')
+      await page.getByRole('dialog').getByRole('button', { name: 'Retomar todas' }).click()
+      await page.getByText('Todas as regras funcionam conforme publicadas.').waitFor()
+    })
+  })
+
+  test('audiences: what each tool knows and why not, and telling it again', async () => {
+    await open('/audiences', {}, async (page) => {
+      await page.getByRole('link', { name: 'Abrir o público Carrinhos grandes' }).click()
+      const drawer = page.getByRole('dialog', { name: 'Carrinhos grandes' })
+      await drawer.getByText('EXHAUSTED', { exact: true }).waitFor()
+      await drawer.getByText('p_davi').waitFor()
+      await drawer.getByRole('button', { name: 'Sincronizar' }).click()
+      await page
+        .getByRole('dialog', { name: 'Sincronizar Carrinhos grandes' })
+        .getByLabel('Enviar tudo de novo')
+        .check()
+      await expectAccessible(page)
+      await page.getByRole('button', { name: 'Sincronizar agora' }).click()
+      await drawer.getByText('Pedido: o hub percorre as pessoas em páginas.').waitFor()
+      expect(hub.ran.filter(({ name }) => name === 'audiencesSync').at(-1)!.args).toEqual({
+        audience: 'big_carts',
+        full: true,
+      })
+    })
+  })
+
   test('connectors show masked secrets only', async () => {
     await open('/connectors', {}, async (page) => {
       await page.getByText('••••6789').waitFor()
@@ -462,6 +537,9 @@ describe('what the encarregado does', () => {
       await page.getByLabel('Senha', { exact: true }).fill(PASSWORD)
       await page.getByRole('button', { name: 'Criar acesso e entrar' }).click()
       await page.getByRole('heading', { name: 'Panorama', level: 1 }).waitFor()
+      await page.getByRole('navigation').getByRole('link', { name: 'Regras' }).click()
+      await page.getByRole('table', { name: 'Regras' }).waitFor()
+      expect(await page.getByRole('button', { name: 'Parar todas' }).count()).toBe(0)
       await page.getByRole('navigation').getByRole('link', { name: 'Retenção' }).click()
       await page.getByRole('table', { name: 'Políticas' }).waitFor()
       expect(await page.getByRole('button', { name: 'Calcular agora' }).count()).toBe(0)
