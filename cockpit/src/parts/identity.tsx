@@ -263,7 +263,6 @@ type Happening = { readonly merge: IdentityMerge } | { readonly act: IdentityAct
 
 function Merges({ identity }: { identity: PersonIdentity }) {
   const { t } = useTranslation()
-  const own = new Set([identity.personId, ...identity.olderIds, ...identity.nodes.map(({ id }) => id)])
   const rows: Happening[] = [...identity.merges.map((merge) => ({ merge })), ...identity.acts.map((act) => ({ act }))]
   const atOf = (row: Happening) => ('merge' in row ? row.merge.at : row.act.at)
   rows.sort((a, b) => atOf(b) - atOf(a))
@@ -283,7 +282,7 @@ function Merges({ identity }: { identity: PersonIdentity }) {
       cell: (row) =>
         'merge' in row ? (
           <span>
-            {t('identity.merged')} <Other id={own.has(row.merge.from) ? row.merge.from : row.merge.into} />
+            {t('identity.merged')} <Other id={row.merge.from === identity.personId ? row.merge.into : row.merge.from} />
           </span>
         ) : (
           <span>
