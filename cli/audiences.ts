@@ -100,5 +100,6 @@ export function addAudiences(program: Command, cli: Cli): void {
 
 const destinationWords = ({ destination, counts }: AudienceSummary['destinations'][number]): string => {
   const failed = counts.failed.reduce((sum, { count }) => sum + count, 0)
-  return `${destination}: ${counts.in} in, ${counts.pending} pending, ${counts.removing} leaving, ${failed} failed, ${counts.blocked} blocked, ${counts.notTold} not told`
+  const { noConsent, notReachable, heldOut } = counts.notToldWhy
+  return `${destination}: ${counts.in} in, ${counts.pending} pending, ${counts.removing} leaving, ${failed} failed, ${counts.blocked} blocked, ${counts.notTold} not told (${noConsent} without consent, ${notReachable} without address, ${heldOut} held out)`
 }

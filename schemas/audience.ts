@@ -215,7 +215,10 @@ export const PUSH_STATES = [
   'held_out',
   'no_consent',
   'not_reachable',
+  'waiting',
 ] as const
+/** Why a destination was not told of a member; `waiting`: it is told at the next look at the person. */
+export type NotTold = Extract<PushState, 'held_out' | 'no_consent' | 'not_reachable' | 'waiting'>
 export type PushState = (typeof PUSH_STATES)[number]
 
 const Counts = Type.Object(
@@ -225,7 +228,16 @@ const Counts = Type.Object(
     removing: Type.Integer(),
     failed: Type.Array(Type.Object({ reason: Type.String(), count: Type.Integer() }, { additionalProperties: false })),
     blocked: Type.Integer({ description: 'Held back at the last look: consent, sharing or transfer.' }),
-    notTold: Type.Integer({ description: 'Members it was never asked to take: no consent, no address, or held out.' }),
+    notTold: Type.Integer({ description: 'Members it is not asked to have: no consent, no address, or held out.' }),
+    notToldWhy: Type.Object(
+      {
+        noConsent: Type.Integer(),
+        notReachable: Type.Integer({ description: 'No address of a type the action knows.' }),
+        heldOut: Type.Integer(),
+        waiting: Type.Integer({ description: 'Told at the next look at the person.' }),
+      },
+      { additionalProperties: false, description: 'Of the newest 500 that are not told.' },
+    ),
   },
   { additionalProperties: false },
 )

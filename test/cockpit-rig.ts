@@ -78,7 +78,7 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
       ...processCommands(loaded, keys),
       ...identityCommands(joinedConfig, keys),
       ...ruleCommands(publishedConfig, keys),
-      ...audienceCommands(publishedConfig),
+      ...audienceCommands(publishedConfig, keys),
       ...commands,
       ...options.commands,
     },

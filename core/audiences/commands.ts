@@ -1,11 +1,22 @@
 /** What people ask about audiences: the list with its numbers, members, one person's stays, telling destinations again. */
 import { sql } from 'kysely'
-import type { AudienceMember, AudienceStay, AudienceSummary, AudienceSync, PushState } from '../../schemas/audience.ts'
+import type {
+  AudienceMember,
+  AudienceStay,
+  AudienceSummary,
+  AudienceSync,
+  NotTold,
+  PushState,
+} from '../../schemas/audience.ts'
 import type { LoadedConfig } from '../config.ts'
+import { buildRuleSet } from '../decision/index.ts'
+import type { Keys } from '../keys.ts'
+import { processSettings, readSurroundings } from '../roles/surroundings.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
-import type { Db } from '../stores/open.ts'
+import type { ProcessPorts } from '../stages/ports.ts'
 import { openPass, startPass } from './passes.ts'
-import { type CompiledAudience, compileMeasures } from './set.ts'
+import { type CompiledAudience, compileMeasures, type Push } from './set.ts'
+import { type StandingContext, standings } from './standing.ts'
 
 const MEMBERS_SHOWN = 100
 const DAYS_SHOWN = 30
@@ -13,7 +24,25 @@ const DAY_MS = 86_400_000
 const iso = (ms: number) => new Date(ms).toISOString()
 const clauses = (text: string | null) => JSON.parse(text ?? '[]') as AudienceMember['why']
 
-export function audienceCommands(config: LoadedConfig): CommandHandlers {
+type Settings = ProcessPorts['settings']
+
+/** As the process role has them, but for rules, which nothing here asks. */
+function settingsOf(config: LoadedConfig): () => Settings {
+  let settings: Settings | undefined
+  return () => {
+    if (!settings) {
+      const surroundings = readSurroundings(config)
+      settings = processSettings(config, surroundings, buildRuleSet([]), surroundings.rules)
+    }
+    return settings
+  }
+}
+
+export function audienceCommands(
+  config: LoadedConfig,
+  keys: Keys,
+  settings: () => Settings = settingsOf(config),
+): CommandHandlers {
   const set = compileMeasures(config.config, (id) =>
     Object.keys(config.destinationSettings.get(id)?.definition.actions ?? {}),
   )
@@ -27,15 +56,18 @@ export function audienceCommands(config: LoadedConfig): CommandHandlers {
     return found
   }
   return {
-    async audiencesList(_args, { state: { db }, now }): Promise<AudienceSummary[]> {
-      const filling = (await openPass(db))?.kind === 'fill'
+    async audiencesList(_args, { state, now }): Promise<AudienceSummary[]> {
+      const filling = (await openPass(state.db))?.kind === 'fill'
       const found: AudienceSummary[] = []
-      for (const audience of set.audiences) found.push(await summaryOf(audience, filling, db, now))
+      for (const audience of set.audiences)
+        found.push(await summaryOf(audience, filling, { state, keys, settings, now }))
       return found
     },
 
-    async audienceMembers(args, { state: { db } }): Promise<AudienceMember[]> {
-      const { id, pushes } = known(args['audience'])
+    async audienceMembers(args, { state, now }): Promise<AudienceMember[]> {
+      const { db } = state
+      const audience = known(args['audience'])
+      const { id, pushes } = audience
       const rows = await db
         .selectFrom('audience_stays')
         .selectAll()
@@ -55,15 +87,20 @@ export function audienceCommands(config: LoadedConfig): CommandHandlers {
               .where('p.audience', '=', id)
               .where('p.person_id', 'in', people)
               .execute()
+      const untold = people.filter((id) => !told.some((one) => one.person_id === id && one.member === 1))
+      const stands = await standings(audience, untold, { state, keys, settings, now })
       return rows.map((row) => ({
         personId: row.person_id,
         since: iso(row.entered_at),
         why: clauses(row.why_entered),
-        destinations: pushes.map(({ destination }) => {
-          const mine = told.find((one) => one.person_id === row.person_id && one.destination === destination)
+        destinations: pushes.map((push) => {
+          const { destination } = push
+          const rowsOf = told.filter((one) => one.person_id === row.person_id && one.destination === destination)
+          // Somebody with two addresses may be in by one and out by the other.
+          const mine = rowsOf.find(({ member }) => member === 1) ?? rowsOf.find(({ status }) => !isOut(status))
           return mine
             ? { destination, state: stateOf(mine.member === 1, mine.status), reason: mine.reason }
-            : { destination, state: 'no_consent' as const, reason: null }
+            : { destination, state: stands(row.person_id, push), reason: null }
         }),
       }))
     },
@@ -98,6 +135,9 @@ export function audienceCommands(config: LoadedConfig): CommandHandlers {
   }
 }
 
+/** Taken out, and that was answered. */
+const isOut = (status: string | null) => status === 'delivered' || status === null
+
 function stateOf(member: boolean, status: string | null): PushState {
   if (status === 'delivered' || status === null) return member ? 'in' : 'removing'
   if (status === 'blocked') return 'blocked'
@@ -105,12 +145,54 @@ function stateOf(member: boolean, status: string | null): PushState {
   return member ? 'pending' : 'removing'
 }
 
+/** Newest members a destination was not told of, whose reason is looked up. */
+const LOOKED_AT = 500
+const WHY = {
+  no_consent: 'noConsent',
+  not_reachable: 'notReachable',
+  held_out: 'heldOut',
+  waiting: 'waiting',
+} as const satisfies Record<NotTold, string>
+
+async function whyNotTold(audience: CompiledAudience, push: Push, context: StandingContext) {
+  const why = { noConsent: 0, notReachable: 0, heldOut: 0, waiting: 0 }
+  const rows = await context.state.db
+    .selectFrom('audience_stays as s')
+    .select('s.person_id')
+    .where('s.audience', '=', audience.id)
+    .where('s.left_at', 'is', null)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('audience_pushes as p')
+            .select('p.person_id')
+            .whereRef('p.person_id', '=', 's.person_id')
+            .whereRef('p.audience', '=', 's.audience')
+            .where('p.destination', '=', push.destination)
+            .where('p.member', '=', 1),
+        ),
+      ),
+    )
+    .orderBy('s.entered_at', 'desc')
+    .limit(LOOKED_AT)
+    .execute()
+  const people = rows.map(({ person_id }) => person_id)
+  if (people.length === 0) return why
+  const stands = await standings(audience, people, context)
+  for (const person of people) why[WHY[stands(person, push)]] += 1
+  return why
+}
+
 async function summaryOf(
-  { id, config, purpose, who, pushes }: CompiledAudience,
+  audience: CompiledAudience,
   filling: boolean,
-  db: Db,
-  now: number,
+  context: StandingContext,
 ): Promise<AudienceSummary> {
+  const { id, config, purpose, who, pushes } = audience
+  const { now } = context
+  const { db } = context.state
+  const reasons = new Map<Push, Awaited<ReturnType<typeof whyNotTold>>>()
+  for (const push of pushes) reasons.set(push, await whyNotTold(audience, push, context))
   const { n } = await db
     .selectFrom('audience_stays')
     .select((eb) => eb.fn.countAll().as('n'))
@@ -150,7 +232,8 @@ async function summaryOf(
     size,
     filling,
     days: [...days].map(([day, counts]) => ({ day: iso(day * DAY_MS).slice(0, 10), ...counts })),
-    destinations: pushes.map(({ destination, add, remove }) => {
+    destinations: pushes.map((push) => {
+      const { destination, add, remove } = push
       const counts = {
         in: 0,
         pending: 0,
@@ -164,12 +247,17 @@ async function summaryOf(
         if (row.destination !== destination) continue
         const state = stateOf(row.member === 1, row.status)
         if (row.member === 1) members += Number(row.n)
-        else if (row.status === 'delivered' || row.status === null) continue
+        else if (isOut(row.status)) continue
         if (state === 'failed') counts.failed.push({ reason: row.reason ?? '', count: Number(row.n) })
         else if (state === 'in' || state === 'pending' || state === 'removing' || state === 'blocked')
           counts[state] += Number(row.n)
       }
-      return { destination, add, remove, counts: { ...counts, notTold: Math.max(0, size - members) } }
+      return {
+        destination,
+        add,
+        remove,
+        counts: { ...counts, notTold: Math.max(0, size - members), notToldWhy: reasons.get(push)! },
+      }
     }),
   }
 }

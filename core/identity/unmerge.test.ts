@@ -160,10 +160,11 @@ onBothDatabases('taking people apart', (open: OpenRig) => {
     expect(vendorList(rig)).toEqual(member ? ['ana@loja.example'] : [])
     const open_ = (await stays(rig)).filter(({ left_at }) => left_at === null)
     expect(open_).toHaveLength((member ? 1 : 0) + ((await rig.person('anonymousId', 'd2'))!.profile.audiences ? 1 : 0))
-    const commands = audienceCommands({
-      config: measures,
-      destinationSettings: rig.processPorts.settings.destinations,
-    } as never)
+    const commands = audienceCommands(
+      { config: measures, destinationSettings: rig.processPorts.settings.destinations } as never,
+      rig.keys,
+      () => rig.processPorts.settings,
+    )
     const ask = (name: string, args = {}) => commands[name]!(args, { state: rig.state, actor: 'x', now: rig.now })
     expect(await ask('audiencesList')).toMatchObject([{ size: open_.length }])
     expect(await ask('audienceMembers', { audience: 'viewers' })).toHaveLength(open_.length)

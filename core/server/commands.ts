@@ -33,7 +33,7 @@ export function processCommands(config: LoadedConfig, keys: Keys): CommandHandle
     ...identityCommands(config, keys),
     ...pollCommands,
     ...ruleCommands(config, keys),
-    ...audienceCommands(config),
+    ...audienceCommands(config, keys),
     ...offerCommands(config),
     ...recordsCommands(config.config, keys, (id) => config.destinationSettings.get(id)?.definition.name ?? id),
 

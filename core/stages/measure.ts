@@ -166,7 +166,7 @@ export function tellAgain(
 }
 
 /** Which device a purpose about one is asked of, where no event says: the newest of the person. */
-const turnOf = (person: PersonState): Turn => ({
+export const turnOf = (person: PersonState): Turn => ({
   person,
   deviceNode: person.nodes.findLast(({ type }) => DEVICES.has(type)),
   purposes: undefined,

@@ -252,7 +252,7 @@ function Destination({
         </dd>
         <dt>{t('audiences.sync.notTold')}</dt>
         <dd>
-          {number(counts.notTold)} <span className="quiet">{t('audiences.sync.notToldHint')}</span>
+          {number(counts.notTold)} <span className="quiet">{t('audiences.sync.notToldWhy', counts.notToldWhy)}</span>
         </dd>
       </dl>
     </div>
@@ -290,6 +290,7 @@ const STATE_TONES: Readonly<Record<AudienceMember['destinations'][number]['state
   held_out: 'experiment',
   no_consent: 'consent',
   not_reachable: 'no_purpose',
+  waiting: 'waiting',
 }
 
 function Members({ id }: { id: string }) {
