@@ -111,3 +111,23 @@ test('each person gets a code of their own, none is left for the next, and a blo
   expect(free).toEqual([{ code: 'B2' }])
   await rig.close()
 })
+
+test('what a contract owes is neither stopped nor counted by a cap over all messages', async () => {
+  const cap = ', caps: [{per: person, max: 1, window: P1D}]'
+  const owed = rule('pedido', cap, plain)
+    .replace('Product Viewed', 'Order Updated')
+    .replace('purpose: email_marketing', 'purpose: orders')
+  const rig = await opened({ rules: [owed, rule('oferta', cap, plain)] }, 'ana')
+  await does(rig, 'Order Completed')
+  for (const name of ['Order Updated', 'Order Updated', 'Product Viewed', 'Product Viewed', 'Order Updated'])
+    await does(rig, name)
+  const rows = await rig.state.db.selectFrom('explanations').select(['rule', 'result']).execute()
+  expect(rows.map((row) => `${row.rule} ${row.result}`).sort()).toEqual([
+    'oferta CAPPED',
+    'oferta ENQUEUED',
+    'pedido ENQUEUED',
+    'pedido ENQUEUED',
+    'pedido ENQUEUED',
+  ])
+  await rig.close()
+})

@@ -2,7 +2,17 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { signature } from '../../connectors/webhook/destination.ts'
 import type { Hub } from '../../core/hub.ts'
-import { basic, makePlace, type Place, post, startInProcess, startVendor, type Vendor, WRITE_KEYS } from './rig.ts'
+import {
+  basic,
+  MESSAGE_RULE,
+  makePlace,
+  type Place,
+  post,
+  startInProcess,
+  startVendor,
+  type Vendor,
+  WRITE_KEYS,
+} from './rig.ts'
 
 let vendor: Vendor
 let place: Place
@@ -109,4 +119,20 @@ test('without the secret, with an old signature, or with nonsense, nothing is ta
   expect(await post(`${hub.url}/in/nobody`, told)).toBe(404)
   await hub.drained()
   expect(await statuses()).toEqual(new Set(['granted']))
+})
+
+test('a bounce keeps a rule that suppresses it away, with the starter purposes', async () => {
+  const rule = MESSAGE_RULE.replace('email_marketing}', 'email_marketing, suppress: [bounced, complained]}')
+  await hub.close()
+  place.remove()
+  place = await makePlace(vendor, { rules: { 'aviso.yaml': rule } })
+  hub = await startInProcess(place)
+  const deliveryId = await messaged()
+  expect(messages()).toBe(1)
+  await tell({ kind: 'bounced', deliveryId, channel: 'email' })
+  await hub.drained()
+  await added(3)
+  expect(messages()).toBe(1)
+  const results = await hub.state.db.selectFrom('explanations').select('result').execute()
+  expect(results.map(({ result }) => result)).toContain('SUPPRESSED')
 })
