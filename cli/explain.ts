@@ -8,6 +8,7 @@ import type { ExplainedJourney } from '../core/explain.ts'
 import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
 import type { Counterfactual } from '../schemas/records.ts'
+import type { WhyDecision } from '../schemas/why.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
@@ -66,20 +67,19 @@ async function explainPerson(
   loaded: LoadedConfig,
   cli: Cli,
 ): Promise<void> {
-  const [{ whyPerson }, { prepareRule }, { openToRead, wantedRule }, { createKeys, loadMasterKey }] = await Promise.all(
-    [
-      import('../core/replay/why.ts'),
+  const [{ explainPersonRule }, { prepareRule }, { openToRead, wantedRule }, { createKeys, loadMasterKey }] =
+    await Promise.all([
+      import('../core/explain/person-rule.ts'),
       import('../core/replay/prepare.ts'),
       import('./backtest.ts'),
       import('../core/keys.ts'),
-    ],
-  )
+    ])
   const state = await openToRead(loaded)
   try {
     const now = Date.now()
     const prepared = await prepareRule(wantedRule(rule), loaded, state, now)
     const keys = createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env))
-    const why = await whyPerson(person, prepared, { state, keys, now, timezone: loaded.timezone })
+    const why = await explainPersonRule(person, prepared, { state, keys, now, timezone: loaded.timezone })
     if (!why) throw new CliError('NOT_FOUND', `there is no person ${person}`)
     if (options.json) return await writeJson(cli.stdout, why)
     const language = languageOf(options.lang, cli)
@@ -91,16 +91,53 @@ async function explainPerson(
         ? say('Como foi decidido e guardado.', 'As it was decided and stored.')
         : say('Recalculado a partir do histórico.', 'Recomputed from history.'),
     )
-    for (const { at, result, clauses } of why.decisions) {
-      await writeLine(cli.stdout, `\n${at}  ${result}`)
-      for (const { ok, pt, clause, value } of clauses)
-        await writeLine(cli.stdout, `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${JSON.stringify(value ?? null)}`)
-    }
+    const { identifiers, mergedFrom } = why.identity
+    await writeLine(
+      cli.stdout,
+      `${say('Identidade', 'Identity')}: ${identifiers.map(({ type, count }) => `${count} ${type}`).join(', ')}${mergedFrom > 0 ? say(`; reúne ${mergedFrom} pessoas de antes`, `; ${mergedFrom} former people are in it`) : ''}`,
+    )
+    for (const decision of why.decisions) await writeLine(cli.stdout, renderWhy(decision, say))
     for (const { dueAt } of why.waiting)
       await writeLine(cli.stdout, say(`Espera até ${dueAt}.`, `It waits until ${dueAt}.`))
   } finally {
     await state.close()
   }
+}
+
+/** One decision with all it rests on and led to, a line each. */
+function renderWhy(decision: WhyDecision, say: (pt: string, en: string) => string): string {
+  const { event, consent } = decision
+  const lines = [
+    `\n${decision.at}  ${decision.rule} v${decision.version}  ${decision.result}`,
+    `  ${say('causa', 'cause')}: ${event ? `${event.name} (${event.source}, ${event.occurredAt}, ${event.id})` : decision.cause}`,
+    ...decision.clauses.map(
+      ({ ok, pt, clause, value }) => `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${JSON.stringify(value ?? null)}`,
+    ),
+    ...decision.caps.flatMap(({ used, max, pt, clause }) =>
+      used === null ? [] : [`  ${say('limite', 'cap')}: ${say(pt, clause)}  ${used}/${max}`],
+    ),
+    ...(
+      [
+        [say('grupo', 'arm'), decision.arm],
+        [say('variante', 'variant'), decision.variant],
+        [say('oferta', 'offer'), decision.offer],
+        [say('espera até', 'held until'), decision.heldUntil],
+      ] as const
+    ).flatMap(([name, value]) => (value === null ? [] : [`  ${name}: ${value}`])),
+    ...decision.skipped.map(({ destination, action, code }) => `  – ${destination}.${action}: ${code}`),
+  ]
+  if (consent)
+    lines.push(
+      `  ${say('consentimento', 'consent')}: ${consent.purpose} ${consent.status} (${consent.basis}), ${consent.at}, ${consent.origin}, ${consent.entryId}`,
+    )
+  for (const sent of decision.deliveries) {
+    lines.push(
+      `  ${say('entrega', 'delivery')}: ${sent.destination}.${sent.action} ${sent.status}${sent.code ? ` ${sent.code}` : ''}  ${sent.id}`,
+    )
+    if (sent.reason) lines.push(`    ${sent.reason}`)
+    for (const { n, at, outcome, reason } of sent.attempts) lines.push(`    ${n}. ${at} ${outcome} ${reason}`)
+  }
+  return lines.join('\n')
 }
 
 async function whatTurns(

@@ -7,11 +7,10 @@ import type { Arm, DeliveryStatus } from '../schemas/delivery.ts'
 import { EXITS, type ExitCode, type StageName } from '../schemas/exits.ts'
 import type { Rule } from '../schemas/rule.ts'
 import { type Clause, type Explanation, type RuleSet, whySentence } from './decision/index.ts'
+import { type ConsentTold, consentOf } from './explain/consent.ts'
 import { type StillHeld, stillHeld } from './explain/held.ts'
 import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf, withheldSentence } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
-import { consentFacts } from './ledger/prove.ts'
-import { findEntries } from './ledger/rows.ts'
 import { unsealJson } from './seal.ts'
 import type { SealedEvent } from './stages/apply.ts'
 import { dedupeTable, dedupeTables } from './stages/deduplicate.ts'
@@ -56,15 +55,7 @@ export interface ExplainedJourney {
   }[]
   /** Rules and following actions that were not asked, because the event was not kept for their purpose. */
   readonly withheld: readonly Withheld[]
-  readonly consent: readonly {
-    readonly entryId: string
-    readonly purpose: string
-    readonly status: string
-    readonly basis: string
-    readonly at: string
-    readonly origin: string
-    readonly notice?: { readonly id: string; readonly version: number }
-  }[]
+  readonly consent: readonly ConsentTold[]
   readonly deliveries: readonly {
     readonly id: string
     readonly destination: string
@@ -425,27 +416,6 @@ function decisionOf(
 function titleOf(rule: Rule, { purposes }: ExplainPorts): { purposeTitle?: { pt: string; en: string } } {
   const title = purposes.get(rule.unless.purpose)?.title
   return title ? { purposeTitle: { pt: title.pt, en: title.en } } : {}
-}
-
-async function consentOf(
-  entryIds: readonly string[],
-  { state, keys }: ExplainPorts,
-): Promise<ExplainedJourney['consent']> {
-  const found = await findEntries(state.db, entryIds)
-  return Promise.all(
-    found.map(async (entry) => {
-      const { ts, source, ...facts } = await consentFacts(state.db, entry, keys)
-      return {
-        entryId: entry.id,
-        purpose: entry.purpose,
-        status: facts.status ?? 'unknown',
-        basis: facts.basis ?? 'unknown',
-        at: ts,
-        origin: source,
-        ...(facts.notice && { notice: facts.notice }),
-      }
-    }),
-  )
 }
 
 function explainQuarantined(row: Tables['quarantine']): ExplainedJourney {

@@ -1,15 +1,20 @@
 /** The hub, wired: log, state, the three roles and HTTP. Connectors come in from outside. */
+
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { importConsent } from './answers/import.ts'
+import { createBacktestDesk } from './backtests/jobs.ts'
+import { runBacktest } from './backtests/run.ts'
+import { backtestInThread } from './backtests/thread.ts'
 import { type LoadedConfig, onPort } from './config.ts'
 import { createConnectionDesk } from './connections/flow.ts'
 import { createKeepers } from './connections/keepers.ts'
 import { connectionStatuses } from './connections/status.ts'
 import { commandWriter } from './connections/writer.ts'
+import { whyFor } from './explain/person-rule.ts'
 import { explain } from './explain.ts'
 import { createKeys, loadMasterKey } from './keys.ts'
 import type { Registry } from './kit/define.ts'
@@ -298,6 +303,19 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     sources: [...config.sourceSettings.keys()],
     timezone: config.timezone,
   }
+  const backtests = createBacktestDesk(
+    options.worker
+      ? backtestInThread(options.worker, {
+          role: 'backtest',
+          configFile: resolve(options.configFile),
+          port: config.port,
+          stateFile,
+          postgres,
+          master,
+        })
+      : (wanted, range, running) => runBacktest(wanted, range, running, { config, state, keys }),
+    clock,
+  )
   const context: ServerContext = {
     config: config.config,
     ledger: ledgerSettings(config),
@@ -308,6 +326,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       await book.refresh()
       return explain(id, explaining)
     },
+    why: (person, rule) => whyFor(person, rule, { config, state, keys, now: clock() }),
+    backtests,
     run,
   }
   const app = await startServer(config, logger, async (server) => {
@@ -365,6 +385,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const close = async () => {
     // No new requests first; then what was answered is on disk already, and the roles stop between batches.
     await app.close()
+    await backtests.close()
     await poller.stop()
     await desk.stop()
     await keepers.close()

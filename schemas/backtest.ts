@@ -104,3 +104,55 @@ export const BacktestReport = Type.Object(
   { ...closed, $id: 'https://anuente.dev/schemas/backtest.json', title: 'BacktestReport' },
 )
 export type BacktestReport = Static<typeof BacktestReport>
+
+export const BacktestRequest = Type.Object(
+  {
+    rule: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 80,
+        description: 'Id of a published rule; id@version for an earlier one.',
+      }),
+    ),
+    text: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64 * 1024, description: 'A rule as YAML or JSON that is not published.' }),
+    ),
+    from: Type.Optional(Type.String({ format: 'date-time', description: '30 days before `to` when absent.' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'Now when absent.' })),
+  },
+  { ...closed, description: 'Either `rule` or `text`.' },
+)
+export type BacktestRequest = Static<typeof BacktestRequest>
+
+export const BacktestJob = Type.Object(
+  {
+    id: Type.String(),
+    rule: Type.Union([Type.String(), Type.Null()], { description: 'null: a text that is not published.' }),
+    from: Moment,
+    to: Moment,
+    status: oneOf(['running', 'done', 'failed', 'cancelled']),
+    startedBy: Type.String({ description: 'User or token id.' }),
+    startedAt: Moment,
+    endedAt: Type.Union([Moment, Type.Null()]),
+    people: Type.Object(
+      {
+        done: Type.Integer(),
+        total: Type.Union([Type.Integer(), Type.Null()], { description: 'null: not counted yet.' }),
+      },
+      { ...closed, description: 'How far it is.' },
+    ),
+    error: Type.Union([Type.String(), Type.Null()], { description: 'Why it failed, and what to do.' }),
+  },
+  closed,
+)
+export type BacktestJob = Static<typeof BacktestJob>
+
+export const BacktestJobs = Type.Object(
+  { items: Type.Array(BacktestJob, { description: 'Newest first; the hub keeps the last 20 until it stops.' }) },
+  closed,
+)
+
+export const BacktestDetail = Type.Object(
+  { job: BacktestJob, report: Type.Union([BacktestReport, Type.Null()], { description: 'null until it is done.' }) },
+  closed,
+)

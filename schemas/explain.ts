@@ -41,6 +41,19 @@ export const ExplainQuery = Type.Object(
 const List = <T extends TSchema>(item: T) => Type.Immutable(Type.Array(item))
 const Moment = Type.String({ format: 'date-time', description: 'ISO 8601, UTC.' })
 
+export const ExplainedConsent = Type.Object(
+  {
+    entryId: Type.String(),
+    purpose: Type.String(),
+    status: Type.String(),
+    basis: Type.String(),
+    at: Moment,
+    origin: Type.String(),
+    notice: Type.Optional(Type.Object({ id: Type.String(), version: Type.Integer() }, closed)),
+  },
+  closed,
+)
+
 export const ExplainAnswer = Type.Object(
   {
     id: Type.String(),
@@ -110,20 +123,7 @@ export const ExplainAnswer = Type.Object(
         },
       ),
     ),
-    consent: List(
-      Type.Object(
-        {
-          entryId: Type.String(),
-          purpose: Type.String(),
-          status: Type.String(),
-          basis: Type.String(),
-          at: Moment,
-          origin: Type.String(),
-          notice: Type.Optional(Type.Object({ id: Type.String(), version: Type.Integer() }, closed)),
-        },
-        closed,
-      ),
-    ),
+    consent: List(ExplainedConsent),
     deliveries: List(
       Type.Object(
         {

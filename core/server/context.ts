@@ -1,6 +1,8 @@
 /** What the HTTP side of the hub is given. It reads the state; writes go as commands to the process role. */
 import type { Config } from '../../schemas/config.ts'
 import type { ExitCode, StageName } from '../../schemas/exits.ts'
+import type { WhyAnswer } from '../../schemas/why.ts'
+import type { BacktestDesk } from '../backtests/jobs.ts'
 import type { ExplainedJourney } from '../explain.ts'
 import type { Registry } from '../kit/define.ts'
 import type { LedgerSettings } from '../ledger/settings.ts'
@@ -50,6 +52,9 @@ export interface ServerContext {
   readonly live: LiveFeed
   /** By message id, event id, delivery id or quarantine id; undefined when nothing kept knows it. */
   explain(id: string): Promise<ExplainedJourney | undefined>
+  /** One person and one published rule, by `id` or `id@version`. */
+  why(person: string, rule: string): Promise<WhyAnswer | 'NOBODY' | 'NO_RULE'>
+  readonly backtests: BacktestDesk
   run(command: Command): Promise<CommandResult>
 }
 

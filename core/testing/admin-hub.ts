@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Config } from '../../schemas/config.ts'
+import { createBacktestDesk, type RunBacktest } from '../backtests/jobs.ts'
 import type { ExplainedJourney } from '../explain.ts'
 import type { Registry } from '../kit/define.ts'
 import { adminCommands } from '../server/accounts/commands.ts'
@@ -132,6 +133,8 @@ export interface AdminHubOptions {
   readonly commands?: CommandHandlers
   /** What there is to explain, by id. */
   readonly journeys?: Readonly<Record<string, ExplainedJourney>>
+  readonly why?: ServerContext['why']
+  readonly backtest?: RunBacktest
 }
 
 export async function startAdminHub(options: AdminHubOptions = {}): Promise<AdminHub> {
@@ -163,6 +166,10 @@ export async function startAdminHub(options: AdminHubOptions = {}): Promise<Admi
     }
   }
   const config = { ...adminHubConfig, ...options.config }
+  const backtests = createBacktestDesk(
+    options.backtest ?? (async () => Promise.reject(new Error('nothing here runs backtests'))),
+    Date.now,
+  )
   const context: ServerContext = {
     config,
     registry: adminHubRegistry,
@@ -176,6 +183,8 @@ export async function startAdminHub(options: AdminHubOptions = {}): Promise<Admi
       },
     },
     explain: async (id) => options.journeys?.[id],
+    why: options.why ?? (async () => 'NOBODY'),
+    backtests,
     run: execute,
   }
   const app = Fastify({ forceCloseConnections: true })

@@ -9,6 +9,7 @@ import type { ServerContext } from '../context.ts'
 import { openApiDocument } from '../openapi.ts'
 import { accountRoutes } from './accounts.ts'
 import { audienceRoutes } from './audiences.ts'
+import { backtestRoutes } from './backtest.ts'
 import { catalogRoutes } from './catalog.ts'
 import { registerCockpit } from './cockpit.ts'
 import { connectorRoutes } from './connectors.ts'
@@ -38,6 +39,7 @@ import { secretRoutes } from './secrets.ts'
 import { sourceRoutes } from './sources.ts'
 import { statusRoutes } from './status.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { whyRoutes } from './why.ts'
 
 export interface AdminOptions {
   /** True when people reach the hub over https. */
@@ -93,6 +95,7 @@ export async function registerAdmin(
     ...ledgerRoutes,
     ...requestRoutes,
     ...ruleRoutes,
+    ...backtestRoutes,
     ...audienceRoutes,
     ...offerRoutes,
     ...retentionRoutes,
@@ -100,6 +103,7 @@ export async function registerAdmin(
     ...recordRoutes,
     ...revealRoutes,
     ...peopleRoutes,
+    ...whyRoutes,
     ...identityRoutes,
   ]
   const document = openApiDocument(routes, { version: VERSION, publicUrl }, LIVE_PATH)
