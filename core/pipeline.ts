@@ -42,10 +42,10 @@ import { mapLeased } from './stages/map.ts'
 import { measureApplied, measureArms, measureConsent, measurePassed } from './stages/measure.ts'
 import { noteConsent, statusFor } from './stages/note-consent.ts'
 import { noteContact } from './stages/note-contact.ts'
+import { noteInput } from './stages/note-inputs.ts'
 import { notePlan, planExit } from './stages/note-plan.ts'
 import { noteSkew, noteWanted } from './stages/note-traffic.ts'
 import { noteUnanswered } from './stages/note-unanswered.ts'
-import { noteWake } from './stages/note-wake.ts'
 import type { NodeState, PersonState } from './stages/people.ts'
 import { permitLeased } from './stages/permit.ts'
 import type { ProcessPorts } from './stages/ports.ts'
@@ -109,13 +109,11 @@ export async function fireTimers(watermark: number, ports: ProcessPorts): Promis
   const due = await loadTimers(watermark, batch, ports)
   if (due.people.length === 0) return undefined
   for (const person of due.people) {
-    const { seq } = person
-    const timed = person.profile.timers.length > 0
-    const noted = batch.rows.historyInputs.length
-    noteWake(person, watermark, batch)
+    const { timers, measuresDueAt } = person.profile
+    // Looked at too early, a person sleeps on.
+    if (timers.length > 0 || (measuresDueAt !== undefined && measuresDueAt <= watermark))
+      noteInput(person, 'wake', { watermark }, batch)
     wake(person, watermark, due.startOf, batch, ports.settings)
-    // A window that ran out is found again by the clock; only what rules were told of is an input.
-    if (!timed && person.seq === seq) batch.rows.historyInputs.length = noted
   }
   await commitBatch(batch, ports.state, undefined)
   return batch

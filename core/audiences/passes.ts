@@ -10,11 +10,13 @@ import { Batch, loadPeople } from '../stages/batch.ts'
 import { commitBatch } from '../stages/commit.ts'
 import { PersonTaken } from '../stages/lock.ts'
 import { measureWhole, tellAgain } from '../stages/measure.ts'
+import { noteInput } from '../stages/note-inputs.ts'
 import type { PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { Db } from '../stores/open.ts'
 import { runIn } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import { graft } from './graft.ts'
 import { NO_MEASURES } from './set.ts'
 
 /** Our choice: a page takes a fraction of a second, and events wait no longer than that. */
@@ -103,12 +105,16 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
       .limit(PAGE)
       .execute()
   ).map(({ id }) => id)
+  const { hash } = settings.measures ?? NO_MEASURES
   const batch = new Batch(now, ports.keys)
   await loadPeople(batch, state, [], ids)
   const people = ids.flatMap((id) => batch.persons.get(id) ?? [])
   if (pass.kind === 'fill') {
     await remember(people, ports)
-    for (const person of people) measureWhole(person, batch, settings)
+    for (const person of people) {
+      measureWhole(person, batch, settings)
+      noteInput(person, 'measured', { fill: true, hash }, batch)
+    }
   } else {
     const full = pass.kind === 'sync:full'
     const open = await pushesOf(ids, ports)
@@ -120,6 +126,7 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
         mine.filter(({ member }) => member === 1).map((push) => `${push.audience}\0${push.destination}`),
       )
       measureWhole(person, batch, settings, (audience, destination) => again.has(`${audience}\0${destination}`))
+      if (person.dirty) noteInput(person, 'measured', { fill: false, hash }, batch)
       tellAgain(
         person,
         mine.filter(({ member }) => member === 0),
@@ -151,37 +158,10 @@ async function remember(people: readonly PersonState[], ports: ProcessPorts): Pr
   for await (const history of histories(now, { state, keys, now }, [...byId.keys()])) {
     const person = byId.get(history.person.id)
     if (!person) continue
-    const replayed = replayPerson(history, { settings, keys, clock: 'noted', until: now })
-    for (const { profile } of replayed.people) graft(person, profile)
+    const replayed = replayPerson(history, { settings, keys, clock: 'noted', until: now, alwaysMeasured: true })
+    for (const { profile } of replayed.people) graft(person.profile, profile)
   }
 }
-
-/** History may be shorter than what is known, where a period ended: whatever holds more stays. */
-function graft(person: PersonState, from: PersonState['profile']): void {
-  const { profile } = person
-  const longer = <T>(
-    known: Record<string, Record<string, T[]>> | undefined,
-    made: Record<string, Record<string, T[]>> | undefined,
-  ): Record<string, Record<string, T[]>> | undefined => {
-    if (!made) return known
-    const merged = { ...known }
-    for (const [purpose, lists] of Object.entries(made))
-      for (const [name, list] of Object.entries(lists))
-        if (list.length > (merged[purpose]?.[name]?.length ?? 0)) merged[purpose] = { ...merged[purpose], [name]: list }
-    return Object.keys(merged).length > 0 ? merged : undefined
-  }
-  const counted = longer(profile.counted, from.counted)
-  if (counted) profile.counted = counted
-  const measured = longer(profile.measured, from.measured)
-  if (measured) profile.measured = measured
-  for (const [id, made] of Object.entries(from.computed ?? {})) {
-    const known = profile.computed?.[id]
-    if (known?.hash !== made.hash || size(made) > size(known)) profile.computed = { ...profile.computed, [id]: made }
-  }
-}
-
-const size = ({ n = 0, samples = [] }: { readonly n?: number; readonly samples?: readonly unknown[] }) =>
-  n + samples.length
 
 interface OpenPush {
   readonly person_id: string

@@ -10,7 +10,7 @@ import { unsealJson } from '../seal.ts'
 import type { CounterInput, SealedEvent } from '../stages/apply.ts'
 import { Batch, loadPeople, loadPeopleOfNodes } from '../stages/batch.ts'
 import type { ContactInput } from '../stages/note-contact.ts'
-import type { WakeInput } from '../stages/note-wake.ts'
+import type { MeasuredInput, SlotInput, WakeInput } from '../stages/note-inputs.ts'
 import type { NodeState, PersonState } from '../stages/people.ts'
 import { chunks, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -32,6 +32,9 @@ export type Step = { readonly key: string; readonly at: number } & (
     }
   | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
   | { readonly kind: 'counters'; readonly nodeId: string; readonly change: CounterInput }
+  | { readonly kind: 'schedule'; readonly nodeId: string; readonly slot: SlotInput }
+  | { readonly kind: 'measured'; readonly nodeId: string; readonly measured: MeasuredInput }
+  | { readonly kind: 'consent'; readonly nodeId: string }
   | { readonly kind: 'contact'; readonly nodeId: string; readonly report: ContactInput }
   | { readonly kind: 'entry'; readonly entry: PastEntry }
   | { readonly kind: 'join'; readonly join: Join }
@@ -185,6 +188,10 @@ async function loadHistories(
     const body: unknown = JSON.parse(row.body)
     if (row.kind === 'wake') add(nodeId, { kind: 'wake', key, at, nodeId, watermark: (body as WakeInput).watermark })
     else if (row.kind === 'counters') add(nodeId, { kind: 'counters', key, at, nodeId, change: body as CounterInput })
+    else if (row.kind === 'schedule') add(nodeId, { kind: 'schedule', key, at, nodeId, slot: body as SlotInput })
+    else if (row.kind === 'measured')
+      add(nodeId, { kind: 'measured', key, at, nodeId, measured: body as MeasuredInput })
+    else if (row.kind === 'consent') add(nodeId, { kind: 'consent', key, at, nodeId })
     else if (row.kind === 'contact') add(nodeId, { kind: 'contact', key, at, nodeId, report: body as ContactInput })
   }
   const notedFrom = new Map<string, string>()

@@ -6,10 +6,17 @@ import { keepFields } from '../../consent/collects.ts'
 import type { Purpose } from '../../consent/purposes.ts'
 import { applySignal, conflictStatus, isNoted, mergeStatuses } from '../../consent/status.ts'
 import type { ConsentSignal } from '../../schemas/consent.ts'
+import type { OpenProfile } from '../../schemas/profile.ts'
 import type { PastEntry } from '../answers/status.ts'
+import { graft } from '../audiences/graft.ts'
+import { NO_MEASURES } from '../audiences/set.ts'
+import { type CompiledRule, nextWake, type RuleSet } from '../decision/index.ts'
+import { ruleOf } from '../decision/rollout.ts'
+import { nextSlot } from '../decision/schedule.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
 import type { Keys } from '../keys.ts'
 import { follow, wake } from '../pipeline.ts'
+import { decideSlot, type ScheduledRule, scheduledRules } from '../rules/slot-turn.ts'
 import { type CountedFact, change } from '../stages/apply.ts'
 import { Batch } from '../stages/batch.ts'
 import { rememberReport } from '../stages/contact-facts.ts'
@@ -17,6 +24,7 @@ import { amountsOf, applyCounters, type Reported, reportFact } from '../stages/f
 import { ageOn } from '../stages/facts-of-person.ts'
 import { namesOf, personStatus, setStatus } from '../stages/identify.ts'
 import { eventOf, type StartEvent } from '../stages/load.ts'
+import { measureWhole, tellConsent } from '../stages/measure.ts'
 import { emptyProfile, type NodeState, type PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { Join, PersonHistory, Step } from './history.ts'
@@ -38,10 +46,12 @@ export interface ReplayOptions {
   readonly until: number
   /** Told of every input once it is taken; `rows` of the batch hold what it led to, and are emptied afterwards. */
   readonly watch?: (turn: ReplayedTurn) => void
+  /** Audiences, computed traits and scores count from the beginning; otherwise, by the clock of then, from when they did. */
+  readonly alwaysMeasured?: true
 }
 
 export interface ReplayedTurn {
-  readonly kind: 'event' | 'wake'
+  readonly kind: 'event' | 'wake' | 'schedule'
   readonly at: number
   readonly person: PersonState
   readonly batch: Batch
@@ -70,6 +80,11 @@ class Replay {
   readonly #events = new Map<string, Extract<Step, { kind: 'event' }>>()
   readonly #purposes = new Map<string, readonly Purpose[]>()
   readonly #released: { readonly id: string; readonly at: number }[]
+  /** Ideal clock: when each scheduled rule is due next. */
+  readonly #slots = new Map<ScheduledRule, number>()
+  /** The definitions of today are those of the moment at hand. */
+  #measuring: boolean
+  #unmeasured: { readonly of: ProcessPorts['settings']; readonly settings: ProcessPorts['settings'] } | undefined
   #taken = 0
 
   constructor(history: PersonHistory, options: ReplayOptions) {
@@ -77,13 +92,20 @@ class Replay {
     this.#options = options
     this.#batch = new Batch(0, options.keys)
     this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
+    this.#measuring =
+      options.clock === 'ideal' ||
+      options.alwaysMeasured === true ||
+      !history.steps.some((step) => step.kind === 'measured' && step.measured.fill)
     // A node of somebody else stands for a shared device: only its own answers are asked.
     for (const node of history.nodes.values()) if (!this.#isOwn(node)) this.#batch.addNode({ ...node })
   }
 
   get #settings(): ProcessPorts['settings'] {
     const { before, settings } = this.#options
-    return before && this.#batch.now < before.at ? before.settings : settings
+    const of = before && this.#batch.now < before.at ? before.settings : settings
+    if (this.#measuring) return of
+    if (this.#unmeasured?.of !== of) this.#unmeasured = { of, settings: { ...of, measures: NO_MEASURES } }
+    return this.#unmeasured.settings
   }
 
   result(): Replayed {
@@ -93,13 +115,28 @@ class Replay {
   take(step: Step): void {
     if (step.kind === 'event' || step.kind === 'wake') this.#letTimePass(step)
     this.#batch.now = step.at
-    if (step.kind === 'event') this.#event(step)
-    else if (step.kind === 'wake') this.#woken(step)
-    else if (step.kind === 'entry') this.#entry(step.entry)
-    else if (step.kind === 'join') this.#unite(step.join, new Date(step.at).toISOString())
-    else if (step.kind === 'contact')
-      rememberReport(this.#personOf(step.nodeId, step.at).profile, step.report)
-    else applyCounters([{ person: this.#personOf(step.nodeId, step.at), ...step.change }])
+    switch (step.kind) {
+      case 'event':
+        return this.#event(step)
+      case 'wake':
+        return this.#woken(step)
+      case 'entry':
+        return this.#entry(step.entry)
+      case 'join':
+        this.#unite(step.join, new Date(step.at).toISOString())
+        return
+      case 'contact':
+        rememberReport(this.#personOf(step.nodeId, step.at).profile, step.report)
+        return
+      case 'counters':
+        return this.#corrected(step)
+      case 'schedule':
+        return this.#scheduled(step)
+      case 'measured':
+        return this.#measured(step)
+      case 'consent':
+        tellConsent(this.#personOf(step.nodeId, step.at), this.#batch, this.#settings)
+    }
   }
 
   /** Time goes on after the last input, up to the end of the range. */
@@ -125,14 +162,61 @@ class Replay {
     for (;;) {
       let next: { person: PersonState; due: number } | undefined
       for (const person of this.#batch.persons.values()) {
-        const due = nextDue(person)
+        const due = nextWake(person.profile, person.profile.measuresDueAt)
         if (due !== undefined && due < at && (!next || due < next.due)) next = { person, due }
       }
+      const slot = this.#nextSlot()
+      if (slot && slot.due < at && (!next || slot.due < next.due)) {
+        if (slot.due > this.#options.until) return
+        this.#runSlot(slot)
+        continue
+      }
       if (!next || next.due > this.#options.until) return
-      this.#batch.now = next.due
-      this.#release(next.due)
-      this.#wake(next.person, next.due)
+      // What is due "at once" is due now.
+      const due = Math.max(next.due, this.#batch.now)
+      this.#batch.now = due
+      this.#release(due)
+      this.#wake(next.person, due)
     }
+  }
+
+  /** Slots count from when the first of these people was there. */
+  #nextSlot(): { readonly one: ScheduledRule; readonly due: number } | undefined {
+    if (this.#options.clock !== 'ideal' || this.#batch.persons.size === 0) return undefined
+    let first: { one: ScheduledRule; due: number } | undefined
+    for (const one of scheduleOf(this.#settings)) {
+      let due = this.#slots.get(one)
+      if (due === undefined) {
+        due = nextSlot(one.schedule, this.#batch.now) ?? Number.POSITIVE_INFINITY
+        this.#slots.set(one, due)
+      }
+      if (!first || due < first.due) first = { one, due }
+    }
+    return first
+  }
+
+  #runSlot({ one, due }: { readonly one: ScheduledRule; readonly due: number }): void {
+    this.#batch.now = due
+    this.#slots.set(one, slotAfter(one, due))
+    this.#release(due)
+    for (const person of this.#batch.persons.values()) this.#decideSlot(person, one, due)
+  }
+
+  #scheduled({ nodeId, at, slot }: Extract<Step, { kind: 'schedule' }>): void {
+    if (this.#options.clock === 'ideal') return
+    const { rules } = this.#settings
+    const isMeant = ({ rule: { id, version } }: CompiledRule) => id === slot.rule && version === slot.version
+    const compiled = rules.current.find(isMeant) ?? rules.shadows?.current.find(isMeant)
+    this.#release(at)
+    const person = this.#personOf(nodeId, at)
+    if (compiled) this.#decideSlot(person, { compiled, rule: ruleOf(slot.rule) }, slot.slot)
+    // No rule of then is known any more: it was an input all the same.
+    else if (ruleOf(slot.rule) === slot.rule) person.profile.seq = person.seq += 1
+  }
+
+  #decideSlot(person: PersonState, one: Pick<ScheduledRule, 'compiled' | 'rule'>, slot: number): void {
+    decideSlot(person, one, slot, this.#batch, this.#settings)
+    this.#tell({ kind: 'schedule', at: this.#batch.now, person, batch: this.#batch })
   }
 
   #woken({ nodeId, at, watermark }: Extract<Step, { kind: 'wake' }>): void {
@@ -166,6 +250,33 @@ class Replay {
   }
 
   // -------------------------------------------------------------- inputs
+
+  #corrected({ nodeId, at, change: counters }: Extract<Step, { kind: 'counters' }>): void {
+    const person = this.#personOf(nodeId, at)
+    applyCounters([{ person, ...counters }])
+    person.profile.measuresDueAt = 0
+  }
+
+  /** Everybody was held against the definitions of then; when they are those of today, they count from here on. */
+  #measured({ key, nodeId, at, measured: { fill, hash } }: Extract<Step, { kind: 'measured' }>): void {
+    const { clock, alwaysMeasured, settings } = this.#options
+    if (clock === 'ideal' || alwaysMeasured) return
+    const person = this.#personOf(nodeId, at)
+    if (fill) {
+      this.#measuring = hash === (settings.measures ?? NO_MEASURES).hash
+      if (this.#measuring) for (const profile of this.#asEverMeasured(key)) graft(person.profile, profile)
+    }
+    measureWhole(person, this.#batch, this.#settings)
+  }
+
+  /** Those of before that input, as if the definitions of today had always been there. */
+  #asEverMeasured(key: string): OpenProfile[] {
+    const { watch: _, ...options } = this.#options
+    const earlier = { ...this.#history, steps: this.#history.steps.filter((step) => step.key < key) }
+    const replay = new Replay(earlier, { ...options, alwaysMeasured: true })
+    for (const step of earlier.steps) replay.take(step)
+    return replay.result().people.map(({ profile }) => profile)
+  }
 
   #event(step: Extract<Step, { kind: 'event' }>): void {
     const { row, sealed, joins } = step
@@ -305,6 +416,8 @@ class Replay {
     rows.deliveries.length = 0
     batch.cancels.length = 0
     batch.counts.clear()
+    batch.rows.historyInputs.length = 0
+    batch.pushes.clear()
   }
 }
 
@@ -316,11 +429,28 @@ const reportedOf = ({ copy, news, changes }: CountedFact, person: PersonState): 
   changes: changes.map((one) => ({ person, ...one })),
 })
 
-function nextDue({ profile }: PersonState): number | undefined {
-  let earliest: number | undefined
-  for (const { graceUntil } of profile.timers) {
-    const due = Date.parse(graceUntil)
-    if (earliest === undefined || due < earliest) earliest = due
+const schedules = new WeakMap<RuleSet, readonly ScheduledRule[]>()
+function scheduleOf({ rules, timezone }: ProcessPorts['settings']): readonly ScheduledRule[] {
+  let found = schedules.get(rules)
+  if (!found) {
+    found = scheduledRules(rules, timezone ?? 'America/Sao_Paulo')
+    schedules.set(rules, found)
   }
-  return earliest
+  return found
+}
+
+/** Everybody's slots are the same: each is looked up once. */
+const slots = new WeakMap<ScheduledRule, Map<number, number>>()
+function slotAfter(one: ScheduledRule, after: number): number {
+  let known = slots.get(one)
+  if (!known) {
+    known = new Map()
+    slots.set(one, known)
+  }
+  let slot = known.get(after)
+  if (slot === undefined) {
+    slot = nextSlot(one.schedule, after) ?? Number.POSITIVE_INFINITY
+    known.set(after, slot)
+  }
+  return slot
 }

@@ -1,85 +1,11 @@
-/** History given again leads to what it led to the first time: the same decisions, the same people. */
-import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import type { OpenProfile } from '../../schemas/profile.ts'
+/** Rules of many kinds decide in a replay what they decided live, and people end as they are. */
+import { test } from 'vitest'
 import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
-import { LIFE_RULES, life, live } from '../testing/random-history.ts'
-import { histories } from './history.ts'
-import { type ReplayedTurn, replayPerson } from './person.ts'
-
-/** Everything the replay of a rig decides, and the people it ends with. */
-async function replayed(rig: Rig) {
-  const explanations: unknown[] = []
-  const profiles: Record<string, unknown> = {}
-  let whose = ''
-  const watch = ({ batch }: ReplayedTurn) => {
-    for (const [id, , rule, version, event_id, at, result, body] of batch.rows.explanations)
-      explanations.push({ id, person_id: whose, rule, version, event_id, at, result, body })
-  }
-  const ports = { state: rig.state, keys: rig.keys, now: rig.now }
-  for await (const history of histories(rig.now, ports)) {
-    whose = history.person.id
-    const { people } = replayPerson(history, {
-      settings: rig.processPorts.settings,
-      keys: rig.keys,
-      clock: 'noted',
-      until: rig.now,
-      watch,
-    })
-    for (const { id, profile } of people) profiles[id] = profile
-  }
-  return { explanations, profiles }
-}
-
-/** The same of the live one. */
-async function lived(rig: Rig) {
-  const { db } = rig.state
-  const people = await db.selectFrom('persons').selectAll().execute()
-  const explanations = await db.selectFrom('explanations').selectAll().execute()
-  const profiles: Record<string, unknown> = {}
-  for (const { id, profile, merged_into } of people) if (merged_into === null) profiles[id] = JSON.parse(profile)
-  return { explanations, profiles, moved: new Map(people.map(({ id, merged_into }) => [id, merged_into ?? id])) }
-}
-
-const now = (rows: readonly unknown[], moved: ReadonlyMap<string, string> = new Map()) =>
-  (rows as readonly { id: string; person_id: string }[])
-    .map((row) => ({ ...row, person_id: moved.get(row.person_id) ?? row.person_id }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-
-/**
- * People of whom something is kept. When somebody was first and last seen is also told by events of which nothing may
- * be kept: that is not in history.
- */
-const seen = (profiles: Record<string, unknown>) =>
-  Object.fromEntries(
-    Object.entries(profiles as Record<string, OpenProfile>)
-      .filter(([, { seq }]) => seq > 0)
-      .map(([id, { firstSeenAt: _first, lastSeenAt: _last, ...profile }]) => [id, profile]),
-  )
-
-async function expectTheSame(rig: Rig): Promise<void> {
-  const [was, is] = [await lived(rig), await replayed(rig)]
-  expect(now(is.explanations)).toEqual(now(was.explanations, was.moved))
-  expect(seen(is.profiles)).toEqual(seen(was.profiles))
-}
+import { replaysAsLived } from '../testing/replay-property.ts'
 
 test(
   'a replay decides what was decided, and ends with the people there are',
-  async () => {
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(life, async (happenings) => {
-        const rig = await Rig.open({ rules: LIFE_RULES, globalHoldout: 0.1 })
-        try {
-          await live(happenings, rig, `h${++run}`)
-          await expectTheSame(rig)
-        } finally {
-          await rig.close()
-        }
-      }),
-      { numRuns: cases(8) },
-    )
-  },
+  () => replaysAsLived(cases(4), Rig.open),
   patience(60_000),
 )

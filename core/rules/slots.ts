@@ -4,21 +4,15 @@
  * each page. A slot that was missed is made up for when it is the newest and not too late; others are written down.
  */
 import type { Transaction } from 'kysely'
-import { byPriority } from '../decision/exclusion.ts'
-import type { Explanation, RuleSet } from '../decision/index.ts'
-import { ruleOf } from '../decision/rollout.ts'
-import type { CompiledRule } from '../decision/ruleset.ts'
-import { nextSlot, parseSchedule, type Schedule, slotsBetween } from '../decision/schedule.ts'
+import type { RuleSet } from '../decision/index.ts'
+import { nextSlot, slotsBetween } from '../decision/schedule.ts'
 import { Batch, loadPeople } from '../stages/batch.ts'
 import { commitBatch } from '../stages/commit.ts'
-import { decideTurn } from '../stages/decide.ts'
-import { countDecision, enqueueDecision } from '../stages/enqueue.ts'
-import type { PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
-import { enqueueShadow } from '../stages/shadow.ts'
 import type { Db, StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { loadBudgets } from './budgets.ts'
+import { decideSlot, type ScheduledRule, scheduledRules } from './slot-turn.ts'
 
 /** How late a slot may still begin, for a rule without `expires`; with it, that long. */
 export const SLOT_TOLERANCE_MS = 3_600_000
@@ -43,11 +37,7 @@ interface SlotMove {
   readonly done: boolean
 }
 
-interface Scheduled {
-  readonly compiled: CompiledRule
-  /** The rule's own id, also for a shadow. */
-  readonly rule: string
-  readonly schedule: Schedule
+interface Scheduled extends ScheduledRule {
   readonly toleranceMs: number
   /** Nothing is due before this. */
   quietUntil: number
@@ -58,21 +48,11 @@ const known = new WeakMap<RuleSet, Scheduled[]>()
 function scheduledIn(rules: RuleSet, zone: string): Scheduled[] {
   let found = known.get(rules)
   if (!found) {
-    found = [...rules.current, ...(rules.shadows?.current ?? [])]
-      .flatMap((compiled): Scheduled[] => {
-        const { when } = compiled.rule
-        if (!('schedule' in when) || when.schedule === undefined) return []
-        return [
-          {
-            compiled,
-            rule: ruleOf(compiled.rule.id),
-            schedule: parseSchedule(when.schedule, zone),
-            toleranceMs: compiled.expiresMs ?? SLOT_TOLERANCE_MS,
-            quietUntil: Number.NEGATIVE_INFINITY,
-          },
-        ]
-      })
-      .sort((a, b) => byPriority(a.compiled, b.compiled) || (a.compiled.rule.id < b.compiled.rule.id ? -1 : 1))
+    found = scheduledRules(rules, zone).map((one) => ({
+      ...one,
+      toleranceMs: one.compiled.expiresMs ?? SLOT_TOLERANCE_MS,
+      quietUntil: Number.NEGATIVE_INFINITY,
+    }))
     known.set(rules, found)
   }
   return found
@@ -205,42 +185,6 @@ async function page(
   }
   await commitBatch(batch, state, undefined, (trx) => moveSlot(move, now, trx))
   return batch
-}
-
-/** @returns whether something was decided that is written down: whom the rule does not fit costs a count and no row. */
-function decideSlot(
-  person: PersonState,
-  { compiled, rule }: Scheduled,
-  slot: number,
-  batch: Batch,
-  settings: ProcessPorts['settings'],
-): boolean {
-  const [node] = person.nodes
-  if (!node) return false
-  const turn = { person, deviceNode: undefined, purposes: undefined, copy: false }
-  const input = {
-    kind: 'schedule' as const,
-    rule: compiled.rule.id,
-    version: compiled.rule.version,
-    slot: new Date(slot).toISOString(),
-    seq: person.seq + 1,
-  }
-  if (compiled.rule.id !== rule) {
-    enqueueShadow(input, turn, node, batch, settings)
-    return person.dirty
-  }
-  const result = decideTurn(input, turn, batch, settings)
-  const isKept = ({ latestOnly }: Explanation) => !latestOnly
-  const remembers =
-    compiled.line !== undefined && JSON.stringify(result.crossed) !== JSON.stringify(person.profile.crossed)
-  if (!result.explanations.some(isKept) && !remembers) {
-    for (const explanation of result.explanations) countDecision(explanation, batch)
-    return false
-  }
-  person.seq += 1
-  person.profile.seq = person.seq
-  enqueueDecision(result, turn, node, batch)
-  return true
 }
 
 /** Called in the transaction of the page. @throws SlotTaken */

@@ -155,7 +155,9 @@ function edge(a: NodeState, b: NodeState, event: CanonicalEvent, batch: Batch, r
   const known = batch.rows.edges.get(pair)
   // Within a batch as in the table: a join says more than a refusal, a statement more than one event.
   if (known && (refused !== null || (known[5] === null && (known[6] === 'stated' || strength === 'together')))) return
-  batch.rows.edges.set(pair, [low.id, high.id, event.id, event.source.id, batch.now, refused, strength])
+  // What joined them first stays what joined them: a replay does it at the same event.
+  const [eventId, source, at] = known?.[5] === null ? known.slice(2, 5) : [event.id, event.source.id, batch.now]
+  batch.rows.edges.set(pair, [low.id, high.id, eventId, source, at, refused, strength])
 }
 
 /** Two people become one under the smaller id; the other id resolves to it for ever. */

@@ -21,6 +21,7 @@ import type { Applied } from './apply.ts'
 import type { Batch } from './batch.ts'
 import { contextOf, type DecideSettings, reaches, type Turn } from './decide.ts'
 import type { Identified } from './identify.ts'
+import { noteInput } from './note-inputs.ts'
 import type { NodeState, PersonState } from './people.ts'
 
 export interface MeasureSettings extends DecideSettings {
@@ -115,12 +116,21 @@ export function measureConsent(identified: Identified, batch: Batch, settings: M
     }),
   )
   for (const person of people) {
-    if (!person.profile.audiences && !person.profile.pushed) continue
-    if (tell(person, turnOf(person), batch, settings) === 0) continue
-    person.seq += 1
-    person.profile.seq = person.seq
-    person.dirty = true
+    const { seq } = person
+    if (!tellConsent(person, batch, settings)) continue
+    // Found only once it was told; it stands before what it led to.
+    noteInput({ ...person, seq }, 'consent', {}, batch)
   }
+}
+
+/** @returns whether a destination is told something because an answer about consent changed. */
+export function tellConsent(person: PersonState, batch: Batch, settings: MeasureSettings): boolean {
+  if (!person.profile.audiences && !person.profile.pushed) return false
+  if (tell(person, turnOf(person), batch, settings) === 0) return false
+  person.seq += 1
+  person.profile.seq = person.seq
+  person.dirty = true
+  return true
 }
 
 /** Everything of one person as of now, and destinations told once more where `again` says so. */

@@ -1,6 +1,7 @@
 /** A random life of a few people on the rig: events, answers about consent, time, deliveries. The same seed, the same life. */
 import fc from 'fast-check'
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import { fireSchedules } from '../rules/slots.ts'
 import { signal } from './consent-signals.ts'
 import { alias, identify, page, track } from './events.ts'
 import { MINUTE, type Rig } from './pipeline-rig.ts'
@@ -47,6 +48,43 @@ exit_on: [Order Completed]
 `,
 ]
 
+const SEND = '{all: [{destination: mail, action: send}]}'
+
+/** Sequences, crossings, schedules and a shadow, with what may stand in their way. */
+export const TRIGGER_RULES = [
+  `
+id: procurou-e-pos
+version: 1
+when: {sequence: {steps: [{event: Product Viewed}, {event: Product Added}], within: PT2H, correlate: product_id}}
+unless: {purpose: email_marketing, quiet_hours: {from: "10:00", to: "11:30", zone: organization}}
+then: ${SEND}
+experiment: {control: 0.2, variants: [{id: a, weight: 2, with: {text: A}}, {id: b, weight: 1}]}
+`,
+  `
+id: terceira-vista
+version: 1
+when: {count: {event: Product Viewed, window: PT3H}, op: gte, value: 3}
+unless: {purpose: email_marketing, caps: [{per: person, max: 4, window: PT6H}]}
+then: {channel: {order: [sms, email]}, send: {sms: {destination: sms, action: text}, email: {destination: mail, action: send}}}
+`,
+  `
+id: hora-certa
+version: 1
+when: {schedule: {cron: "*/20 * * * *", timezone: America/Sao_Paulo}}
+who: {any: [{count: {event: Product Viewed, window: PT1H}, op: gte, value: 1}]}
+unless: {purpose: email_marketing, caps: [{per: person+rule, max: 2, window: PT4H}]}
+then: ${SEND}
+`,
+  `
+id: sombra
+version: 1
+when: {absence: {start: {event: Product Added}, unless: {any: [{event: Product Removed}]}, within: PT15M}}
+unless: {purpose: email_marketing}
+then: ${SEND}
+rollout: {stage: shadow}
+`,
+]
+
 type Happening =
   | { kind: 'events'; list: { what: number; who: number; product: number; late: number; source: number }[] }
   | { kind: 'time'; minutes: number; fire: boolean }
@@ -89,19 +127,26 @@ export async function live(happenings: readonly Happening[], rig: Rig, prefix: s
     // No two transactions share a moment: what a delivery gave back is then clearly before or after.
     rig.advance(1)
     if (one.kind === 'deliver') {
-      await rig.deliver('mail')
+      for (const destination of ['mail', 'sms', 'lists']) await rig.deliver(destination)
       continue
     }
     if (one.kind === 'time') {
       rig.advance(one.minutes * MINUTE)
-      if (one.fire) await rig.fire()
+      if (one.fire) await passTime(rig)
       continue
     }
     const events = one.list.map((given) => eventOf(given, rig, `${prefix}-${++made}`))
     await rig.take(...events.filter((event) => event !== undefined))
   }
   rig.advance(MINUTE)
+  await passTime(rig)
+}
+
+async function passTime(rig: Rig): Promise<void> {
   await rig.fire()
+  // Two passes of one moment are told apart by their order alone.
+  rig.advance(1)
+  while (await fireSchedules(rig.now, rig.processPorts)) rig.advance(1)
 }
 
 /** Five people: a known one on two devices, one who logs in late, two who share a device, an anonymous one. */
