@@ -13,13 +13,6 @@ export function readTime(text: string, option: string, edge: 'start' | 'end' = '
   return exact.toUTC().toISO()!
 }
 
-/** The same in the zone of the organisation. @returns epoch milliseconds */
-export function instant(text: string, zone: string, edge: 'start' | 'end'): number {
-  const at = DateTime.fromISO(text, { zone })
-  if (!at.isValid) throw new CliError('INVALID', `${text} is no time. Write 2026-11-24 or 2026-11-24T10:00-03:00.`)
-  return (/T/.test(text) ? at : edge === 'end' ? at.endOf('day') : at.startOf('day')).toMillis()
-}
-
 /** As the officer reads it. */
 export const showDay = (at: number | string): string =>
   (typeof at === 'number' ? DateTime.fromMillis(at) : DateTime.fromISO(at)).setZone(ZONE).toFormat('yyyy-MM-dd HH:mm')

@@ -88,6 +88,3 @@ export function usedAt({ period, windowMs }: CompiledCap, uses: readonly number[
     most = Math.max(most, near.filter((use) => use > end - windowMs && use <= end).length)
   return most
 }
-
-/** How long uses of a cap have to be remembered, in milliseconds. */
-export const capMemory = ({ windowMs }: CompiledCap): number => windowMs

@@ -15,5 +15,4 @@ export {
 } from './needs.ts'
 export { buildRuleSet, type CompiledRule, capMemoryMs, compileRule, type RuleSet } from './ruleset.ts'
 export { whySentence } from './sentence.ts'
-export { mergeSequences } from './sequences.ts'
 export { nextWake } from './wake.ts'

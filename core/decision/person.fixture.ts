@@ -136,13 +136,15 @@ export class Person {
       measured: Object.fromEntries(
         this.#purposes().map((purpose) => [
           purpose,
-          measures(purpose, name).reduce(
-            (known, measure) => ({
-              ...known,
-              [measure.key]: withEvent(structuredClone(known[measure.key] ?? []), measure, taken),
-            }),
-            measured[purpose] ?? {},
-          ),
+          {
+            ...measured[purpose],
+            ...Object.fromEntries(
+              measures(purpose, name).map((measure) => [
+                measure.key,
+                withEvent(structuredClone(measured[purpose]?.[measure.key] ?? []), measure, taken),
+              ]),
+            ),
+          },
         ]),
       ),
       // Taken as kept for every purpose.

@@ -356,7 +356,3 @@ async function readLog(id: string, db: Db, names: ReadonlyMap<string, string>): 
     everyRule: rule === ALL_RULES,
   }))
 }
-
-/** For messages at a terminal. */
-export const localTime = (ms: number, zone: string): string =>
-  DateTime.fromMillis(ms, { zone }).toFormat('yyyy-MM-dd HH:mm')

@@ -221,7 +221,7 @@ export function choose<Row extends LaneRow>(
     if (row.due_at === HELD || waitsForItsTime(row, now)) continue
     const key =
       row.kind === 'state'
-        ? `${row.person_id}\0state\0${valueOf(row)}\0${contact(row)}`
+        ? `${row.person_id}\0state\0${valueKept(row)}\0${contact(row)}`
         : `${row.person_id}\0${row.kind}`
     const lane = lanes.get(key)
     if (lane) lane.push(row)
@@ -263,7 +263,7 @@ const waitsForItsTime = ({ reason, due_at, kind }: LaneRow, now: number): boolea
  * Newest-wins is about one value: two actions of one destination are two values, and being in an audience is one,
  * whether it is taken in or out.
  */
-function valueOf({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_id' | 'node_id'>): string {
+function valueKept({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_id' | 'node_id'>): string {
   const push = pushOfDelivery({ event_id })
   return push ? `audience\0${push.audience}\0${node_id}` : action
 }
