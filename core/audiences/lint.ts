@@ -341,35 +341,3 @@ export function traitProblems(
     }),
   )
 }
-
-/** What rules read of audiences, computed traits and scores: it has to exist, for their own purpose. */
-export function readProblems(
-  config: Config3,
-  conditions: Conditions | undefined,
-  purpose: string,
-  path: Path,
-  more: { readonly audience?: string; readonly score?: string } = {},
-): MeasureProblem[] {
-  const reads = emptyReads()
-  readConditions(conditions, reads)
-  if (more.audience !== undefined) reads.audiences.add(more.audience)
-  if (more.score !== undefined) reads.scores.add(more.score)
-  const problems: MeasureProblem[] = []
-  for (const [kind, wanted, known] of [
-    ['audience', reads.audiences, config.audiences],
-    ['computed', reads.computed, config.computed],
-    ['score', reads.scores, config.scores],
-  ] as const)
-    for (const id of wanted) {
-      const theirs = known && Object.hasOwn(known, id) ? known[id]!.purpose : undefined
-      if (theirs === purpose) continue
-      problems.push({
-        path,
-        message:
-          theirs === undefined
-            ? `there is no ${KINDS[kind]} "${id}" in the configuration: use ${list(Object.keys(known ?? {}))}`
-            : `${KINDS[kind]} "${id}" is kept for "${theirs}" and this rule acts for "${purpose}": read one of the same purpose`,
-      })
-    }
-  return problems
-}

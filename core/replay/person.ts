@@ -117,11 +117,14 @@ class Replay {
     this.#batch.now = step.at
     switch (step.kind) {
       case 'event':
-        return this.#event(step)
+        this.#event(step)
+        return
       case 'wake':
-        return this.#woken(step)
+        this.#woken(step)
+        return
       case 'entry':
-        return this.#entry(step.entry)
+        this.#entry(step.entry)
+        return
       case 'join':
         this.#unite(step.join, new Date(step.at).toISOString())
         return
@@ -129,11 +132,14 @@ class Replay {
         rememberReport(this.#personOf(step.nodeId, step.at).profile, step.report)
         return
       case 'counters':
-        return this.#corrected(step)
+        this.#corrected(step)
+        return
       case 'schedule':
-        return this.#scheduled(step)
+        this.#scheduled(step)
+        return
       case 'measured':
-        return this.#measured(step)
+        this.#measured(step)
+        return
       case 'consent':
         tellConsent(this.#personOf(step.nodeId, step.at), this.#batch, this.#settings)
     }

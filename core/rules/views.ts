@@ -1,5 +1,3 @@
-/** Rules as people look at them: where each version stands, what it did lately, who changed what. */
-import { DateTime } from 'luxon'
 import { stringify } from 'yaml'
 import type { Rule } from '../../schemas/rule.ts'
 import type {
