@@ -455,17 +455,17 @@ describe('a hub of its own', () => {
 
     // Through the socket of the running hub, then on the files it left.
     const redrive = async () => lines((await call(['redrive', 'quarantine', '--json'], here)).out)[0]
-    expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+    expect(await redrive()).toMatchObject({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
     expect(await call(['serve'], here)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^another hub is running on/),
     })
     serving.kill('SIGTERM')
     expect(await ended()).toBe(0)
-    expect(await redrive()).toEqual({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+    expect(await redrive()).toMatchObject({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
     expect(await call(['redrive', 'deliveries', '--dry-run'], here)).toMatchObject({
       code: 0,
-      out: expect.stringContaining('deliveries  0'),
+      out: expect.stringContaining('would go again  0'),
     })
 
     // Files that do not belong together are named, with what to do and without a stack trace.

@@ -313,23 +313,6 @@ export const AudienceStay = Type.Object(
 )
 export type AudienceStay = Static<typeof AudienceStay>
 
-export const AudiencePreview = Type.Object(
-  {
-    people: Type.Integer({ description: 'People looked at.' }),
-    matching: Type.Integer(),
-    withConsent: Type.Integer({ description: 'Of those that match: who consented to the purpose.' }),
-    sample: Type.Array(
-      Type.Object({ personId: Type.String(), why: Type.Array(ClauseShown) }, { additionalProperties: false }),
-    ),
-    words: Type.Object(
-      { pt: Type.Array(Type.String()), en: Type.Array(Type.String()) },
-      { additionalProperties: false },
-    ),
-  },
-  { additionalProperties: false },
-)
-export type AudiencePreview = Static<typeof AudiencePreview>
-
 export const AudienceSync = Type.Object(
   {
     audience: Type.Union([Type.String(), Type.Null()]),

@@ -224,7 +224,7 @@ describe('the page at the vendor', () => {
     expect(Object.fromEntries(google)).toMatchObject({
       response_type: 'code',
       redirect_uri: redirectUrlOf('https://hub.loja.example'),
-      scope: 'https://www.googleapis.com/auth/datamanager',
+      scope: 'https://www.googleapis.com/auth/datamanager https://www.googleapis.com/auth/adwords',
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge_method: 'S256',
       access_type: 'offline',

@@ -79,7 +79,7 @@ test(
           },
           basic(WRITE_KEYS.site),
         ).catch(() => 0)
-    for (let round = 0; round < cases(4); round++) {
+    for (let round = 0; round < cases(3); round++) {
       await new Promise((resolve) => setTimeout(resolve, 400 + Math.random() * 900))
       await hub.kill('SIGKILL')
       hub = await spawnHub(place)
