@@ -256,6 +256,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   const poller = startPoller({
     ingest: ingestPorts,
+    state,
     home: dirname(resolve(options.configFile)),
     allowPrivate: config.config.network?.allow ?? [],
     run: roles.process.run,

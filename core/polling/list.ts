@@ -1,7 +1,18 @@
-/** Where each polled source stands. Reading only. */
+/** Where polled sources stand. Reading only. */
 import type { PolledSource } from '../../schemas/polls.ts'
 import type { SourceSettings } from '../config.ts'
 import type { Db } from '../stores/open.ts'
+
+/** Which of these sources nobody is asking and whose time has come; one that never ran is due. */
+export async function duePolls(sources: Iterable<string>, db: Db, now: number): Promise<string[]> {
+  const waiting = await db
+    .selectFrom('polls')
+    .select('source_id')
+    .where((eb) => eb.or([eb('next_at', '>', now), eb('leased_until', '>', now)]))
+    .execute()
+  const notYet = new Set(waiting.map(({ source_id }) => source_id))
+  return [...sources].filter((id) => !notYet.has(id))
+}
 
 export async function listPolled(
   sources: Iterable<Pick<SourceSettings, 'id' | 'definition' | 'settings'>>,

@@ -7,7 +7,9 @@ import { createHttp, type Transport } from '../kit/http.ts'
 import { type ClosableTransport, createTransport } from '../kit/transport.ts'
 import { type Command, CommandError, type CommandResult } from '../server/context.ts'
 import { type IngestPorts, isRefusal, normalize, record } from '../stages/ingest.ts'
+import type { StateStore } from '../stores/open.ts'
 import type { PollTurn } from './commands.ts'
+import { duePolls } from './list.ts'
 
 const TICK_MS = 1000
 const TIMEOUT_MS = 30_000
@@ -15,6 +17,7 @@ const BEHIND_MS = 2000
 
 export interface PollPorts {
   readonly ingest: IngestPorts
+  readonly state: Pick<StateStore, 'db'>
   /** Folder of the configuration file. */
   readonly home: string
   /** `network.allow` of the configuration. */
@@ -45,7 +48,7 @@ export function isPolled({ definition, settings }: SourceSettings): boolean {
 }
 
 export function startPoller(ports: PollPorts): Poller {
-  const polled = [...ports.ingest.sources.values()].filter(isPolled)
+  const polled = new Map([...ports.ingest.sources].filter(([, source]) => isPolled(source)))
   const running = new Map<string, Promise<PollRun | undefined>>()
   const transports: ClosableTransport[] = []
   let stopped = false
@@ -58,11 +61,20 @@ export function startPoller(ports: PollPorts): Poller {
     return run
   }
 
-  const timer = setInterval(() => {
-    for (const source of polled) once(source, false).catch((error) => ports.fault(error))
-  }, TICK_MS)
-  timer.unref()
-  if (polled.length === 0) clearInterval(timer)
+  // Reading is all that a source costs which is not due: a turn is taken by a write of the process role.
+  const look = async (): Promise<void> => {
+    for (const id of await duePolls(polled.keys(), ports.state.db, ports.clock()))
+      if (!stopped) once(polled.get(id)!, false).catch((error) => ports.fault(error))
+  }
+  let looking: Promise<void> | undefined
+  const tick = () => {
+    looking ??= look()
+      .catch((error) => ports.fault(error))
+      .finally(() => {
+        looking = undefined
+      })
+  }
+  const timer = polled.size > 0 ? setInterval(tick, TICK_MS).unref() : undefined
 
   return {
     async now(sourceId) {
@@ -75,6 +87,7 @@ export function startPoller(ports: PollPorts): Poller {
     async stop() {
       stopped = true
       clearInterval(timer)
+      await looking
       await Promise.allSettled(running.values())
       for (const transport of transports) await transport.close()
     },
