@@ -11,6 +11,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
+import { emptyProfile } from '../core/decision/empty-profile.ts'
 import {
   buildRuleSet,
   countWindow,
@@ -27,7 +28,6 @@ import {
   triggerName,
 } from '../core/decision/index.ts'
 import { withEvent } from '../core/decision/measures.ts'
-import { emptyProfile } from '../core/stages/people.ts'
 import type { CanonicalEvent } from '../schemas/event.ts'
 import type { OpenProfile } from '../schemas/profile.ts'
 

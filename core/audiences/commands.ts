@@ -1,4 +1,5 @@
 /** What people ask about audiences: the list with its numbers, members, one person's stays, telling destinations again. */
+
 import { sql } from 'kysely'
 import type {
   AudienceMember,
@@ -9,6 +10,7 @@ import type {
   PushState,
 } from '../../schemas/audience.ts'
 import type { LoadedConfig } from '../config.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import { buildRuleSet } from '../decision/index.ts'
 import type { Keys } from '../keys.ts'
 import { processSettings, readSurroundings } from '../roles/surroundings.ts'
@@ -262,15 +264,4 @@ async function summaryOf(
   }
 }
 
-const NOBODY = {
-  seq: 0,
-  firstSeenAt: '',
-  lastSeenAt: '',
-  traits: {},
-  recent: {},
-  counters: {},
-  timers: [],
-  entries: {},
-  acts: [],
-  reachable: {},
-}
+const NOBODY = emptyProfile('')

@@ -6,6 +6,7 @@
  * Bounded: the newest 500 events per measure, one per value for `distinct`, one for `last`; and no longer than
  * the window. A measure begins when a rule first asks for it: earlier events are known to a backtest alone.
  */
+
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Measured, MeasureName } from '../../schemas/conditions.ts'
@@ -13,6 +14,7 @@ import { MEASURES } from '../../schemas/conditions.ts'
 import type { MeasuredValue } from '../../schemas/profile.ts'
 import type { Condition, Conditions, MeasureCondition } from '../../schemas/rule.ts'
 import type { Compiled, RuleView } from './compile.ts'
+import { emptyProfile } from './empty-profile.ts'
 import { asNumeric, type Expected, LONG_NUMBER, readSteps } from './fields.ts'
 import { nameMatches } from './names.ts'
 import { type Window, windowOf } from './windows.ts'
@@ -200,18 +202,7 @@ function whereView(event: MeasuredEvent): RuleView {
   return { now: Date.parse(event.occurredAt), profile: NOBODY, purpose: '', counted: {}, known: false, event }
 }
 
-const NOBODY: RuleView['profile'] = {
-  seq: 0,
-  firstSeenAt: '',
-  lastSeenAt: '',
-  traits: {},
-  recent: {},
-  counters: {},
-  timers: [],
-  entries: {},
-  acts: [],
-  reachable: {},
-}
+const NOBODY: RuleView['profile'] = emptyProfile('')
 
 /** The entries of a measure with one more event in it, pruned. The same list when the event does not count. */
 export function withEvent(entries: Entries, measure: Measure, event: MeasuredEvent): [number, MeasuredValue][] {

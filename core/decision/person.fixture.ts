@@ -1,6 +1,8 @@
 /** One person as the hub would keep them around `decide`: history of times, cart, timers, reservations. For tests. */
+
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
+import { emptyProfile } from './empty-profile.ts'
 import {
   buildRuleSet,
   type CapUse,
@@ -66,18 +68,7 @@ export interface PersonOptions {
 }
 
 export class Person {
-  profile: OpenProfile = {
-    seq: 0,
-    firstSeenAt: at(0),
-    lastSeenAt: at(0),
-    traits: {},
-    recent: {},
-    counters: {},
-    timers: [],
-    entries: {},
-    acts: [],
-    reachable: {},
-  }
+  profile: OpenProfile = emptyProfile(at(0))
   uses: CapUse[] = []
   deliveries: DeliveryDraft[] = []
   explanations: Explanation[] = []

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
-import { emptyProfile } from '../stages/people.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { cases } from '../testing/effort.ts'
 import { alias, identify, track } from '../testing/events.ts'

@@ -7,9 +7,9 @@ import type { Counterfactual, CounterfactualChange } from '../../schemas/records
 import type { Conditions, MeasureCondition, Rule } from '../../schemas/rule.ts'
 import { compileConditions, type RuleView } from '../decision/compile.ts'
 import { parseDuration } from '../decision/duration.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import type { Clause, Explanation } from '../decision/index.ts'
 import { type Atom, compileMeasure, isMeasure, isPlainCount, leavesOf, measureOf } from '../decision/measures.ts'
-import { emptyProfile } from '../stages/people.ts'
 
 type Value = string | number | boolean | null | readonly (string | number | boolean)[]
 /** What a rule looks at, by `field` or by `count:<event>:<window>`. */

@@ -1,11 +1,11 @@
 /** Erasing rows of each kind, and everything of a node or person. Each runs in the caller's transaction. */
 import { randomBytes } from 'node:crypto'
 import type { DataClass } from '../../schemas/retention.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import { hubEntry } from '../ledger/hub-entry.ts'
 import { shredNodes } from '../ledger/shred.ts'
-import { emptyProfile } from '../stages/people.ts'
 import { chunks, type Db } from '../stores/open.ts'
 
 /** @param ids as the due query names them. */

@@ -8,6 +8,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import { type PushRow, Stays } from '../audiences/rows.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import { type IdentitySettings, identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
@@ -18,7 +19,7 @@ import type { LiveEvent } from '../server/context.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
 import type { PlanCount } from './note-plan.ts'
 import type { GapCount } from './note-unanswered.ts'
-import { type CapUse, emptyProfile, type NodeState, type PersonState, type Statuses, type TraitsRow } from './people.ts'
+import type { CapUse, NodeState, PersonState, Statuses, TraitsRow } from './people.ts'
 
 export interface Fact {
   readonly key: Buffer

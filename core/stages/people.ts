@@ -56,18 +56,3 @@ export interface TraitsRow {
   readonly sealed: SealedTraits
   dirty: boolean
 }
-
-export function emptyProfile(at: string): OpenProfile {
-  return {
-    seq: 0,
-    firstSeenAt: at,
-    lastSeenAt: at,
-    traits: {},
-    recent: {},
-    counters: {},
-    timers: [],
-    entries: {},
-    acts: [],
-    reachable: {},
-  }
-}

@@ -1,9 +1,9 @@
 /** Two customers that one e-mail joined by mistake, in a state without a pipeline: for tests of what people see of it. */
 
 import type { LoadedConfig } from '../config.ts'
+import { emptyProfile } from '../decision/empty-profile.ts'
 import type { Keys } from '../keys.ts'
 import { seal, sealJson } from '../seal.ts'
-import { emptyProfile } from '../stages/people.ts'
 import type { StateStore } from '../stores/open.ts'
 import { adminHubConfig } from './admin-hub.ts'
 
