@@ -9,7 +9,7 @@ import { lintPurposes, loadPurposes } from '../consent/purposes.ts'
 import type { DestinationSettings, LoadedConfig } from './config.ts'
 import { oauthOf } from './connections/tokens.ts'
 import { loadRules } from './decision/index.ts'
-import { connect, reachOf } from './delivery/perform.ts'
+import { askVendor } from './delivery/ask-vendor.ts'
 import { type AccountLook, examineAccounts, examineVersions, lookAtAccounts } from './doctor/connections.ts'
 import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
@@ -389,25 +389,16 @@ async function* examineDestination(
       'destination',
       `${id} was not asked: it has no token that is good now; the hub renews it when it sends.`,
     )
-  const { origin, hosts } = reachOf(definition, settings)
-  const sandbox = destination.config.sandbox
-  const transport = createTransport({
-    allowPrivate: config.network?.allow ?? [],
-    hosts,
-    timeoutMs: TIMEOUT_MS,
-    ...(sandbox && { sandbox: { vendorOrigin: origin.origin, target: sandbox } }),
-  })
   try {
-    const http = connect(
+    const {
+      ok: works,
+      detail,
+      warnings = [],
+    } = await askVendor(
       definition,
       token === undefined || !connected ? settings : { ...settings, accessToken: token },
-      {
-        slot: (job) => job(),
-        lastLook: async () => {},
-        transport,
-      },
+      { allowPrivate: config.network?.allow ?? [], sandbox: destination.config.sandbox },
     )
-    const { ok: works, detail, warnings = [] } = await definition.check({ http, settings, now: new Date() })
     yield works
       ? ok('destination', `${id}: ${detail}`)
       : fail('destination', `${id}: ${detail}`, `Check the settings of destinations.${id}.`)
@@ -418,7 +409,5 @@ async function* examineDestination(
       `${id}: ${error instanceof Error ? error.message : 'no answer'}`,
       `Check the credentials under destinations.${id}.settings.`,
     )
-  } finally {
-    await transport.close()
   }
 }

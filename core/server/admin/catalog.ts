@@ -7,14 +7,13 @@ import {
   CatalogChecked as Checked,
 } from '../../../schemas/catalog.ts'
 import { checkSettings } from '../../config.ts'
-import { connect, reachOf, resultOf } from '../../delivery/perform.ts'
+import { askVendor } from '../../delivery/ask-vendor.ts'
+import { resultOf } from '../../delivery/perform.ts'
 import type { AnyDestination, AnySource } from '../../kit/define.ts'
 import { ConfigError } from '../../kit/errors.ts'
-import { createTransport } from '../../kit/transport.ts'
 import { type AnyRoute, defineRoute, Refusal } from './route.ts'
 
 const TAG = 'Connectors'
-const TIMEOUT_MS = 15_000
 
 const usedBy = (config: Readonly<Record<string, { connector: string }>> | undefined, connector: string) =>
   Object.entries(config ?? {}).flatMap(([id, one]) => (one.connector === connector ? [id] : []))
@@ -110,16 +109,11 @@ async function tryConnection(
   }
   if (definition.oauth?.client(settings) !== undefined)
     return no('This account is connected by OAuth: write the settings into the configuration, then connect it.')
-  const { hosts } = reachOf(definition, settings)
-  const transport = createTransport({ allowPrivate: [...allowPrivate], hosts, timeoutMs: TIMEOUT_MS })
   try {
-    const http = connect(definition, settings, { slot: (job) => job(), lastLook: async () => {}, transport })
-    const { ok, detail, warnings = [] } = await definition.check({ http, settings, now: new Date() })
+    const { ok, detail, warnings = [] } = await askVendor(definition, settings, { allowPrivate })
     return { ok, detail, warnings: [...warnings] }
   } catch (error) {
     const result = resultOf(error)
     return no('reason' in result ? result.reason : result.status)
-  } finally {
-    await transport.close()
   }
 }
