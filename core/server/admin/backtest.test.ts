@@ -1,17 +1,16 @@
 /** A backtest over HTTP: one at a time, followed, cancelled; and why of one person, by those who may read the ledger. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Role } from '../../../schemas/admin.ts'
 import type { BacktestReport } from '../../../schemas/backtest.ts'
 import type { WhyAnswer } from '../../../schemas/why.ts'
 import type { Range, Running } from '../../backtests/jobs.ts'
 import { ConfigError } from '../../kit/errors.ts'
 import type { WantedRule } from '../../replay/prepare.ts'
+import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, startAdminHub } from '../../testing/admin-hub.ts'
 
 const REPORT = { samples: [{ person: '01PSEUDONYM' }] } as unknown as BacktestReport
 const WHY = { person: 'p1', sentence: { pt: 'Porque sim.', en: 'Because.' } } as unknown as WhyAnswer
 let hub: AdminHub
-const tokens = new Map<Role, string>()
 /** The backtest that runs: the test says how it goes on. */
 let run: {
   wanted: WantedRule
@@ -30,25 +29,10 @@ beforeAll(async () => {
       }),
     why: async (person, rule) => (rule !== 'grande' ? 'NO_RULE' : person === 'p1' ? WHY : 'NOBODY'),
   })
-  for (const role of ['marketing', 'viewer', 'compliance'] as const) {
-    const made = await hub.run('createToken', { name: role, role })
-    tokens.set(role, (made as { value: { value: string } }).value.value)
-  }
 })
 afterAll(() => hub.close())
 
-async function call(method: string, path: string, role: Role, body?: unknown) {
-  const response = await fetch(hub.url + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${tokens.get(role)!}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of all shapes.
-  return { status: response.status, body: (await response.json()) as any }
-}
+const call = adminCalls(() => hub)
 const job = async (id: string) => (await call('GET', `/api/backtests/${id}`, 'marketing')).body
 async function start(body: unknown = { rule: 'grande' }): Promise<string> {
   const { status, body: made } = await call('POST', '/api/backtests', 'marketing', body)

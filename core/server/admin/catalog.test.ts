@@ -1,28 +1,19 @@
 /** The catalogue, made from the definitions of real connectors; a test of settings that are kept nowhere. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Catalog, CatalogChecked } from '../../../schemas/catalog.ts'
+import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, startAdminHub } from '../../testing/admin-hub.ts'
 
 let hub: AdminHub
-let token: string
 beforeAll(async () => {
   hub = await startAdminHub()
-  const made = await hub.run('createToken', { name: 't', role: 'integrator' })
-  token = (made as { value: { value: string } }).value.value
 })
 afterAll(() => hub?.close())
 
-async function call<T>(method: string, path: string, body?: unknown) {
-  const response = await fetch(hub.url + path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  return { status: response.status, body: (await response.json()) as T }
-}
+const call = adminCalls(() => hub)
 
 test('lists every connector with its form, what it does and who uses it; no setting of anybody', async () => {
-  const { status, body } = await call<Catalog>('GET', '/api/catalog')
+  const { status, body }: { status: number; body: Catalog } = await call('GET', '/api/catalog', 'integrator')
   expect(status).toBe(200)
   const mailer = body.items.find(({ id }) => id === 'mailer')!
   expect(mailer).toMatchObject({
@@ -38,11 +29,13 @@ test('lists every connector with its form, what it does and who uses it; no sett
 })
 
 test('wrong settings are told with their place and without their value; an unknown connector is not found', async () => {
-  const wrong = await call<CatalogChecked>('POST', '/api/catalog/check', {
+  const wrong: { body: CatalogChecked } = await call('POST', '/api/catalog/check', 'integrator', {
     connector: 'mailer',
     settings: { apiKey: 'a-very-secret-key', list: 7 },
   })
   expect(wrong.body).toMatchObject({ ok: false, detail: expect.stringContaining('list') })
   expect(JSON.stringify(wrong.body)).not.toContain('a-very-secret-key')
-  expect((await call('POST', '/api/catalog/check', { connector: 'nobody', settings: {} })).status).toBe(404)
+  expect((await call('POST', '/api/catalog/check', 'integrator', { connector: 'nobody', settings: {} })).status).toBe(
+    404,
+  )
 })

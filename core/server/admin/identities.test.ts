@@ -1,10 +1,10 @@
 /** Who is who over the admin API: what is shown without values, what would happen, what is refused, blocked values. */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Role } from '../../../schemas/admin.ts'
 import { IdentifierBlocked, PersonIdentity, Unmerged } from '../../../schemas/identity.ts'
 import { identityCommands } from '../../identity/commands.ts'
 import { createKeys } from '../../keys.ts'
+import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, startAdminHub } from '../../testing/admin-hub.ts'
 import { holdJoined, JOINED, joinedConfig, joinPeople } from '../../testing/joined-people.ts'
 
@@ -13,27 +13,14 @@ const now = Date.now()
 const EDGES = [{ a: JOINED.a, b: JOINED.b }]
 const REASON = 'duas irmãs, um e-mail'
 let hub: AdminHub
-const tokens = new Map<Role, string>()
 
 beforeAll(async () => {
   hub = await startAdminHub({ commands: identityCommands(joinedConfig, keys) })
   await joinPeople(hub.state, keys, now)
-  for (const role of ['compliance', 'auditor', 'marketing'] as const) {
-    const made = await hub.run('createToken', { name: role, role })
-    tokens.set(role, (made as { value: { value: string } }).value.value)
-  }
 })
 afterAll(() => hub.close())
 
-async function call(method: string, path: string, role: Role, body?: unknown) {
-  const response = await fetch(hub.url + path, {
-    method,
-    headers: { authorization: `Bearer ${tokens.get(role)!}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of all shapes.
-  return { status: response.status, body: (await response.json()) as any }
-}
+const call = adminCalls(() => hub)
 const fits = (schema: object, value: unknown) => {
   const validate = new Ajv2020({ strict: false }).compile(schema)
   validate(value)

@@ -1,17 +1,16 @@
 /** Finding a person needs an exact identifier and a reason; what is told about them is by pseudonym and as of any time. */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Role } from '../../../schemas/admin.ts'
 import { PersonFound, PersonTimeline } from '../../../schemas/people.ts'
 import { createKeys } from '../../keys.ts'
 import { recordsCommands } from '../../reports/commands.ts'
+import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, adminHubConfig, fillAdminHub, startAdminHub } from '../../testing/admin-hub.ts'
 
 const keys = createKeys(Buffer.alloc(32, 1))
 const now = Date.now()
 const SUBJECT = 's_00000000000000000000000000'
 let hub: AdminHub
-const tokens = new Map<Role, string>()
 
 beforeAll(async () => {
   hub = await startAdminHub({ commands: recordsCommands(adminHubConfig, keys, (id) => id) })
@@ -33,22 +32,10 @@ beforeAll(async () => {
       first_seen_at: now,
     })
     .execute()
-  for (const role of ['compliance', 'auditor', 'marketing'] as const) {
-    const made = await hub.run('createToken', { name: role, role })
-    tokens.set(role, (made as { value: { value: string } }).value.value)
-  }
 })
 afterAll(() => hub.close())
 
-async function call(method: string, path: string, role: Role, body?: unknown) {
-  const response = await fetch(hub.url + path, {
-    method,
-    headers: { authorization: `Bearer ${tokens.get(role)!}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of all shapes.
-  return { status: response.status, body: (await response.json()) as any }
-}
+const call = adminCalls(() => hub)
 
 const fits = (schema: object, value: unknown) => {
   const validate = new Ajv2020({ strict: false }).compile(schema)

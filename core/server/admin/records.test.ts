@@ -2,16 +2,15 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Role } from '../../../schemas/admin.ts'
 import { createKeys } from '../../keys.ts'
 import { recordsCommands } from '../../reports/commands.ts'
 import { sealJson } from '../../seal.ts'
+import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, adminHubConfig, fillAdminHub, startAdminHub } from '../../testing/admin-hub.ts'
 
 const keys = createKeys(Buffer.alloc(32, 1))
 const now = Date.now()
 let hub: AdminHub
-const tokens = new Map<Role, string>()
 
 beforeAll(async () => {
   hub = await startAdminHub({ commands: recordsCommands(adminHubConfig, keys, (id) => id) })
@@ -37,25 +36,10 @@ beforeAll(async () => {
     .insertInto('persons')
     .values({ id: 'p_ana', seq: 12, profile: '{}', merged_into: null, updated_at: now })
     .execute()
-  for (const role of ['admin', 'marketing', 'compliance', 'auditor', 'integrator', 'viewer'] as const) {
-    const made = await hub.run('createToken', { name: role, role })
-    tokens.set(role, (made as { value: { value: string } }).value.value)
-  }
 })
 afterAll(() => hub.close())
 
-async function call(method: string, path: string, role: Role, body?: unknown) {
-  const response = await fetch(hub.url + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${tokens.get(role)!}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of all shapes.
-  return { status: response.status, body: (await response.json()) as any }
-}
+const call = adminCalls(() => hub)
 
 describe('roles', () => {
   test('an auditor reads everything by pseudonym, and neither reveals nor changes', async () => {
