@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../core/config.ts'
-import { type PreviewCase, type Trial, trials } from '../../core/delivery/preview.ts'
+import { type PreviewCase, trials } from '../../core/delivery/preview.ts'
 import type { AnyDestination, Registry } from '../../core/kit/define.ts'
 import type { Transport } from '../../core/kit/http.ts'
 import { createTransport } from '../../core/kit/transport.ts'
@@ -87,12 +87,7 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
   const tryCase = async ({ case: given, carrier }: TryCall) => {
     const { carry, close } = transportOf(carrier)
     try {
-      const result = await trials(
-        { ...given, destination: options.definition.id },
-        { registry: options.registry },
-        carry,
-      )
-      return 'error' in result ? result : { event: result.event, trials: result.trials.map(withoutLinks) }
+      return await trials({ ...given, destination: options.definition.id }, { registry: options.registry }, carry)
     } finally {
       await close()
     }
@@ -231,13 +226,6 @@ const FILES: Readonly<Record<string, { readonly path: string; readonly type: str
   '/': { path: './page.html', type: 'text/html; charset=utf-8' },
   '/page.js': { path: './page.js', type: 'text/javascript; charset=utf-8' },
   '/page.css': { path: './page.css', type: 'text/css; charset=utf-8' },
-}
-
-/** Getters that sign are no values to show. */
-function withoutLinks({ view, ...trial }: Trial) {
-  if (!view) return trial
-  const { links: _links, ...rest } = view
-  return { ...trial, view: rest }
 }
 
 function baseOf({ baseUrl }: AnyDestination, settings: unknown): string {

@@ -123,8 +123,6 @@ export interface Trial {
   /** Configured purpose it acts under; undefined: the destination has none for it. */
   readonly purpose?: string
   readonly consent?: { readonly permitted: boolean; readonly status: Status; readonly reasons: readonly string[] }
-  /** What the mapping read from. */
-  readonly view?: MappingView
   readonly payload?: Readonly<Record<string, unknown>>
   readonly exchanges: readonly { readonly request: PreviewedRequest; readonly response?: PreviewedResponse }[]
   /** Where it stopped. */
@@ -393,7 +391,6 @@ async function tryAction(name: string, about: ActionCase, carry: Transport): Pro
   if (action.identifier.length > 0 && !action.identifier.some((type) => view.identifiers[type]))
     return {
       ...asked,
-      view,
       exchanges: [],
       halt: { code: 'NOT_REACHABLE', message: `needs one of: ${action.identifier.join(', ')}` },
     }
@@ -402,7 +399,6 @@ async function tryAction(name: string, about: ActionCase, carry: Transport): Pro
     const first = payload.errors[0]
     return {
       ...asked,
-      view,
       exchanges: [],
       halt: { code: 'MAPPING_FAILED', path: first?.path ?? '', message: first?.message ?? '' },
     }
@@ -432,7 +428,7 @@ async function tryAction(name: string, about: ActionCase, carry: Transport): Pro
     ],
     http: () => connect(definition, settings, { slot: (job) => job(), lastLook: async () => {}, transport }),
   })
-  const mapped = { ...asked, view, payload: payload.value, exchanges, ...(outcome && { outcome }) }
+  const mapped = { ...asked, payload: payload.value, exchanges, ...(outcome && { outcome }) }
   if (exchanges.length > 0 || !outcome || !('reason' in outcome)) return mapped
   const code = outcome.status === 'authentication' ? 'AUTHENTICATION' : 'REJECTED'
   return { ...mapped, halt: { code, message: outcome.reason } }
