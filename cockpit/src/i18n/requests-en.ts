@@ -24,10 +24,11 @@ export const requestsEn: typeof requestsPt = {
   },
   groups: {
     title: 'Requests in mass',
-    text: 'Many people asked alike within days. Each request keeps its own clock and its own proof of identity. The criterion is ours; the statute says nothing of it.',
-    letter_one: '{{count}} person, the same text',
-    letter_many: '{{count}} people, the same text',
-    letter_other: '{{count}} people, the same text',
+    about:
+      'Many people asked alike within days. Each request keeps its own clock and its own proof of identity. The criterion is ours; the statute says nothing of it.',
+    text_one: '{{count}} person, the same text',
+    text_many: '{{count}} people, the same text',
+    text_other: '{{count}} people, the same text',
     contact_one: '{{count}} person, answers to the same address',
     contact_many: '{{count}} people, answers to the same address',
     contact_other: '{{count}} people, answers to the same address',

@@ -24,10 +24,11 @@ export const requestsPt = {
   },
   groups: {
     title: 'Pedidos em massa',
-    text: 'Muitas pessoas pediram do mesmo jeito em poucos dias. Cada pedido mantém o seu prazo e a sua comprovação de identidade. O critério é nosso, a lei não trata disso.',
-    letter_one: '{{count}} pessoa, o mesmo texto',
-    letter_many: '{{count}} pessoas, o mesmo texto',
-    letter_other: '{{count}} pessoas, o mesmo texto',
+    about:
+      'Muitas pessoas pediram do mesmo jeito em poucos dias. Cada pedido mantém o seu prazo e a sua comprovação de identidade. O critério é nosso, a lei não trata disso.',
+    text_one: '{{count}} pessoa, o mesmo texto',
+    text_many: '{{count}} pessoas, o mesmo texto',
+    text_other: '{{count}} pessoas, o mesmo texto',
     contact_one: '{{count}} pessoa, resposta para o mesmo endereço',
     contact_many: '{{count}} pessoas, resposta para o mesmo endereço',
     contact_other: '{{count}} pessoas, resposta para o mesmo endereço',

@@ -2,7 +2,7 @@ import { Button, Checkbox, Drawer } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { AudienceMember, AudienceSummary, AudienceSync } from '../../../schemas/audience.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
@@ -15,6 +15,7 @@ import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Badge, type Tone, useExits } from '../parts/exit-badge.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { Page } from '../parts/page.tsx'
+import { Section } from '../parts/section.tsx'
 import { Failure, Loading } from '../parts/states.tsx'
 import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
@@ -142,15 +143,6 @@ function StandBadge({ counts }: { counts: Counts }) {
   if (failed > 0) return <Badge tone="failed">{t('audiences.failing', { n: number(failed) })}</Badge>
   if (pending > 0) return <Badge tone="waiting">{t('audiences.waiting', { n: number(pending) })}</Badge>
   return <Badge tone="delivered">{t('audiences.upToDate')}</Badge>
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="section" aria-label={title}>
-      <h3>{title}</h3>
-      {children}
-    </section>
-  )
 }
 
 function Parts({ audience }: { audience: AudienceSummary }) {

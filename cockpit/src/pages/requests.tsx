@@ -128,11 +128,11 @@ function Groups({ groups, chosen }: { groups: readonly RequestGroup[]; chosen: s
       <h2 id="groups-title" style={{ marginTop: 0 }}>
         {t('requests.groups.title')}
       </h2>
-      <p>{t('requests.groups.text')}</p>
+      <p>{t('requests.groups.about')}</p>
       <ul className="plain spaced">
         {groups.map(({ id, kind, people, open, firstAt, lastAt }) => (
           <li key={id}>
-            <strong>{t(`requests.groups.${kind === 'text' ? 'letter' : kind}`, { count: people })}</strong>{' '}
+            <strong>{t(`requests.groups.${kind}`, { count: people })}</strong>{' '}
             <span className="quiet">
               {date(firstAt)} – {date(lastAt)} · {t('requests.groups.open', { count: open })}
             </span>{' '}

@@ -2,7 +2,6 @@
 import { Button, Drawer } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { RuleCounts, RuleDetail, RuleVersionView, ShadowComparison } from '../../../schemas/rules.ts'
 import { useAddress, useChangeAddress } from '../address.ts'
@@ -15,6 +14,7 @@ import { PublishActs, SwitchActs } from './rule-acts.tsx'
 import { useClauseWords } from './rule-clause.ts'
 import { NewRuleDialog, nextText } from './rule-new.tsx'
 import { RuleStanding, ruleName, StageBadge } from './rule-stage.tsx'
+import { Section } from './section.tsx'
 import { Failure, Loading } from './states.tsx'
 
 export function RuleDrawer() {
@@ -44,15 +44,6 @@ export function RuleDrawer() {
         <Loading lines={8} />
       )}
     </Drawer>
-  )
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="section" aria-label={title}>
-      <h3>{title}</h3>
-      {children}
-    </section>
   )
 }
 
