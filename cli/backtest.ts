@@ -2,13 +2,24 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import type { Range } from '../core/backtests/jobs.ts'
 import type { LoadedConfig } from '../core/config.ts'
 import type { StateStore } from '../core/stores/open.ts'
 import type { BacktestReport } from '../schemas/backtest.ts'
 import { readTime } from './day.ts'
 import { languageOf } from './explain.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
-import { type Cli, CliError, colors, progress, type Terminal, table, writeJson, writeLine } from './output.ts'
+import {
+  type Cli,
+  CliError,
+  colors,
+  NO_PROGRESS,
+  progress,
+  type Terminal,
+  table,
+  writeJson,
+  writeLine,
+} from './output.ts'
 
 interface BacktestCommand extends StandardOptions {
   readonly from?: string
@@ -21,7 +32,7 @@ const DAY_MS = 86_400_000
 export function addBacktest(program: Command, cli: Cli): void {
   const command = program
     .command('backtest')
-    .argument('<rule>', 'a YAML file, or the id of a published rule (id@version for an earlier one)')
+    .argument('<rule>', 'a YAML file, or the id of a rule (id@version for one version; drafts too)')
     .summary('what a rule would have done on the history that was kept')
     .description(
       'Replays history through the code that decides live. Consent as it was then decides what the rule would have done; consent as it is now decides whether a person may be computed at all. Changes nothing and sends nothing.',
@@ -30,58 +41,64 @@ export function addBacktest(program: Command, cli: Cli): void {
     .option('--to <day>', 'last day, or a moment in ISO 8601 (default: now)')
     .option('--lang <language>', 'pt or en (default: the language of the terminal)')
     .action(async (rule: string, options: BacktestCommand) => {
-      const loaded = await openConfig(options, cli)
-      const now = Date.now()
-      const to = options.to === undefined ? now : Math.min(now, Date.parse(readTime(options.to, '--to', 'end')))
-      const from = options.from === undefined ? to - 30 * DAY_MS : Date.parse(readTime(options.from, '--from'))
-      if (from >= to) throw new CliError('INVALID', '--from must be before --to')
-      const began = performance.now()
-      const report = await runBacktest(rule, { from, to, now }, loaded, cli)
-      if (options.json) return writeJson(cli.stdout, report)
       const language = languageOf(options.lang, cli)
+      const range = rangeOf(options, Date.now())
+      const loaded = await openConfig(options, cli)
+      const began = performance.now()
+      const report = await run(rule, range, loaded, cli)
+      if (options.json) return writeJson(cli.stdout, report)
       await writeLine(cli.stdout, await renderBacktest(report, { language, timezone: loaded.timezone }, cli))
-      const seconds = (performance.now() - began) / 1000
-      await writeLine(cli.stderr, `${report.events} events in ${seconds.toFixed(1)} s`)
+      const seconds = ((performance.now() - began) / 1000).toFixed(1)
+      await writeLine(
+        cli.stderr,
+        language === 'pt'
+          ? `${report.events} eventos em ${seconds.replace('.', ',')} s`
+          : `${report.events} events in ${seconds} s`,
+      )
     })
   standard(command, [
     'anuente backtest carrinho-abandonado --from 2026-10-01 --to 2026-10-31',
+    'anuente backtest carrinho-abandonado@4 --lang pt',
     'anuente backtest ./rules/novo.yaml --lang pt',
     "anuente backtest ./rules/novo.yaml --json | jq '.sends.byChannel'",
   ])
 }
 
-interface Range {
-  readonly from: number
-  readonly to: number
-  readonly now: number
+function rangeOf({ from, to }: BacktestCommand, now: number): Range {
+  const end = to === undefined ? now : Math.min(now, Date.parse(readTime(to, '--to', 'end')))
+  const begin = from === undefined ? end - 30 * DAY_MS : Date.parse(readTime(from, '--from'))
+  if (begin < end) return { from: begin, to: end, now }
+  throw new CliError(
+    'INVALID',
+    begin >= now
+      ? '--from lies in the future: a backtest needs days that have passed.'
+      : '--from must be before --to: write the earlier day first.',
+    1,
+    '--from',
+  )
 }
 
-async function runBacktest(name: string, range: Range, loaded: LoadedConfig, cli: Cli): Promise<BacktestReport> {
-  const [{ backtest }, { prepareRule }, { countPeople }, { createKeys, loadMasterKey }] = await Promise.all([
-    import('../core/replay/backtest.ts'),
-    import('../core/replay/prepare.ts'),
-    import('../core/replay/history.ts'),
+/** Reads beside a running hub, or without one. */
+async function run(name: string, range: Range, loaded: LoadedConfig, cli: Cli): Promise<BacktestReport> {
+  const wanted = wantedRule(name)
+  const [{ runBacktest }, { createKeys, loadMasterKey }] = await Promise.all([
+    import('../core/backtests/run.ts'),
     import('../core/keys.ts'),
   ])
   const state = await openToRead(loaded)
+  let bar = NO_PROGRESS
   try {
-    const prepared = await prepareRule(wantedRule(name), loaded, state, range.now)
-    const bar = progress(cli, 'backtest', await countPeople(state))
-    try {
-      const { live, ...rest } = prepared
-      return await backtest({
-        ...rest,
-        ...(live && live.at <= range.from && { live }),
-        ...range,
-        state,
-        keys: createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env)),
-        timezone: loaded.timezone,
-        onPeople: (count) => bar.add(count),
-      })
-    } finally {
-      bar.end()
+    const keys = createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env))
+    const running = {
+      stop: new AbortController().signal,
+      onTotal: (people: number) => {
+        bar = progress(cli, 'backtest', people)
+      },
+      onPeople: (people: number) => bar.add(people),
     }
+    return await runBacktest(wanted, range, running, { config: loaded, state, keys })
   } finally {
+    bar.end()
     await state.close()
   }
 }
@@ -89,7 +106,8 @@ async function runBacktest(name: string, range: Range, loaded: LoadedConfig, cli
 /** A file where there is one of that name; else an id. */
 export function wantedRule(name: string): { id: string } | { file: string; text: string } {
   if (existsSync(name)) return { file: name, text: readFileSync(name, 'utf8') }
-  if (/\.(ya?ml|json)$/.test(name)) throw new CliError('NO_FILE', `there is no file ${name}`)
+  if (/\.(ya?ml|json)$/.test(name))
+    throw new CliError('NO_FILE', `there is no file ${name}. Name one that is there, or the id of a rule.`, 1, name)
   return { id: name }
 }
 
@@ -98,7 +116,8 @@ export async function openToRead(loaded: LoadedConfig): Promise<StateStore> {
   const file = join(loaded.dataDir, 'state.db')
   const postgres = loaded.config.storage?.state
   // Opening would make an empty one.
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
+  if (!postgres && !existsSync(file))
+    throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet. Start one with anuente serve.`)
   const { openState } = await import('../core/stores/open.ts')
   return openState({ file, postgres }, { migrate: false })
 }
@@ -106,6 +125,12 @@ export async function openToRead(loaded: LoadedConfig): Promise<StateStore> {
 interface Look {
   readonly language: 'pt' | 'en'
   readonly timezone: string
+}
+
+const ARMS: Readonly<Record<string, { readonly pt: string; readonly en: string }>> = {
+  treated: { pt: 'receberiam', en: 'would be sent it' },
+  control: { pt: 'controle da regra', en: "the rule's control" },
+  holdout: { pt: 'reserva geral', en: 'global holdout' },
 }
 
 /** The report as marketing reads it. */
@@ -118,6 +143,7 @@ async function renderBacktest(
   const c = colors(terminal)
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const words = (code: string) => resultWords(code)[language]
+  const armWords = (arm: string) => ARMS[arm]?.[language] ?? arm
   const number = new Intl.NumberFormat(language === 'pt' ? 'pt-BR' : 'en-GB')
   const percent = new Intl.NumberFormat(language === 'pt' ? 'pt-BR' : 'en-GB', {
     style: 'percent',
@@ -125,8 +151,10 @@ async function renderBacktest(
   })
   const day = new Intl.DateTimeFormat(language === 'pt' ? 'pt-BR' : 'en-GB', { dateStyle: 'short', timeZone: timezone })
   const lines: string[] = []
-  const part = (title: string, rows: readonly (readonly string[])[]) => {
-    if (rows.length > 0) lines.push('', c.bold(title), table(rows.map((row) => [`  ${row[0]}`, ...row.slice(1)])))
+  const part = (title: string, rows: readonly (readonly string[])[], heads: readonly string[] = []) => {
+    if (rows.length === 0) return
+    const all = heads.length > 0 ? [['', ...heads].map((head) => c.dim(head)), ...rows] : rows
+    lines.push('', c.bold(title), table(all.map((row) => [`  ${row[0]}`, ...row.slice(1)])))
   }
   const counts = (of: Readonly<Record<string, number>>, name = (key: string) => key) =>
     Object.entries(of).map(([key, count]) => [name(key), number.format(count)])
@@ -141,15 +169,20 @@ async function renderBacktest(
       `${number.format(report.sends.total)} sends to ${number.format(report.people.sent)} people; ${percent.format(report.blocked.consentShare)} stopped by consent.`,
     ),
   )
+  if (report.days.length === 0)
+    lines.push(
+      say('Nenhum caso nestes dias: nada fez a regra agir.', 'No case in these days: nothing made the rule act.'),
+    )
   part(
-    say('Por dia (casos, envios, reserva, barrados)', 'Per day (matches, sends, held out, stopped)'),
+    say('Por dia', 'Per day'),
     report.days.map((one) => [
-      one.day,
+      language === 'pt' ? one.day.split('-').reverse().join('/') : one.day,
       number.format(one.matches),
       number.format(one.sends),
       number.format(one.heldOut),
       number.format(one.blocked),
     ]),
+    language === 'pt' ? ['casos', 'envios', 'controle', 'barrados'] : ['matches', 'sends', 'held out', 'stopped'],
   )
   part(say('Envios por canal', 'Sends per channel'), counts(report.sends.byChannel))
   part(say('Variantes', 'Variants'), counts(report.sends.byVariant))
@@ -165,6 +198,7 @@ async function renderBacktest(
       percent.format(share),
     ]),
   )
+  part(say('Controle e tratados', 'Control and treated'), counts(report.sends.arms, armWords))
   part(say('Nem consultada', 'Not even asked'), counts(report.notAsked, words))
   part(
     say('Condições que não valeram', 'Conditions that did not hold'),
@@ -185,8 +219,18 @@ async function renderBacktest(
   ])
   part(
     say('Exemplos', 'Samples'),
-    report.samples.map(({ person, result, sentence }) => [c.dim(person), result, sentence[language]]),
+    report.samples.map(({ person, result, sentence }) => [c.dim(person), words(result), sentence[language]]),
   )
+  if (report.clock === 'ideal')
+    lines.push(
+      '',
+      c.dim(
+        say(
+          'Aproximado: esperas e agendas contam como se o hub acordasse no instante exato.',
+          'Approximate: waits and schedules count as if the hub woke at the very moment.',
+        ),
+      ),
+    )
   lines.push('', ...report.notes.map((note) => c.dim(note[language])))
   return lines.join('\n')
 }

@@ -14,7 +14,7 @@ import type { Identifier, IdentifierType } from '../schemas/event.ts'
 import { IDENTIFIER_TYPES } from '../schemas/event.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
-import { type Cli, CliError, colors, progress, table, writeJson, writeLine } from './output.ts'
+import { type Cli, CliError, colors, NO_PROGRESS, progress, table, writeJson, writeLine } from './output.ts'
 
 /** Rows handed to the hub at once: its local socket takes 1 MB. */
 const PART = 200
@@ -249,7 +249,8 @@ async function importFile(path: string, options: ImportOptions, cli: Cli): Promi
   }
   const counts = new Map<RowVerdict, number>()
   const errors: RowAnswer[] = []
-  const bar = progress(cli, options.dryRun ? 'checking' : 'importing', rows.length)
+  const streams = options.json && cli.stdout.isTTY
+  const bar = streams ? NO_PROGRESS : progress(cli, options.dryRun ? 'checking' : 'importing', rows.length)
   for (let first = 0; first < rows.length; first += PART) {
     const part = rows.slice(first, first + PART)
     const answer = (await runHubCommand(

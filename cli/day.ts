@@ -8,7 +8,12 @@ const ZONE = 'America/Sao_Paulo'
 export function readTime(text: string, option: string, edge: 'start' | 'end' = 'start'): string {
   const at = DateTime.fromISO(text, { zone: ZONE })
   if (!at.isValid)
-    throw new CliError('INVALID', `${option} ${text} is no time. Write 2026-11-24 or 2026-11-24T10:00-03:00.`)
+    throw new CliError(
+      'INVALID',
+      `${option} ${text} is no time. Write 2026-11-24 or 2026-11-24T10:00-03:00.`,
+      1,
+      option,
+    )
   const exact = /T/.test(text) ? at : edge === 'end' ? at.endOf('day') : at.startOf('day')
   return exact.toUTC().toISO()!
 }

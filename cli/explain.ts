@@ -182,7 +182,8 @@ async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<Expla
 }
 
 export function languageOf(given: string | undefined, { env }: Cli): 'pt' | 'en' {
-  if (given !== undefined && given !== 'pt' && given !== 'en') throw new CliError('INVALID', '--lang is pt or en')
+  if (given !== undefined && given !== 'pt' && given !== 'en')
+    throw new CliError('INVALID', '--lang is pt or en', 1, '--lang')
   return given ?? ((env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '').startsWith('pt') ? 'pt' : 'en')
 }
 

@@ -24,10 +24,13 @@ export class CliError extends Error {
   override readonly name = 'CliError'
   readonly code: string
   readonly status: ExitStatus
-  constructor(code: string, message: string, status: ExitStatus = 1) {
+  /** Which argument or option it is about; empty: none. */
+  readonly path: string
+  constructor(code: string, message: string, status: ExitStatus = 1, path = '') {
     super(message)
     this.code = code
     this.status = status
+    this.path = path
   }
 }
 
@@ -66,10 +69,12 @@ export interface Progress {
   end(): void
 }
 
-/** A bar on a terminal; silence anywhere else. Never on the stream the results go to. */
-export function progress(terminal: Terminal, label: string, total: number | undefined): Progress {
-  const { stderr, stdout } = terminal
-  if (!stderr.isTTY || stdout.isTTY) return { add: () => {}, end: () => {} }
+/** Where a bar would stand between the lines of the results. */
+export const NO_PROGRESS: Progress = { add: () => {}, end: () => {} }
+
+/** A bar on a terminal, gone before the results are written; silence anywhere else. */
+export function progress({ stderr }: Terminal, label: string, total: number | undefined): Progress {
+  if (!stderr.isTTY) return NO_PROGRESS
   const format =
     total === undefined ? `${label} {value} {duration_formatted}` : `${label} {bar} {percentage}% {eta_formatted}`
   const bar = new SingleBar({

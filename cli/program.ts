@@ -146,7 +146,11 @@ async function report(error: unknown, json: boolean, cli: Cli): Promise<ExitStat
   const text = error instanceof Error ? error.message : String(error)
   if (json)
     await writeJson(cli.stdout, {
-      error: { code: known ?? 'FAILED', message: text, path: error instanceof ConfigError ? error.path : '' },
+      error: {
+        code: known ?? 'FAILED',
+        message: text,
+        path: error instanceof ConfigError || error instanceof CliError ? error.path : '',
+      },
     })
   else if (known) await writeLine(cli.stderr, text)
   else

@@ -151,8 +151,10 @@ export const BacktestJobs = Type.Object(
   { items: Type.Array(BacktestJob, { description: 'Newest first; the hub keeps the last 20 until it stops.' }) },
   closed,
 )
+export type BacktestJobs = Static<typeof BacktestJobs>
 
 export const BacktestDetail = Type.Object(
   { job: BacktestJob, report: Type.Union([BacktestReport, Type.Null()], { description: 'null until it is done.' }) },
   closed,
 )
+export type BacktestDetail = Static<typeof BacktestDetail>

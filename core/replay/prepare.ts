@@ -7,7 +7,7 @@ import { readPublished } from '../rules/book.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 
-/** A published rule by its id (`id` or `id@version`), or one that is only written down. */
+/** A rule that was added, by its id (`id` or `id@version`; drafts too), or one that is only written down. */
 export type WantedRule = { readonly id: string } | { readonly file: string; readonly text: string }
 
 export interface Prepared {
@@ -58,11 +58,14 @@ export async function prepareRule(
     const mine = current.filter((one) => one.rule.id === id)
     if (version === undefined && mine.length > 0)
       return mine.reduce((a, b) => (a.rule.version > b.rule.version ? a : b))
-    const row = rows.find((one) => one.rule === id && String(one.version) === version)
+    // Nothing of it is published: its newest draft.
+    const [row] = rows
+      .filter((one) => one.rule === id && (version === undefined || String(one.version) === version))
+      .sort((a, b) => b.version - a.version)
     if (row) return compileRule(JSON.parse(row.body) as Parameters<typeof compileRule>[0])
-    const there = [...new Set(current.map((one) => one.rule.id))].join(', ')
+    const there = [...new Set([...current.map((one) => one.rule.id), ...rows.map((one) => one.rule)])].join(', ')
     throw new ConfigError(
-      `there is no published rule ${name}${there ? ` (there are: ${there})` : ''}; name a file to try one that is not published`,
+      `there is no rule ${name}${there ? ` (there are: ${there})` : ''}; name a file to try one that was not added yet`,
       'rule',
     )
   }
