@@ -31,6 +31,11 @@ if (process.argv[2] === 'rules') {
   await import('./rules.ts')
   process.exit()
 }
+// `npm run bench -- backtest` measures the backtest of a rule alone.
+if (process.argv[2] === 'backtest') {
+  await import('./backtest.ts')
+  process.exit()
+}
 
 const PEOPLE = 2_000
 const BATCHES = 100

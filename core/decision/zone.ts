@@ -117,9 +117,20 @@ export function zoneOfPhone(phone: string): string | undefined {
 
 /** "UTC" and bare offsets are what machines say, not where somebody lives. */
 export function statedZone(name: unknown): string | undefined {
-  return typeof name === 'string' && name.includes('/') && !/^etc\//i.test(name) && IANAZone.isValidZone(name)
-    ? name
-    : undefined
+  return typeof name === 'string' && name.includes('/') && !/^etc\//i.test(name) && isZone(name) ? name : undefined
+}
+
+// Asking costs a formatter, and every page view tells the same few names. Names come from outside: bounded.
+const zones = new Map<string, boolean>()
+const MOST_ZONES = 1000
+function isZone(name: string): boolean {
+  let known = zones.get(name)
+  if (known === undefined) {
+    if (zones.size >= MOST_ZONES) zones.clear()
+    known = IANAZone.isValidZone(name)
+    zones.set(name, known)
+  }
+  return known
 }
 
 export interface ZoneEvidence {

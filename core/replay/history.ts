@@ -154,10 +154,11 @@ async function loadHistories(
     else users.set(sealed.device, new Set([user]))
   }
   await loadPeopleOfNodes(today, state, users.keys())
-  const nodes = new Map<string, NodeState>(own.map((node) => [node.id, node]))
-  for (const id of users.keys()) {
+  const nodes = new Map<string, Map<string, NodeState>>(people.map(({ id }) => [id, new Map()]))
+  for (const node of own) nodes.get(node.personId)?.set(node.id, node)
+  for (const [id, by] of users) {
     const node = today.node(id)
-    if (node) nodes.set(id, node)
+    if (node) for (const user of by) nodes.get(user)?.set(id, node)
   }
 
   const joins = await joinsOf(ids, until, state)
@@ -199,7 +200,8 @@ async function loadHistories(
     const noted = steps.flatMap((step) => (step.kind === 'join' || isOldKey(step.key) ? [] : [step.key])).sort()
     if (noted[0] !== undefined) notedFrom.set(id, noted[0])
   }
-  const entries = await entriesOf([...nodes.values()], { state, keys })
+  const named = new Map([...nodes.values()].flatMap((theirs) => [...theirs]))
+  const entries = await entriesOf([...named.values()], { state, keys })
   for (const entry of entries) {
     if (entry.at > until) continue
     for (const person of new Set([owner.get(entry.nodeId), ...(users.get(entry.nodeId) ?? [])])) {
@@ -225,7 +227,7 @@ async function loadHistories(
     return {
       person,
       today,
-      nodes,
+      nodes: nodes.get(person.id)!,
       steps: steps.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
       released: released.get(person.id) ?? new Map(),
       notedFrom: notedFrom.get(person.id),

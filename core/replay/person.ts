@@ -309,7 +309,7 @@ class Replay {
         node,
         deviceNode,
         joined,
-        named: namesOf(event, batch),
+        named: this.#hasUnnamed() ? namesOf(event, batch) : NO_NAMES,
         allowed: step.purposes,
         amounts,
         fact: sealed.fact
@@ -384,6 +384,12 @@ class Replay {
     return node
   }
 
+  /** What an event calls its people is hashed to find nodes whose value it may be the first to bring. */
+  #hasUnnamed(): boolean {
+    for (const { hasValue } of this.#batch.nodes.values()) if (!hasValue) return true
+    return false
+  }
+
   #personOf(nodeId: string, at: number): PersonState {
     return this.#batch.person(this.#node(nodeId, new Date(at).toISOString()).personId)
   }
@@ -429,6 +435,7 @@ class Replay {
 }
 
 const NO_TRAITS = {}
+const NO_NAMES: readonly [] = []
 
 const reportedOf = ({ copy, news, changes }: CountedFact, person: PersonState): Reported => ({
   copy,
