@@ -90,6 +90,26 @@ onBothDatabases('explanations', (open: OpenRig) => {
     expect(small.journey.at(-1)).toMatchObject({ stage: 'decide', exit: 'NOT_MATCHED' })
   })
 
+  test('a rule that waits for another value of the event is not asked, and is told of all the same', async () => {
+    const byCurrency = RULE.replace('all: [{', 'all: [{field: event.currency, op: eq, value: USD}, {')
+    const rig = await open({ rules: [byCurrency], destinations: { mail: {} } })
+    await rig.take(says(rig, 'grant'), order(rig, 'o-1'))
+    expect(await rig.rows('explanations_latest')).toBe(0)
+    const other = await told(rig, 'o-1')
+    expect(other.decisions).toMatchObject([
+      {
+        rule: 'vista',
+        result: 'NOT_MATCHED',
+        recomputed: true,
+        clauses: [
+          { id: 'when.where.all.0', ok: false, value: null },
+          { id: 'when.where.all.1', ok: true, value: 200 },
+        ],
+      },
+    ])
+    expect(other.sentence.en).toContain('"currency" of the event is "USD"')
+  })
+
   test('what is held says until when and which purposes wait; what was released says so', async () => {
     const rig = await open()
     await rig.take(viewed(rig, 'm-1'))

@@ -9,6 +9,7 @@ import type { Rule } from '../schemas/rule.ts'
 import { type Clause, type Explanation, type RuleSet, whySentence } from './decision/index.ts'
 import { type ConsentTold, consentOf } from './explain/consent.ts'
 import { type StillHeld, stillHeld } from './explain/held.ts'
+import { otherValues } from './explain/other-value.ts'
 import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf, withheldSentence } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
 import { unsealJson } from './seal.ts'
@@ -49,6 +50,8 @@ export interface ExplainedJourney {
     readonly result: string
     readonly at: string
     readonly arm?: Arm
+    /** Not noted when it happened, but told from the event: the rule waits for another value of it. */
+    readonly recomputed?: true
     readonly clauses: readonly Clause[]
     readonly skipped: readonly { readonly destination: string; readonly action: string; readonly code: ExitCode }[]
     readonly sentence: { readonly pt: string; readonly en: string }
@@ -149,7 +152,9 @@ async function explainEvent(
   const deliveries = only
     ? [only]
     : await db.selectFrom('deliveries').selectAll().where('event_id', '=', eventId).orderBy('ord').execute()
-  const all = await explanationsOf(eventId, history?.node_id, ports)
+  const kept = history && keptOf(history, ports)
+  const noted = await explanationsOf(eventId, history?.node_id, ports)
+  const all = kept && !only ? [...noted, ...(await untold(kept, noted, ports))] : noted
   const explanations = only ? all.filter(({ body }) => body.includes(only.id)) : all
   const attempts =
     deliveries.length === 0
@@ -166,7 +171,6 @@ async function explainEvent(
           .execute()
   const rules = await rulesOf(explanations, ports)
   const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, ports))
-  const kept = history && keptOf(history, ports)
   const held = !kept && seen?.code === 'HELD' ? await stillHeld(eventId, ports) : undefined
   const journey = journeyOf(kept, seen, held, decisions, deliveries)
   const told = new Set(decisions.map(({ rule }) => rule))
@@ -211,6 +215,7 @@ const iso = (at: number) => new Date(at).toISOString()
 
 interface Kept {
   readonly event: NonNullable<ExplainedJourney['event']>
+  readonly properties: Readonly<Record<string, unknown>>
   readonly facts: KeptFacts
 }
 
@@ -230,6 +235,7 @@ function keptOf(row: Tables['history'] & { data_key: Uint8Array }, { keys }: Exp
       ...(sealed.releasedAt !== undefined && { releasedAt: iso(sealed.releasedAt) }),
       purposes,
     },
+    properties: sealed.properties,
     facts: { row, purposes, device: sealed.device, copy: sealed.copy === true },
   }
 }
@@ -272,7 +278,25 @@ async function explanationsOf(
   return noted
 }
 
-type Noted = Pick<Tables['explanations'], 'rule' | 'version' | 'result' | 'body'>
+type Noted = Pick<Tables['explanations'], 'rule' | 'version' | 'result' | 'body'> & { readonly recomputed?: true }
+
+async function untold(
+  { facts, properties }: Kept,
+  noted: readonly Noted[],
+  { rules, state }: ExplainPorts,
+): Promise<Noted[]> {
+  const told = new Set(noted.map(({ rule }) => rule))
+  const found = rules ? await otherValues(facts, properties, rules, state) : []
+  return found
+    .filter(({ rule }) => !told.has(rule))
+    .map((one) => ({
+      rule: one.rule,
+      version: one.version,
+      result: one.result,
+      body: JSON.stringify(one),
+      recomputed: true,
+    }))
+}
 
 /** Stages in order; an event that was not kept ends where its exit says. */
 function journeyOf(
@@ -407,6 +431,7 @@ function decisionOf(
     result: row.result,
     at: explanation.at,
     ...(explanation.arm && { arm: explanation.arm }),
+    ...(row.recomputed && { recomputed: true as const }),
     clauses: explanation.clauses,
     skipped: explanation.skipped,
     sentence: { pt: whySentence(facts, 'pt'), en: whySentence(facts, 'en') },

@@ -98,6 +98,12 @@ export const ExplainAnswer = Type.Object(
           result: Type.String(),
           at: Moment,
           arm: Type.Optional(Type.String()),
+          recomputed: Type.Optional(
+            Type.Literal(true, {
+              description:
+                'Not noted when it happened, but told from the event: the rule waits for another value of it.',
+            }),
+          ),
           clauses: List(ExplainedClause),
           skipped: List(SkippedAction),
           sentence: Localized,

@@ -1,7 +1,7 @@
 /** What an event changed of a person, and what a definition reads of one: only what they share is computed again. */
 import type { Conditions } from '../../schemas/rule.ts'
+import { EventIndex } from '../decision/event-index.ts'
 import { leavesOf, measureOf } from '../decision/measures.ts'
-import { NameIndex } from '../decision/names.ts'
 
 /** What an event changed, or `everything`: two people became one, or nobody knows. */
 export interface Touch {
@@ -76,7 +76,7 @@ export function readField(field: string, reads: Reads): void {
 /** Finds what an event may change without trying everything. */
 export class TouchIndex<T extends { readonly reads: Reads }> {
   readonly #all: readonly T[]
-  readonly #names = new NameIndex<T>()
+  readonly #names = new EventIndex<T>()
   readonly #traits = new Map<string, T[]>()
   readonly #cart: readonly T[]
   readonly #counters: readonly T[]

@@ -33,7 +33,7 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
 }
 
 export function noteClosings(deciding: Deciding, event: CanonicalEvent, name: string): void {
-  for (const compiled of deciding.rules.closedBy(name)) {
+  for (const compiled of deciding.rules.closedBy(name, event.properties)) {
     const { id } = compiled.rule
     const correlation = correlationOf((compiled.absence ?? compiled.sequence)?.correlate, event)
     const goalOnly = !endsByUnless(deciding, compiled, event, name)
@@ -58,7 +58,7 @@ export function startClocks(
   atMs: number,
   ended: ReadonlySet<string>,
 ): void {
-  for (const compiled of deciding.rules.startedBy(name)) {
+  for (const compiled of deciding.rules.startedBy(name, event.properties)) {
     const absence = compiled.absence!
     // An event that ends an instance does not start the next one.
     if (ended.has(compiled.rule.id) || endsByUnless(deciding, compiled, event, name)) continue

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Conditions } from '../../schemas/rule.ts'
 import { compileConditions } from './compile.ts'
 import { durationWords, parseDuration } from './duration.ts'
+import { EventIndex } from './event-index.ts'
 import { countWindow, loadRules, nameMatches, neededCounts, neededWindows, recentWindow, triggerName } from './index.ts'
-import { NameIndex } from './names.ts'
 import { at, CART_RECOVERY, Person, rulesFrom, T0 } from './person.fixture.ts'
 
 const person = new Person(rulesFrom(CART_RECOVERY))
@@ -182,7 +182,7 @@ describe('names', () => {
   })
 
   test('the index finds exact names and globs once each, in order', () => {
-    const index = new NameIndex<string>()
+    const index = new EventIndex<string>()
     index.add(['B', 'B*'], 'first')
     index.add(['A'], 'second')
     index.add(['*'], 'third')

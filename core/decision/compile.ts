@@ -21,6 +21,8 @@ export interface RuleView {
   /** Whose calendar days count; America/Sao_Paulo where neither is known. */
   readonly zones?: { readonly person?: string; readonly organization: string }
   readonly event?: { readonly properties: Readonly<Record<string, unknown>> }
+  /** What was measured already for this view: many rules ask the same. */
+  readonly measuredAlready?: Map<string, MeasuredValue | undefined>
   /** The person has a user id, an e-mail or a phone. */
   readonly known: boolean
 }

@@ -116,12 +116,11 @@ export function viewOf(deciding: Deciding, compiled: CompiledRule, event: Canoni
   const known = deciding.views.get(purpose)
   if (known) return known
   const { state, context, nowMs } = deciding
-  const { cart, ...withoutCart } = state
-  const seesCart = !cart?.purposes || cart.purposes.includes(purpose)
   const view = {
     now: nowMs,
-    profile: seesCart ? state : withoutCart,
+    profile: seesCart(state, purpose) ? state : withoutCart(state),
     purpose,
+    measuredAlready: new Map(),
     counted: state.counted?.[purpose] ?? {},
     measured: state.measured?.[purpose] ?? {},
     known: context.reachable(['userId', 'email', 'phone']),
@@ -134,6 +133,9 @@ export function viewOf(deciding: Deciding, compiled: CompiledRule, event: Canoni
   deciding.views.set(purpose, view)
   return view
 }
+
+const seesCart = ({ cart }: OpenProfile, purpose: string) => !cart?.purposes || cart.purposes.includes(purpose)
+const withoutCart = ({ cart: _, ...others }: OpenProfile): OpenProfile => others
 
 export const cartIsEmpty = ({ state }: Pick<Deciding, 'state'>): boolean => (state.cart?.lines.length ?? 0) === 0
 

@@ -106,8 +106,7 @@ function takeEvent(deciding: Deciding, event: CanonicalEvent): void {
   endSequences(deciding, event, name)
   noteClosings(deciding, event, name)
   startClocks(deciding, event, name, atMs, ended)
-  const triggered = deciding.rules.triggeredBy(name)
-  for (const compiled of triggered) {
+  for (const compiled of deciding.rules.triggeredBy(name, event.properties)) {
     const view = viewOf(deciding, compiled, event)
     const instance = { compiled, correlation: '', eventId: event.id, sinceMs: atMs, ripeMs: atMs }
     if (compiled.crossing) {

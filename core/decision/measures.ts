@@ -28,6 +28,8 @@ export interface Measure {
   readonly key: string
   /** Name or glob of the events. */
   readonly event: string
+  /** Conditions on the event, which `take` asks. */
+  readonly where?: Conditions
   readonly keep: 'all' | 'distinct' | 'last'
   readonly keepMs: number
   readonly range?: { readonly from: number; readonly to: number }
@@ -92,13 +94,21 @@ export function compileMeasure(
     return entries.filter(([at]) => at > after && at <= until)
   }
   const fold = FOLDS[name]
+  const valueNow = (view: RuleView) => fold(inside(entriesOf(view), view))
+  const { calendar, from, to } = measured
+  const question = JSON.stringify([name, measure?.key ?? measured.event, measured.window, calendar, from, to])
   return {
     condition,
     name,
     measured,
     window,
     measure,
-    value: (view) => fold(inside(entriesOf(view), view)),
+    value(view) {
+      const { measuredAlready: known } = view
+      if (!known) return valueNow(view)
+      if (!known.has(question)) known.set(question, valueNow(view))
+      return known.get(question)
+    },
     valueBefore(view, eventName, event) {
       const taken = measure ? measure.take(event) : true
       const entries = inside(entriesOf(view), view)
@@ -170,6 +180,7 @@ function measureFor(
   return {
     key: `${event}#${createHash('sha256').update(canonicalize(identity)!).digest('hex').slice(0, 16)}`,
     event,
+    ...(measured.where && { where: measured.where }),
     keep,
     keepMs: window.keepMs,
     ...(window.range && { range: window.range }),

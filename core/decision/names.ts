@@ -37,33 +37,3 @@ export function namesMatcher(patterns: readonly string[]): (name: string) => boo
   const globs = patterns.filter((pattern) => pattern.includes('*'))
   return (name) => exact.has(name) || globs.some((glob) => nameMatches(glob, name))
 }
-
-/** Finds what is registered for a name without trying everything: a map of exact names and a short list of globs. */
-export class NameIndex<T> {
-  readonly #exact = new Map<string, { order: number; value: T }[]>()
-  readonly #globs: { pattern: string; order: number; value: T }[] = []
-  #next = 0
-
-  /** One value under several patterns is found once. */
-  add(patterns: readonly string[], value: T): void {
-    const order = this.#next++
-    for (const pattern of new Set(patterns)) {
-      if (pattern.includes('*')) this.#globs.push({ pattern, order, value })
-      else {
-        const entries = this.#exact.get(pattern)
-        if (entries) entries.push({ order, value })
-        else this.#exact.set(pattern, [{ order, value }])
-      }
-    }
-  }
-
-  /** In the order of adding. */
-  find(name: string): T[] {
-    const exact = this.#exact.get(name) ?? []
-    const globs = this.#globs.filter((entry) => nameMatches(entry.pattern, name))
-    if (globs.length === 0) return exact.map((entry) => entry.value)
-    const found = new Map<number, T>()
-    for (const entry of [...exact, ...globs]) found.set(entry.order, entry.value)
-    return [...found].sort((a, b) => a[0] - b[0]).map((entry) => entry[1])
-  }
-}

@@ -1,10 +1,10 @@
 /** What profiles have to keep of events, so that the rules can be answered: which times, which values, for how long. */
 import type { Conditions } from '../../schemas/rule.ts'
 import { compileConditions } from './compile.ts'
+import { EventIndex, type Properties } from './event-index.ts'
 import { compileMeasure, isMeasure, isPlainCount, leavesOf, type Measure, measureOf } from './measures.ts'
-import { NameIndex, nameMatches } from './names.ts'
 import { type CompiledRule, GOAL_MEMORY_MS, memoryMs } from './ruleset.ts'
-import { enders, placesOf } from './triggers.ts'
+import { endings, placesOf } from './triggers.ts'
 import { windowOf } from './windows.ts'
 
 /** Conditions somebody asks for one purpose: rules do, audiences do. */
@@ -22,7 +22,7 @@ export function neededWindows(rules: readonly CompiledRule[]): Map<string, numbe
   const need = (pattern: string, ms: number) => needed.set(pattern, Math.max(ms, needed.get(pattern) ?? 0))
   for (const compiled of rules) {
     const { rule } = compiled
-    if (compiled.absence) for (const name of enders(rule)) need(name, memoryMs(compiled))
+    if (compiled.absence) for (const { event } of endings(rule)) need(event, memoryMs(compiled))
     for (const goal of rule.exit_on ?? []) need(goal, memoryMs(compiled) + (compiled.expiresMs ?? GOAL_MEMORY_MS))
   }
   return needed
@@ -80,17 +80,20 @@ export function neededMeasures(
   return needed
 }
 
-/** `neededMeasures` as a question about a purpose and an event name. */
+/**
+ * `neededMeasures` as a question about a purpose and an event name. With the properties of the event those are left out
+ * whose `where` names a value it does not have.
+ */
 export function measuresFor(
   needed: ReadonlyMap<string, ReadonlyMap<string, Measure>>,
-): (purpose: string, name: string) => readonly Measure[] {
-  const byPurpose = new Map<string, NameIndex<Measure>>()
+): (purpose: string, name: string, properties?: Properties) => readonly Measure[] {
+  const byPurpose = new Map<string, EventIndex<Measure>>()
   for (const [purpose, measures] of needed) {
-    const index = new NameIndex<Measure>()
-    for (const measure of measures.values()) index.add([measure.event], measure)
+    const index = new EventIndex<Measure>()
+    for (const measure of measures.values()) index.add([measure], measure)
     byPurpose.set(purpose, index)
   }
-  return (purpose, name) => byPurpose.get(purpose)?.find(name) ?? []
+  return (purpose, name, properties) => byPurpose.get(purpose)?.find(name, properties) ?? []
 }
 
 /** `neededCounts` as a question about a purpose and an event name; 0 when nobody counts it. */
@@ -103,10 +106,7 @@ export function countWindow(
 
 /** `neededWindows` as a question about one event name; 0 when no rule wants its times. */
 export function recentWindow(needed: ReadonlyMap<string, number>): (name: string) => number {
-  const globs = [...needed].filter(([pattern]) => pattern.includes('*'))
-  return (name) => {
-    let ms = needed.get(name) ?? 0
-    for (const [pattern, window] of globs) if (window > ms && nameMatches(pattern, name)) ms = window
-    return ms
-  }
+  const index = new EventIndex<number>()
+  for (const [pattern, ms] of needed) index.add([pattern], ms)
+  return (name) => index.find(name).reduce((longest, ms) => Math.max(longest, ms), 0)
 }

@@ -130,7 +130,7 @@ export class Person {
           {
             ...measured[purpose],
             ...Object.fromEntries(
-              measures(purpose, name).map((measure) => [
+              measures(purpose, name, taken.properties).map((measure) => [
                 measure.key,
                 withEvent(structuredClone(measured[purpose]?.[measure.key] ?? []), measure, taken),
               ]),

@@ -7,9 +7,10 @@ import { type Compiled, compileConditions } from './compile.ts'
 import { type CompiledTimes, compileCaps, compileSendTimes } from './compile-gates.ts'
 import type { OtherInput } from './decision.ts'
 import { parseDuration } from './duration.ts'
+import { EventIndex, type Properties } from './event-index.ts'
 import { byPriority, groupMemoryMs } from './exclusion.ts'
 import { type CompiledMeasure, leavesOf } from './measures.ts'
-import { NameIndex, namesMatcher } from './names.ts'
+import { namesMatcher } from './names.ts'
 import type { Rollouts } from './rollout.ts'
 import {
   type CompiledAbsence,
@@ -19,7 +20,7 @@ import {
   compileCrossing,
   compileLine,
   compileSequence,
-  enders,
+  endings,
 } from './triggers.ts'
 
 /** How long after its time an event may still start a clock when its rule has no `expires`. */
@@ -92,21 +93,25 @@ export function versionText({ rollout: _, ...text }: Rule): Rule {
   return text
 }
 
-/** What `decide` asks. Retired versions only finish the instances they started. */
+/**
+ * What `decide` asks. Retired versions only finish the instances they started. Where an event has properties, rules are
+ * left out whose `where` names a value that it does not have: to them it is another event. Without properties all rules
+ * of the name are given.
+ */
 export interface RuleSet {
   /** Published rules, in order of id. */
   readonly current: readonly CompiledRule[]
   readonly versionOf: (id: string, version: number) => CompiledRule | undefined
   /** Published rules that one event of this name can fire: on the event, or on what is measured of it. */
-  readonly triggeredBy: (name: string) => CompiledRule[]
+  readonly triggeredBy: (name: string, properties?: Properties) => CompiledRule[]
   /** All versions with a sequence of which this event can be a step. */
-  readonly steppedBy: (name: string) => CompiledRule[]
+  readonly steppedBy: (name: string, properties?: Properties) => CompiledRule[]
   /** Published rules that answer to what is no event and no timer, in the order of priority. */
   readonly answering: (input: OtherInput) => CompiledRule[]
   /** All versions whose absence starts with this event. */
-  readonly startedBy: (name: string) => CompiledRule[]
+  readonly startedBy: (name: string, properties?: Properties) => CompiledRule[]
   /** Published rules whose instances have names or conditions of their own, and that this event may end. */
-  readonly closedBy: (name: string) => CompiledRule[]
+  readonly closedBy: (name: string, properties?: Properties) => CompiledRule[]
   /** All versions that have this event among their goals. */
   readonly goalOf: (name: string) => CompiledRule[]
   readonly isCurrent: (compiled: CompiledRule) => boolean
@@ -132,39 +137,47 @@ export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly C
     if (!versions.has(name)) versions.set(name, compiled)
   }
   const published = new Set(current)
-  const triggers = new NameIndex<CompiledRule>()
-  const starts = new NameIndex<CompiledRule>()
-  const steps = new NameIndex<CompiledRule>()
+  const triggers = new EventIndex<CompiledRule>()
+  const starts = new EventIndex<CompiledRule>()
+  const steps = new EventIndex<CompiledRule>()
   const answers = new Map<string, CompiledRule[]>()
-  const closings = new NameIndex<CompiledRule>()
-  const goals = new NameIndex<CompiledRule>()
+  const closings = new EventIndex<CompiledRule>()
+  const goals = new EventIndex<CompiledRule>()
   // What one event triggers is asked in the order of priority, so that the highest takes what there is to take.
   for (const compiled of [...versions.values()].sort((a, b) => byPriority(a, b) || byIdThenVersion(a, b))) {
     const { when, exit_on: exitOn = [] } = compiled.rule
     const isPublished = published.has(compiled)
-    if ('absence' in when) starts.add([when.absence.start.event], compiled)
-    if (compiled.sequence)
-      steps.add(
-        compiled.sequence.steps.map(({ event }) => event),
-        compiled,
-      )
+    if ('absence' in when) starts.add([when.absence.start], compiled)
+    if ('sequence' in when) steps.add(when.sequence.steps, compiled)
     if (exitOn.length > 0) goals.add(exitOn, compiled)
     if (!isPublished) continue
-    if ('event' in when) triggers.add([when.event], compiled)
-    if (compiled.crossing) triggers.add([compiled.crossing.measured.event], compiled)
-    if (compiled.absence?.notesClosings || compiled.sequence?.correlate) closings.add(enders(compiled.rule), compiled)
+    if ('event' in when) triggers.add([when], compiled)
+    if (compiled.crossing) triggers.add([compiled.crossing.measured], compiled)
+    if (compiled.absence?.notesClosings || compiled.sequence?.correlate) closings.add(endings(compiled.rule), compiled)
     for (const answer of answersOf(compiled)) answers.set(answer, [...(answers.get(answer) ?? []), compiled])
   }
   return {
     current,
     versionOf: (id, version) => versions.get(key(id, version)),
-    triggeredBy: (name) => triggers.find(name),
-    startedBy: (name) => starts.find(name),
-    steppedBy: (name) => steps.find(name),
+    triggeredBy: (name, properties) => triggers.find(name, properties),
+    startedBy: (name, properties) => starts.find(name, properties),
+    steppedBy: (name, properties) => steps.find(name, properties),
     answering: (input) => answers.get(answerKey(input)) ?? [],
-    closedBy: (name) => closings.find(name),
+    closedBy: (name, properties) => closings.find(name, properties),
     goalOf: (name) => goals.find(name),
     isCurrent: (compiled) => published.has(compiled),
+  }
+}
+
+/** The same rules, none left out for the value of a property: for telling what each of them says. */
+export function askingAll(rules: RuleSet): RuleSet {
+  return {
+    ...rules,
+    triggeredBy: (name) => rules.triggeredBy(name),
+    startedBy: (name) => rules.startedBy(name),
+    steppedBy: (name) => rules.steppedBy(name),
+    closedBy: (name) => rules.closedBy(name),
+    ...(rules.shadows && { shadows: askingAll(rules.shadows) }),
   }
 }
 

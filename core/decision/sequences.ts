@@ -43,7 +43,7 @@ export function endSequences(deciding: Deciding, event: CanonicalEvent, name: st
 }
 
 export function advanceSequences(deciding: Deciding, event: CanonicalEvent, name: string, atMs: number): void {
-  for (const compiled of deciding.rules.steppedBy(name)) {
+  for (const compiled of deciding.rules.steppedBy(name, event.properties)) {
     const sequence = compiled.sequence!
     const correlation = sequence.correlate ? correlationOf(sequence.correlate, event) : UNNAMED
     // Without the property nobody knows which instance it belongs to.

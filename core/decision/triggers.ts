@@ -99,9 +99,12 @@ export function compileLine({ when }: Rule): CompiledLine | undefined {
 }
 
 /** Events that end an instance of a rule: `unless` of an absence, and its goals. */
-export function enders(rule: Rule): string[] {
+export function endings(rule: Rule): { readonly event: string; readonly where?: Conditions }[] {
   const unless = 'absence' in rule.when ? rule.when.absence.unless.any : []
-  return [...unless.flatMap((entry) => ('event' in entry ? [entry.event] : [])), ...(rule.exit_on ?? [])]
+  return [
+    ...unless.flatMap((entry) => ('event' in entry ? [entry] : [])),
+    ...(rule.exit_on ?? []).map((event) => ({ event })),
+  ]
 }
 
 /** Every group of conditions of a rule, with its place. Those under `where` of a measure are the measure's own. */

@@ -4,6 +4,7 @@
  */
 import type { OpenTimer } from '../../schemas/profile.ts'
 import { type Explanation, whySentence } from '../decision/index.ts'
+import { askingAll } from '../decision/ruleset.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
 import { histories, peopleToday } from './history.ts'
@@ -62,7 +63,7 @@ export async function whyPerson(
   for await (const history of histories(now, { state, keys, now }, [person])) {
     const again: Explanation[] = []
     const { people } = replayPerson(history, {
-      settings,
+      settings: { ...settings, rules: askingAll(settings.rules) },
       keys,
       clock: 'ideal',
       until: now,

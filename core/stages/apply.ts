@@ -42,7 +42,11 @@ export interface ApplySettings {
   /** How long times of an event are kept for windowed counts of that purpose's rules; 0: none counts it. */
   readonly countWindow: (purpose: string, eventName: string) => number
   /** What is measured of an event for that purpose. */
-  readonly measuresFor: (purpose: string, eventName: string) => readonly Measure[]
+  readonly measuresFor: (
+    purpose: string,
+    eventName: string,
+    properties?: Readonly<Record<string, unknown>>,
+  ) => readonly Measure[]
 }
 
 export interface Applied {
@@ -296,7 +300,7 @@ function remember(
   const name = triggerName(event)
   keepTime(profile.recent, name, event.occurredAt, settings.recentWindow(name))
   for (const purpose of allowed) {
-    for (const measure of settings.measuresFor(purpose, name)) {
+    for (const measure of settings.measuresFor(purpose, name, event.properties)) {
       profile.measured ??= {}
       profile.measured[purpose] ??= {}
       const known = profile.measured[purpose][measure.key] ?? []

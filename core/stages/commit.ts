@@ -322,24 +322,7 @@ async function writeEvents(batch: Batch, { dialect }: StateStore, trx: Transacti
 async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transaction<Tables>): Promise<void> {
   const { rows } = batch
   nameWhoRemains(batch)
-  for (const { personId, rule, reason, at } of batch.cancels) {
-    const target = batch.person(personId).id
-    const cancelled = await trx
-      .updateTable('deliveries')
-      .set({ status: 'cancelled', reason, settled_at: batch.now })
-      .where('person_id', '=', target)
-      .where('rule', '=', rule)
-      .where('settled_at', 'is', null)
-      .where('since', '<=', at)
-      .where('status', 'in', ['queued', 'retry'])
-      .returning(['id', 'destination'])
-      .execute()
-    for (const { destination } of cancelled) batch.count(`destination:${destination}`, reason)
-    await releaseReservations(
-      trx,
-      cancelled.map(({ id }) => id),
-    )
-  }
+  await cancelDeliveries(batch, trx)
   const plain = rows.deliveries.filter(({ length }) => length === NEW_DELIVERY.length)
   const offered = rows.deliveries.filter(({ length }) => length === NEW_OFFERED_DELIVERY.length)
   await insertMany(trx, dialect, 'deliveries', NEW_DELIVERY, plain, 'on conflict (id) do nothing')
@@ -375,6 +358,47 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
     [...rows.latest.values()],
     'on conflict (person_id, rule) do update set at = excluded.at, result = excluded.result, body = excluded.body',
   )
+}
+
+/** However many rules have the same goal, what waits of a person is looked at once. */
+async function cancelDeliveries(batch: Batch, trx: Transaction<Tables>): Promise<void> {
+  const byPerson = Map.groupBy(batch.cancels, ({ personId }) => batch.person(personId).id)
+  const people = [...byPerson.keys()]
+  for (let from = 0; from < people.length; from += 400) {
+    const waiting = await trx
+      .selectFrom('deliveries')
+      .select(['id', 'person_id', 'rule', 'since'])
+      .where('person_id', 'in', people.slice(from, from + 400))
+      .where('rule', 'is not', null)
+      .where('settled_at', 'is', null)
+      .where('status', 'in', ['queued', 'retry'])
+      .execute()
+    const reached = Map.groupBy(
+      waiting,
+      ({ person_id, rule, since }) =>
+        byPerson.get(person_id)!.find((cancel) => cancel.rule === rule && since !== null && since <= cancel.at)?.reason,
+    )
+    for (const [reason, rows] of reached) {
+      if (reason === undefined) continue
+      const cancelled = await trx
+        .updateTable('deliveries')
+        .set({ status: 'cancelled', reason, settled_at: batch.now })
+        .where(
+          'id',
+          'in',
+          rows.map(({ id }) => id),
+        )
+        .where('settled_at', 'is', null)
+        .where('status', 'in', ['queued', 'retry'])
+        .returning(['id', 'destination'])
+        .execute()
+      for (const { destination } of cancelled) batch.count(`destination:${destination}`, reason)
+      await releaseReservations(
+        trx,
+        cancelled.map(({ id }) => id),
+      )
+    }
+  }
 }
 
 /** What was decided for somebody who was merged later in the same batch is the remaining person's. */

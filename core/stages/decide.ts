@@ -140,9 +140,10 @@ export function rulesFor({ purposes, copy, person }: Turn, rules: RuleSet): Rule
   if (!purposes && !rollouts) return rules
   return {
     ...rules,
-    triggeredBy: (name) => rules.triggeredBy(name).filter((compiled) => kept(compiled) && speaks(compiled)),
-    startedBy: (name) => rules.startedBy(name).filter(kept),
-    steppedBy: (name) => rules.steppedBy(name).filter(kept),
+    triggeredBy: (name, properties) =>
+      rules.triggeredBy(name, properties).filter((compiled) => kept(compiled) && speaks(compiled)),
+    startedBy: (name, properties) => rules.startedBy(name, properties).filter(kept),
+    steppedBy: (name, properties) => rules.steppedBy(name, properties).filter(kept),
     answering: (input) =>
       rules.answering(input).filter((compiled) => kept(compiled) && speaks(compiled) && isOfVersion(input, compiled)),
     isCurrent: (compiled) =>
