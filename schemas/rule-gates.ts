@@ -1,6 +1,6 @@
 /** What of a rule forbids, chooses and sends: `unless`, `then` and `experiment`. */
 import { type Static, Type } from 'typebox'
-import { Duration, durationAs } from './conditions.ts'
+import { Conditions, Duration, durationAs } from './conditions.ts'
 import { oneOf } from './one-of.ts'
 
 const closed = { additionalProperties: false } as const
@@ -157,20 +157,51 @@ const OfferChoice = Type.Union([
   Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
 ])
 
-export const Then = Type.Object(
+const actions = {
+  all: Type.Optional(Type.Array(RuleAction, { minItems: 1, description: 'Actions, all of them.' })),
+  channel: Type.Optional(ChannelChoice),
+  send: Type.Optional(
+    Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_-]*$' }), RuleAction, {
+      minProperties: 1,
+      description: 'Channel → action, of which channel chooses one.',
+    }),
+  ),
+  offer: Type.Optional({
+    ...OfferChoice,
+    description: 'Offer of the configuration that goes with it; of a list the first the person may have.',
+  } as typeof OfferChoice),
+}
+
+const Branch = Type.Object(
   {
-    all: Type.Optional(Type.Array(RuleAction, { minItems: 1, description: 'Actions, all of them.' })),
-    channel: Type.Optional(ChannelChoice),
-    send: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_-]*$' }), RuleAction, {
-        minProperties: 1,
-        description: 'Channel → action, of which channel chooses one.',
+    id: Type.String({
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'Names the branch in explanations, e.g. vip.',
+    }),
+    on: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'An event of when.absence.unless, as written there: the branch is for when that ended the wait. Without it: for when nothing did.',
       }),
     ),
-    offer: Type.Optional({
-      ...OfferChoice,
-      description: 'Offer of the configuration that goes with it; of a list the first the person may have.',
-    } as typeof OfferChoice),
+    who: Type.Optional(Conditions),
+    ...actions,
+  },
+  { ...closed, description: 'Without "who" it fits everybody, which makes the last branch the else.' },
+)
+export type Branch = Static<typeof Branch>
+
+export const Then = Type.Object(
+  {
+    ...actions,
+    branches: Type.Optional(
+      Type.Array(Branch, {
+        minItems: 1,
+        maxItems: 10,
+        description: 'Tried from the top; the first that fits is taken, and no other. Instead of "all" and "send".',
+      }),
+    ),
     send_at: Type.Optional(
       Type.Object(
         {

@@ -14,7 +14,7 @@ import type { Candidate } from './gates.ts'
 import { type CompiledOffer, offerKey, offerRefusal, offerUses } from './offers.ts'
 import type { CompiledRule } from './ruleset.ts'
 import { type Planned, planSend } from './send-plan.ts'
-import { type Variant, variantOf } from './variants.ts'
+import { variantOf } from './variants.ts'
 import { zoneFor } from './zone.ts'
 
 export interface Judged {
@@ -24,6 +24,8 @@ export interface Judged {
   readonly stopped: readonly Clause[]
   /** The channel of `send` that the person likes. */
   readonly preferred: Preference | undefined
+  /** What goes with it, where the variant names none: of the branch, else of the rule. */
+  readonly offer: string | string[] | undefined
   readonly entry: { readonly entryId?: string }
   readonly skipped: SkippedAction[]
 }
@@ -34,14 +36,14 @@ export function act(
   instance: Instance,
   view: RuleView,
   candidates: readonly Candidate[],
-  { clauses, stopped, preferred, entry, skipped }: Judged,
+  { clauses, stopped, preferred, offer: wanted, entry, skipped }: Judged,
 ): void {
   const { compiled, correlation, eventId } = instance
   const { rule } = compiled
   const { personKey, now } = deciding.context
   const arm = assign(deciding, compiled)
   const variant = variantOf(personKey, rule.experiment, rule.id, deciding.context.variantOf?.(rule.id))
-  const offer = offerFor(deciding, compiled, variant, view)
+  const offer = offerFor(deciding, variant?.offer ?? wanted ?? compiled.rule.then.offer, view)
   if (offer.refused) {
     explain(deciding, instance, 'NO_OFFER', [...clauses, offer.refused], { ...entry, skipped })
     return
@@ -56,7 +58,7 @@ export function act(
   const drafts: DeliveryDraft[] = []
   const queue = [...candidates]
   for (let candidate = queue.shift(); candidate; candidate = queue.shift()) {
-    const { action, key, facts, purpose, entryId, instead = [] } = candidate
+    const { action, key, chosen, facts, purpose, entryId, instead = [] } = candidate
     const skip = (code: SkippedAction['code'], why: Clause) => {
       if (!limits.some((other) => other.id === why.id)) limits.push(why)
       skipped.push({ destination: action.destination, action: action.action, code })
@@ -82,7 +84,7 @@ export function act(
       continue
     }
     const id = digest(rule.id, rule.version, personKey, correlation, eventId, key)
-    if (key === 'send')
+    if (chosen)
       waits.push(channelClause(facts.channel ?? '', preferred?.channel === facts.channel ? preferred?.why : undefined))
     if (plan.held) waits.push(heldClause(plan, iso(at)))
     drafts.push({
@@ -155,14 +157,12 @@ function assign(deciding: Deciding, compiled: CompiledRule): Arm {
 /** The first offer this person may have. A variant's own stands for the rule's, for controls as well. */
 function offerFor(
   deciding: Deciding,
-  { rule }: CompiledRule,
-  variant: Variant | undefined,
+  wanted: string | string[] | undefined,
   view: RuleView,
 ): { found?: CompiledOffer; refused?: Clause } {
-  const wanted = [variant?.offer ?? rule.then.offer ?? []].flat()
   const { offers } = deciding.context
   let refused: Clause | undefined
-  for (const id of wanted) {
+  for (const id of [wanted ?? []].flat()) {
     const offer = offers?.find(id)
     if (!offer) {
       refused ??= clause('then.offer', `the offer "${id}" exists`, `a oferta "${id}" existe`, false, id)

@@ -1,12 +1,15 @@
 /** Clocks of absence rules: what starts one, what resets it, what ends it. */
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { Closing, OpenTimer } from '../../schemas/profile.ts'
-import { emptyCartClause, endedClause, startedClause, tooLateClause } from './clauses.ts'
+import { answersTo } from './branches.ts'
+import { clause, emptyCartClause, endedClause, startedClause, tooLateClause } from './clauses.ts'
 import { countSince } from './compile.ts'
 import { correlationOf, sameInstance, UNNAMED } from './correlation.ts'
 import { cartIsEmpty, type Deciding, type Instance, iso, viewOf } from './deciding.ts'
 import { explain } from './explanations.ts'
+import { judge } from './gates.ts'
 import { type CompiledRule, LATE_START_MS, memoryMs } from './ruleset.ts'
+import type { EventPattern } from './triggers.ts'
 
 /** @returns ids of the rules of which an instance ended. */
 export function endInstances(deciding: Deciding, event: CanonicalEvent, name: string): Set<string> {
@@ -15,7 +18,7 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
   for (const timer of deciding.timers) {
     const compiled = deciding.rules.versionOf(timer.rule, timer.version)!
     const absence = compiled.absence!
-    const unless = endsByUnless(deciding, compiled, event, name)
+    const unless = endingOf(deciding, compiled, event, name)
     // What happened before the clock started says nothing about what happened after.
     const byEvent =
       (unless || compiled.goalMatches(name)) &&
@@ -27,9 +30,18 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
     ended.add(timer.rule)
     const instance = instanceOf(compiled, timer)
     if (byCart) explain(deciding, instance, 'CANCELLED', [emptyCartClause()], {}, event.id)
+    else if (unless && answersTo(compiled, unless.event)) answerEnding(deciding, instance, event, name, unless.event)
     else explain(deciding, instance, unless ? 'CANCELLED' : 'GOAL_REACHED', [endedClause(name)], {}, event.id)
   }
   return ended
+}
+
+/** A branch waits for this ending: the event that ended the wait is the one the message is made of. */
+function answerEnding(deciding: Deciding, instance: Instance, event: CanonicalEvent, name: string, endedBy: string) {
+  const ripeMs = Math.min(Date.parse(event.occurredAt), deciding.nowMs)
+  judge(deciding, { ...instance, eventId: event.id, ripeMs, endedBy }, viewOf(deciding, instance.compiled, event), [
+    clause('when.absence.ended', `"${name}" ended the wait`, `"${name}" encerrou a espera`, true, true),
+  ])
 }
 
 export function noteClosings(deciding: Deciding, event: CanonicalEvent, name: string): void {
@@ -180,10 +192,19 @@ export function closingSince(
   )
 }
 
-function endsByUnless(deciding: Deciding, compiled: CompiledRule, event: CanonicalEvent, name: string): boolean {
+const endsByUnless = (deciding: Deciding, compiled: CompiledRule, event: CanonicalEvent, name: string): boolean =>
+  endingOf(deciding, compiled, event, name) !== undefined
+
+/** The entry of `unless` that this event is; of several the first, as written. */
+function endingOf(
+  deciding: Deciding,
+  compiled: CompiledRule,
+  event: CanonicalEvent,
+  name: string,
+): EventPattern | undefined {
   const { absence } = compiled
-  if (!absence?.unlessNames(name)) return false
-  return absence.unless.some(
+  if (!absence?.unlessNames(name)) return undefined
+  return absence.unless.find(
     ({ matches, where }) => matches(name) && (!where || where.test(viewOf(deciding, compiled, event))),
   )
 }

@@ -64,28 +64,39 @@ export interface PlacedAction {
   readonly path: readonly (string | number)[]
 }
 
+type Then = Rule['then']
+
+/** `then` itself, or one of its branches. */
+export interface ThenPart {
+  readonly part: Pick<Then, 'all' | 'channel' | 'send' | 'offer'>
+  readonly path: readonly (string | number)[]
+}
+
+/** Everything a rule may come to, with its place. */
+export const partsOf = ({ then }: Pick<Rule, 'then'>): ThenPart[] => [
+  { part: then, path: ['then'] },
+  ...(then.branches ?? []).map((part, index) => ({ part, path: ['then', 'branches', index] })),
+]
+
 /** Every action a rule names. */
-export function actionsOf({ then }: Pick<Rule, 'then'>): PlacedAction[] {
-  return [
-    ...(then.all ?? []).map((action, index) => ({ action, key: index, path: ['then', 'all', index] })),
-    ...Object.entries(then.send ?? {}).map(([channel, action]) => ({
+export function actionsOf(rule: Pick<Rule, 'then'>): PlacedAction[] {
+  return partsOf(rule).flatMap(({ part, path }) => [
+    ...(part.all ?? []).map((action, index) => ({ action, key: index, path: [...path, 'all', index] })),
+    ...Object.entries(part.send ?? {}).map(([channel, action]) => ({
       action,
       key: channel,
-      path: ['then', 'send', channel],
+      path: [...path, 'send', channel],
     })),
-  ]
+  ])
 }
 
 /** Ids of every offer a rule may give, with its place. */
-export function offersOf({
-  then,
-  experiment,
-}: Pick<Rule, 'then' | 'experiment'>): { id: string; path: (string | number)[] }[] {
+export function offersOf(rule: Pick<Rule, 'then' | 'experiment'>): { id: string; path: (string | number)[] }[] {
   const listed = (offer: string | string[] | undefined, path: (string | number)[]) =>
     offer === undefined ? [] : [offer].flat().map((id) => ({ id, path }))
   return [
-    ...listed(then.offer, ['then', 'offer']),
-    ...(experiment?.variants ?? []).flatMap(({ offer }, index) =>
+    ...partsOf(rule).flatMap(({ part, path }) => listed(part.offer, [...path, 'offer'])),
+    ...(rule.experiment?.variants ?? []).flatMap(({ offer }, index) =>
       listed(offer, ['experiment', 'variants', index, 'offer']),
     ),
   ]

@@ -47,6 +47,8 @@ export interface Instance {
   /** Epoch ms from which `then.expires` says the action is not worth it any more. */
   readonly ripeMs: number
   readonly startedAt?: string
+  /** The entry of `unless` that ended the wait, as written, where a branch answers to it. */
+  readonly endedBy?: string
 }
 
 export function beginDecision(

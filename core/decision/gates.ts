@@ -1,6 +1,7 @@
 /** From a rule that matched to one that acts: the gates in their fixed order. What follows is in acting.ts. */
-import type { RuleAction } from '../../schemas/rule-gates.ts'
+import type { Branch, RuleAction } from '../../schemas/rule-gates.ts'
 import { act } from './acting.ts'
+import { takenBranch } from './branches.ts'
 import { channelOrder, type Preference, preferredChannel } from './channel.ts'
 import { clause, publishedClause, tooLateClause } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
@@ -13,8 +14,10 @@ import { suppressedBy } from './suppression.ts'
 /** An action that may and can be carried out. */
 export interface Candidate {
   readonly action: RuleAction
-  /** Names the action within the rule: its place in `then.all`; `send` for the one chosen by channel. */
+  /** Names the action within the rule: its place in `then.all`; `send` for the one chosen by channel; after a branch's id. */
   readonly key: number | string
+  /** It is the one of `send` that was chosen by its channel. */
+  readonly chosen: boolean
   readonly facts: ActionFacts
   readonly purpose: string
   readonly entryId: string | undefined
@@ -26,8 +29,11 @@ export interface Candidate {
 export function judge(deciding: Deciding, instance: Instance, view: RuleView, triggered: readonly Clause[]): void {
   const { compiled } = instance
   const who = compiled.who.explain(view)
-  const clauses = [...triggered, ...who]
-  if (!compiled.who.holds(who)) {
+  const fits = compiled.who.holds(who)
+  const taken = fits ? takenBranch(compiled, instance.endedBy, view) : undefined
+  const clauses = [...triggered, ...who, ...(taken?.clauses ?? [])]
+  const then = taken ? taken.branch : compiled.rule.then
+  if (!fits || !then) {
     explain(deciding, instance, 'NOT_MATCHED', clauses, { latestOnly: instance.startedAt === undefined })
     return
   }
@@ -49,7 +55,7 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
     explain(deciding, instance, consent.code ?? 'NO_CONSENT', clauses, entry)
     return
   }
-  const tried: Tried = { deciding, compiled, entryId: consent.entryId, skipped: [], stopped: [] }
+  const tried: Tried = { deciding, compiled, then, entryId: consent.entryId, skipped: [], stopped: [] }
   const candidates = [...listedCandidates(tried), ...chosenCandidate(tried)]
   const { skipped } = tried
   if (candidates.length === 0) {
@@ -64,6 +70,7 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
   act(deciding, instance, view, candidates, {
     clauses,
     preferred: tried.preferred,
+    offer: then.offer,
     stopped: tried.stopped,
     entry,
     skipped,
@@ -74,6 +81,8 @@ interface Tried {
   readonly deciding: Deciding
   readonly compiled: CompiledRule
   /** What consent for the rule's own purpose rests on. */
+  /** What it does: `then`, or the branch that is taken. */
+  readonly then: Branch | CompiledRule['rule']['then']
   readonly entryId: string | undefined
   readonly skipped: SkippedAction[]
   /** Why actions were left out, where their code does not say it all. */
@@ -82,12 +91,12 @@ interface Tried {
 }
 
 const listedCandidates = (tried: Tried): Candidate[] =>
-  (tried.compiled.rule.then.all ?? []).flatMap((action, index) => tryAction(tried, action, index) ?? [])
+  (tried.then.all ?? []).flatMap((action, index) => tryAction(tried, action, index) ?? [])
 
 /** Of the actions by channel the first that may and can be used. */
 function chosenCandidate(tried: Tried): Candidate[] {
-  const { deciding, compiled } = tried
-  const { then, unless } = compiled.rule
+  const { deciding, compiled, then } = tried
+  const { unless } = compiled.rule
   const { send } = then
   if (!send) return []
   const preferred =
@@ -108,7 +117,7 @@ function chosenCandidate(tried: Tried): Candidate[] {
 
 /** @param channel as the rule calls it, where the action itself names none. */
 function tryAction(
-  { deciding, compiled, entryId, skipped, stopped }: Tried,
+  { deciding, compiled, then, entryId, skipped, stopped }: Tried,
   action: RuleAction,
   key: number | string,
   channel?: string,
@@ -124,14 +133,27 @@ function tryAction(
   const facts = channel === undefined ? known : { ...known, channel }
   const own = action.purpose === undefined || action.purpose === unless.purpose ? undefined : action.purpose
   const consent = own === undefined ? undefined : context.consent(own)
-  if (consent && !consent.granted) return skip(consent.code ?? 'NO_CONSENT')
-  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) return skip('NOT_REACHABLE')
+  if (consent && !consent.granted) {
+    stop(purposeClause(own!, consent, 'then.purpose'))
+    return skip(consent.code ?? 'NO_CONSENT')
+  }
+  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) {
+    stop(contactClause(facts.identifier))
+    return skip('NOT_REACHABLE')
+  }
   const suppressed = suppressedBy(unless.suppress, state, facts.channel, nowMs)
   if (suppressed) {
     if (!stopped.some(({ id }) => id === suppressed.id)) stopped.push(suppressed)
     return skip('SUPPRESSED')
   }
-  return { action, key, facts, purpose: own ?? unless.purpose, entryId: consent ? consent.entryId : entryId }
+  return {
+    action,
+    key: 'id' in then ? `${then.id}.${key}` : key,
+    chosen: key === 'send',
+    facts,
+    purpose: own ?? unless.purpose,
+    entryId: consent ? consent.entryId : entryId,
+  }
 }
 
 /** Of several reasons the one that somebody could do something about comes first. */

@@ -3,8 +3,9 @@ import { IANAZone } from 'luxon'
 import type { OfferConfig } from '../../schemas/offers.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { CALENDAR_WINDOWS, interrupts } from './caps.ts'
-import { actionsOf, compileSendTimes, offersOf } from './compile-gates.ts'
+import { actionsOf, compileSendTimes, offersOf, partsOf, type ThenPart } from './compile-gates.ts'
 import { durationProblem } from './duration.ts'
+import { branchProblems } from './lint-branches.ts'
 import { nextAllowed } from './quiet-hours.ts'
 
 type Path = readonly (string | number)[]
@@ -104,44 +105,54 @@ function timeProblems({ unless, then }: Rule): Found[] {
   return found
 }
 
-function thenProblems({ then, unless }: Rule): Found[] {
-  const found: Found[] = []
-  if (!then.all && !then.send)
-    found.push({
-      path: ['then'],
-      message: '"then" does nothing: add "all" with actions, or "send" with one per channel',
-    })
-  if (then.channel && !then.send)
-    found.push({
-      path: ['then', 'channel'],
-      message: '"channel" chooses among the actions of "send": add "send: {email: {…}, whatsapp: {…}}"',
-    })
-  if (then.send) {
-    const channels = Object.keys(then.send)
-    const { order, fallback, require } = then.channel ?? {}
-    for (const [key, list] of [
-      ['order', order === 'preferred' ? [] : (order ?? [])],
-      ['fallback', fallback ?? []],
-    ] as const)
-      for (const [index, channel] of list.entries())
-        if (!channels.includes(channel))
-          found.push({
-            path: ['then', 'channel', key, index],
-            message: `"send" has no action for the channel "${channel}": it has ${channels.join(', ')}`,
-          })
-    for (const needed of ['consent', 'reachable'] as const)
-      if (require && !require.includes(needed))
-        found.push({
-          path: ['then', 'channel', 'require'],
-          message: `${needed === 'consent' ? 'without consent nothing is sent' : 'whoever cannot be reached gets nothing'}: write [consent, reachable] or leave "require" out`,
-        })
-  }
+function thenProblems(rule: Rule): Found[] {
+  const { then, unless } = rule
+  const found: Found[] = partsOf(rule).flatMap(({ part, path }) => sendProblems(part, path))
+  for (const { part, path } of partsOf(rule))
+    if (!part.all && !part.send && !(part === then && then.branches))
+      found.push({
+        path,
+        message: `"${path.at(-1) === 'then' ? 'then' : path.slice(-2).join('.')}" does nothing: add "all" with actions, or "send" with one per channel`,
+      })
+  found.push(...branchProblems(rule))
   if (then.send_at && unless.quiet_hours?.on_hit === 'skip')
     found.push({
       path: ['then', 'send_at'],
       message:
         'a chosen time inside quiet hours moves to their edge, and "on_hit: skip" would drop it instead: use "hold"',
     })
+  return found
+}
+
+function sendProblems({ channel: choice, send }: ThenPart['part'], path: Path): Found[] {
+  if (!send)
+    return choice
+      ? [
+          {
+            path: [...path, 'channel'],
+            message: '"channel" chooses among the actions of "send": add "send: {email: {…}, whatsapp: {…}}"',
+          },
+        ]
+      : []
+  const channels = Object.keys(send)
+  const { order, fallback, require } = choice ?? {}
+  const found: Found[] = []
+  for (const [key, list] of [
+    ['order', order === 'preferred' ? [] : (order ?? [])],
+    ['fallback', fallback ?? []],
+  ] as const)
+    for (const [index, channel] of list.entries())
+      if (!channels.includes(channel))
+        found.push({
+          path: [...path, 'channel', key, index],
+          message: `"send" has no action for the channel "${channel}": it has ${channels.join(', ')}`,
+        })
+  for (const needed of ['consent', 'reachable'] as const)
+    if (require && !require.includes(needed))
+      found.push({
+        path: [...path, 'channel', 'require'],
+        message: `${needed === 'consent' ? 'without consent nothing is sent' : 'whoever cannot be reached gets nothing'}: write [consent, reachable] or leave "require" out`,
+      })
   return found
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Rule } from '../../schemas/rule.ts'
+import { type CompiledBranch, compileBranches } from './branches.ts'
 import type { CompiledCap } from './caps.ts'
 import { type Compiled, compileConditions } from './compile.ts'
 import { type CompiledTimes, compileCaps, compileSendTimes } from './compile-gates.ts'
@@ -46,6 +47,8 @@ export interface CompiledRule {
   readonly sequence: CompiledSequence | undefined
   readonly crossing: CompiledMeasure | undefined
   readonly line: CompiledLine | undefined
+  /** Of what it does, where `then` has branches; none where it does the same for everybody. */
+  readonly branches: readonly CompiledBranch[]
   readonly caps: readonly CompiledCap[]
   /** When it may send; undefined: at any time. */
   readonly times: CompiledTimes | undefined
@@ -73,6 +76,7 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
     sequence: compileSequence(rule),
     crossing: compileCrossing(rule),
     line: compileLine(rule),
+    branches: compileBranches(rule),
     caps: compileCaps(unless),
     times: compileSendTimes(unless),
     reentry: reentry && {
@@ -83,7 +87,9 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
     goalMatches: namesMatcher(exitOn),
     readsStartEvent:
       'absence' in when &&
-      leavesOf(rule.who).some(({ condition }) => 'field' in condition && condition.field.startsWith('event.')),
+      [rule.who, ...(rule.then.branches ?? []).map(({ who }) => who)].some((conditions) =>
+        leavesOf(conditions).some(({ condition }) => 'field' in condition && condition.field.startsWith('event.')),
+      ),
     positionOf: positionOf ?? (() => ({ file: rule.id, line: 1, column: 1 })),
   }
 }

@@ -3,6 +3,7 @@ import { DateTime } from 'luxon'
 import { EXITS } from '../../schemas/exits.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { CHANNEL_WHY } from './clauses.ts'
+import { actionsOf } from './compile-gates.ts'
 import type { Explanation } from './decision.ts'
 import type { Language } from './duration.ts'
 
@@ -27,10 +28,22 @@ export function howSentences(
   const { result, would } = explanation
   if ((would ?? result) !== 'ENQUEUED') return leftOut(explanation, rule, language)
   return [
+    ...branchSentence(explanation, language),
     ...channelSentence(explanation, language),
     ...withIt(explanation, language),
     ...heldSentence(explanation, zone, language),
     ...leftOut(explanation, rule, language),
+  ]
+}
+
+/** Only of a rule that does several things. */
+function branchSentence({ clauses }: Explanation, language: Language): string[] {
+  const taken = clauses.find(({ id, ok }) => ok && /^then\.branches\.\d+$/.test(id))
+  if (!taken) return []
+  return [
+    language === 'pt'
+      ? `Dos ramos da regra foi seguido “${String(taken.value)}”, o primeiro que servia.`
+      : `Of the branches of the rule “${String(taken.value)}” was taken, the first that fitted.`,
   ]
 }
 
@@ -86,9 +99,9 @@ function leftOut({ result, skipped }: Explanation, rule: Rule | undefined, langu
   // A reason that stands in the first sentence already is not said twice.
   const others = skipped.filter(({ code }) => code !== result)
   const lines = others.map(({ destination, action, code }) => {
-    const channel = Object.entries(rule?.then.send ?? {}).find(
-      ([, one]) => one.destination === destination && one.action === action,
-    )?.[0]
+    const channel = (rule ? actionsOf(rule) : []).find(
+      ({ action: one, key }) => typeof key === 'string' && one.destination === destination && one.action === action,
+    )?.key
     const why = uncapital(EXITS[code][language])
     if (channel !== undefined)
       return language === 'pt'

@@ -128,6 +128,8 @@ export function whenWords({ when }: Pick<Rule, 'when'>, language: Language): str
   }
   if ('audience' in when)
     return 'enters' in when.audience
+  // What ended the wait is told among the conditions, and a wait that ended is not what the rule's trigger says.
+  if (explanation.clauses.some(({ id }) => id === 'when.absence.ended')) return undefined
       ? say(
           `quando alguém entra no público “${when.audience.enters}”`,
           `when somebody enters the audience “${when.audience.enters}”`,
@@ -170,7 +172,7 @@ function conditionSentences({ clauses, result }: Explanation, rule: Rule | undef
         return `${say(entry.pt, entry.clause)}${counted ? say(` (já eram ${entry.value})`, ` (there were ${entry.value})`) : ''}`
       })
       .join('; ')
-  const conditions = clauses.filter((entry) => /^(who|when)\./.test(entry.id) && !OWN_WORDS.test(entry.id))
+  const conditions = clauses.filter(({ id }) => /^(who|when)\.|^then\.branches$/.test(id) && !OWN_WORDS.test(id))
   if (result === 'NOT_MATCHED') {
     const broken = words(failing(conditions, rule))
     return broken === '' ? [] : [say(`Não valeu: ${broken}.`, `What did not hold: ${broken}.`)]

@@ -123,5 +123,7 @@ export function placesOf(rule: Rule): { conditions: Conditions; path: (string | 
   if ('sequence' in when)
     for (const [index, step] of when.sequence.steps.entries())
       found.push({ conditions: step.where, path: ['when', 'sequence', 'steps', index, 'where'] })
+  for (const [index, branch] of (rule.then.branches ?? []).entries())
+    found.push({ conditions: branch.who, path: ['then', 'branches', index, 'who'] })
   return found.flatMap(({ conditions, path }) => (conditions ? [{ conditions, path }] : []))
 }
