@@ -69,8 +69,8 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
   }
   act(deciding, instance, view, candidates, {
     clauses,
-    preferred: tried.preferred,
     offer: then.offer,
+    preferred: tried.preferred,
     stopped: tried.stopped,
     entry,
     skipped,
@@ -80,9 +80,9 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
 interface Tried {
   readonly deciding: Deciding
   readonly compiled: CompiledRule
-  /** What consent for the rule's own purpose rests on. */
   /** What it does: `then`, or the branch that is taken. */
   readonly then: Branch | CompiledRule['rule']['then']
+  /** What consent for the rule's own purpose rests on. */
   readonly entryId: string | undefined
   readonly skipped: SkippedAction[]
   /** Why actions were left out, where their code does not say it all. */
@@ -133,14 +133,8 @@ function tryAction(
   const facts = channel === undefined ? known : { ...known, channel }
   const own = action.purpose === undefined || action.purpose === unless.purpose ? undefined : action.purpose
   const consent = own === undefined ? undefined : context.consent(own)
-  if (consent && !consent.granted) {
-    stop(purposeClause(own!, consent, 'then.purpose'))
-    return skip(consent.code ?? 'NO_CONSENT')
-  }
-  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) {
-    stop(contactClause(facts.identifier))
-    return skip('NOT_REACHABLE')
-  }
+  if (consent && !consent.granted) return skip(consent.code ?? 'NO_CONSENT')
+  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) return skip('NOT_REACHABLE')
   const suppressed = suppressedBy(unless.suppress, state, facts.channel, nowMs)
   if (suppressed) {
     if (!stopped.some(({ id }) => id === suppressed.id)) stopped.push(suppressed)

@@ -103,6 +103,8 @@ function outcomeWords({ explanation, delivery, supposed = false }: SentenceFacts
 
 function triggerWords(explanation: Explanation, rule: Rule | undefined, language: Language): string | undefined {
   if (!rule || explanation.result === 'NOT_MATCHED') return undefined
+  // What ended the wait is told among the conditions, and a wait that ended is not what the rule's trigger says.
+  if (explanation.clauses.some(({ id }) => id === 'when.absence.ended')) return undefined
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
   const words = whenWords(rule, language)
   return say(`Ela reage ${words}.`, `It responds ${words}.`)
@@ -128,8 +130,6 @@ export function whenWords({ when }: Pick<Rule, 'when'>, language: Language): str
   }
   if ('audience' in when)
     return 'enters' in when.audience
-  // What ended the wait is told among the conditions, and a wait that ended is not what the rule's trigger says.
-  if (explanation.clauses.some(({ id }) => id === 'when.absence.ended')) return undefined
       ? say(
           `quando alguém entra no público “${when.audience.enters}”`,
           `when somebody enters the audience “${when.audience.enters}”`,
