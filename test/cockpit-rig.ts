@@ -26,6 +26,7 @@ import {
   startAdminHub,
 } from '../core/testing/admin-hub.ts'
 import { joinedConfig, joinPeople } from '../core/testing/joined-people.ts'
+import { type MadeUpBacktest, madeUpBacktest } from '../core/testing/made-up-backtest.ts'
 import { publishedConfig, publishWorld } from '../core/testing/published.ts'
 
 export const PASSWORD = 'correto cavalo bateria'
@@ -53,6 +54,7 @@ export interface Look {
 
 export interface CockpitRig {
   readonly hub: AdminHub
+  readonly backtest: MadeUpBacktest
   readonly cockpitDir: string
   /** An address that makes somebody of that role, once. */
   invite(role: string): Promise<string>
@@ -71,7 +73,9 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
     build: { outDir: cockpitDir, reportCompressedSize: false },
   })
   const keys = createKeys(randomBytes(32))
+  const backtest = madeUpBacktest()
   const hub = await startAdminHub({
+    backtest: backtest.run,
     ...options,
     cockpitDir,
     commands: {
@@ -127,6 +131,7 @@ export async function startCockpit(options: AdminHubOptions = {}): Promise<Cockp
   const signedIn = await signIn(browser, hub.url, await invite('admin'))
   return {
     hub,
+    backtest,
     cockpitDir,
     invite,
     open: (path, look, work) =>
@@ -224,7 +229,12 @@ async function openPage(
     })
     page.on('pageerror', (error) => problems.push(String(error)))
     await page.goto(url)
-    await work(page)
+    try {
+      await work(page)
+    } catch (error) {
+      await picture(page, 'failed')
+      throw error
+    }
     expect(problems).toEqual([])
   } finally {
     await context.close()

@@ -152,6 +152,7 @@ export const en: Dictionary = {
     FORBIDDEN: 'Your role does not allow this. Ask an administrator.',
     CSRF_MISMATCH: 'This page was open for too long. Reload it and repeat.',
     NOT_FOUND: 'Nothing is stored under this id.',
+    BUSY: 'Another backtest is running: wait for it, or cancel it.',
     CONFLICT: 'Something changed meanwhile. Reload and check.',
     LAST_ADMIN: 'This is the last active administrator. Make somebody else administrator first.',
     UNAVAILABLE: 'This part of the hub is not running now.',

@@ -152,6 +152,7 @@ export const ptBR = {
     FORBIDDEN: 'Seu papel não permite isto. Peça a um administrador.',
     CSRF_MISMATCH: 'Esta página ficou aberta por muito tempo. Recarregue e repita.',
     NOT_FOUND: 'Nada guardado com este código.',
+    BUSY: 'Outro teste está em andamento: espere ou cancele.',
     CONFLICT: 'O estado mudou enquanto isso. Recarregue e confira.',
     LAST_ADMIN: 'Esta é a última pessoa com administração. Dê esse papel a outra antes.',
     UNAVAILABLE: 'Esta parte do hub não está no ar agora.',

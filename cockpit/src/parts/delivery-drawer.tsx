@@ -7,8 +7,8 @@ import type { DeliveryDetail, Explanation } from '../../../schemas/admin.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get } from '../api.ts'
 import { dateTime, hourMinute, number } from '../format.ts'
-import { currentLanguage } from '../i18n/index.ts'
 import { useMay } from '../session.ts'
+import { Clauses } from './clauses.tsx'
 import { ConsentFacts } from './consent-words.tsx'
 import { ExitBadge, StatusBadge, useExits } from './exit-badge.tsx'
 import { Failure, Loading } from './states.tsx'
@@ -236,25 +236,7 @@ export function ExplanationView({ explanation, arm }: { explanation: Explanation
           </>
         )}
       </p>
-      <ul className="clauses" aria-label={t('why.clauses')}>
-        {explanation.clauses.map((clause) => (
-          <li key={clause.id}>
-            {clause.ok ? (
-              <IconCheck size={18} color="var(--tone-delivered-ink)" aria-hidden />
-            ) : (
-              <IconX size={18} color="var(--tone-failed-ink)" aria-hidden />
-            )}
-            <span>
-              {currentLanguage() === 'en' ? clause.clause : clause.pt}{' '}
-              <strong>{t(clause.ok ? 'why.holds' : 'why.fails')}</strong>
-              <span className="quiet">
-                {' '}
-                · {t('why.actual', { value: actual(clause, t('why.missing'), t('app.yes'), t('app.no')) })}
-              </span>
-            </span>
-          </li>
-        ))}
-      </ul>
+      <Clauses clauses={explanation.clauses} />
       {explanation.skipped.length > 0 && (
         <>
           <p style={{ margin: '0.75rem 0 0.25rem' }}>{t('why.skipped')}</p>
@@ -273,17 +255,4 @@ export function ExplanationView({ explanation, arm }: { explanation: Explanation
       )}
     </>
   )
-}
-
-function actual(
-  { value, unit }: { value?: unknown; unit?: 'cents' | undefined },
-  missing: string,
-  yes: string,
-  no: string,
-): string {
-  if (value === null || value === undefined) return missing
-  if (typeof value === 'number' && unit === 'cents') return number(value / 100)
-  if (typeof value === 'number') return number(value)
-  if (typeof value === 'boolean') return value ? yes : no
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }

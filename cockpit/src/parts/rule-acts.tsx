@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { PublishRequest, RuleDetail, RuleState } from '../../../schemas/rules.ts'
 import { post } from '../api.ts'
 import { number, share as percent } from '../format.ts'
+import { useMe } from '../session.ts'
 import { ReasonDialog } from './reason-dialog.tsx'
 import { ruleName, useStageWords } from './rule-stage.tsx'
 
@@ -58,7 +59,11 @@ export function SwitchActs({ id, name, state }: { id: string; name: string; stat
           </Button>
         )}
         {state !== 'killed' && (
-          <Button size="xs" color="red.9" variant={all ? 'filled' : 'outline'} onClick={ask('kill')}>
+          <Button
+            size="xs"
+            {...(all ? { color: 'red.9' } : { variant: 'default', c: 'var(--tone-failed-ink)' })}
+            onClick={ask('kill')}
+          >
             {label('kill')}
           </Button>
         )}
@@ -86,29 +91,39 @@ export function SwitchActs({ id, name, state }: { id: string; name: string; stat
 
 const SHARES = [0.01, 0.1, 0.5, 1] as const
 
+/** What is being asked: publishing, first offered as far as `to`, or going back. */
+export type PublishAsk = { readonly act: 'publish'; readonly to: string } | { readonly act: 'revert' }
+
 /** Publish a version and go back to an earlier one. */
-export function PublishActs({ detail: { rule, versions } }: { detail: RuleDetail }) {
+export function PublishActs({
+  detail: { rule, versions },
+  asked,
+  ask,
+}: {
+  detail: RuleDetail
+  asked: PublishAsk | undefined
+  ask: (asked: PublishAsk | undefined) => void
+}) {
   const { t } = useTranslation()
-  const [asked, setAsked] = useState<'publish' | 'revert'>()
   const [said, setSaid] = useState('')
   const run = useAct(rule.id, (act, n) => {
-    setAsked(undefined)
+    ask(undefined)
     setSaid(t(`rules.done.${act}`, { n }))
   })
-  const ask = (act: 'publish' | 'revert') => () => {
+  const open = (next: PublishAsk) => () => {
     run.reset()
-    setAsked(act)
+    ask(next)
   }
   const send = (act: Act, body: object) => run.mutate({ act, body })
-  const common = { detail: { rule, versions }, onClose: () => setAsked(undefined), run, send }
+  const common = { detail: { rule, versions }, onClose: () => ask(undefined), run, send }
   return (
     <>
       <span className="acts">
-        <Button size="xs" onClick={ask('publish')}>
+        <Button size="xs" onClick={open({ act: 'publish', to: 'test' })}>
           {t('rules.act.publish')}
         </Button>
         {versions.length > 1 && (
-          <Button size="xs" variant="default" onClick={ask('revert')}>
+          <Button size="xs" variant="default" onClick={open({ act: 'revert' })}>
             {t('rules.act.revert')}
           </Button>
         )}
@@ -116,8 +131,8 @@ export function PublishActs({ detail: { rule, versions } }: { detail: RuleDetail
       <span role="status" className="quiet">
         {said}
       </span>
-      {asked === 'publish' && <PublishDialog {...common} />}
-      {asked === 'revert' && <RevertDialog {...common} />}
+      {asked?.act === 'publish' && <PublishDialog {...common} first={asked.to} />}
+      {asked?.act === 'revert' && <RevertDialog {...common} />}
     </>
   )
 }
@@ -129,12 +144,14 @@ interface Asking {
   readonly send: (act: Act, body: object) => void
 }
 
-function PublishDialog({ detail: { rule, versions }, onClose, run, send }: Asking) {
+function PublishDialog({ detail: { rule, versions }, onClose, run, send, first }: Asking & { readonly first: string }) {
   const { t } = useTranslation()
   const words = useStageWords()
+  const { email } = useMe().user
   const [version, setVersion] = useState(String(rule.version))
-  const [to, setTo] = useState('test')
-  const [recipients, setRecipients] = useState('')
+  const [to, setTo] = useState(first)
+  // To whoever publishes, unless the version names somebody already.
+  const [recipients, setRecipients] = useState(versions[0]?.recipients === 0 ? (email ?? '') : '')
   const emails = recipients.split(/[\s,;]+/).filter((text) => text !== '')
   const go = (reason: string) => {
     const share = Number(to)

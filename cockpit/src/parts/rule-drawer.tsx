@@ -1,7 +1,8 @@
 /** One rule: how it stands, its versions and what changed in them, its shadow, its schedule, who did what and why. */
-import { Button, Drawer } from '@mantine/core'
+import { Button, Drawer, NativeSelect } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
+import { useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { RuleCounts, RuleDetail, RuleVersionView, ShadowComparison } from '../../../schemas/rules.ts'
 import { useAddress, useChangeAddress } from '../address.ts'
@@ -9,11 +10,13 @@ import { get } from '../api.ts'
 import { dateTime, number } from '../format.ts'
 import { changedParts, lineDiff } from '../line-diff.ts'
 import { useMay } from '../session.ts'
+import { BacktestPanel } from './backtest-panel.tsx'
 import { useExits } from './exit-badge.tsx'
-import { PublishActs, SwitchActs } from './rule-acts.tsx'
+import { PublishActs, type PublishAsk, SwitchActs } from './rule-acts.tsx'
 import { useClauseWords } from './rule-clause.ts'
 import { NewRuleDialog, nextText } from './rule-new.tsx'
-import { RuleStanding, ruleName, StageBadge } from './rule-stage.tsx'
+import { RuleStanding, ruleName, StageBadge, useStageWords } from './rule-stage.tsx'
+import { RuleWay, type WayStep } from './rule-way.tsx'
 import { Section } from './section.tsx'
 import { Failure, Loading } from './states.tsx'
 
@@ -51,8 +54,17 @@ function Parts({ detail }: { detail: RuleDetail }) {
   const { t } = useTranslation()
   const may = useMay()
   const [adding, addModal] = useDisclosure()
+  const [asked, ask] = useState<PublishAsk>()
+  const tried = useRef<HTMLElement>(null)
   const { rule, versions, comparison } = detail
   const newest = versions[0]
+  const go = (step: WayStep) => {
+    if (step === 'edit') addModal.open()
+    else if (step === 'backtest') {
+      tried.current?.scrollIntoView({ block: 'start' })
+      tried.current?.querySelector('select')?.focus({ preventScroll: true })
+    } else ask({ act: 'publish', to: PUBLISHED[step] })
+  }
   return (
     <div>
       <div className="spaced">
@@ -68,7 +80,7 @@ function Parts({ detail }: { detail: RuleDetail }) {
         )}
         {may('rules.write') && (
           <div className="acts" style={{ justifyContent: 'start' }}>
-            <PublishActs detail={detail} />
+            <PublishActs detail={detail} asked={asked} ask={ask} />
             <SwitchActs id={rule.id} name={ruleName(rule)} state={rule.switch.state} />
             {newest && (
               <Button size="xs" variant="default" onClick={addModal.open}>
@@ -78,13 +90,22 @@ function Parts({ detail }: { detail: RuleDetail }) {
           </div>
         )}
       </div>
+      {may('rules.write') && (
+        <Section title={t('rules.way.title', { version: rule.version })}>
+          <RuleWay detail={detail} go={go} />
+        </Section>
+      )}
+      <section className="section" ref={tried}>
+        <h3>{t('rules.backtest.title')}</h3>
+        <Past detail={detail} />
+      </section>
+      {comparison && <Comparison comparison={comparison} />}
       <Section title={t('rules.facts')}>
         <Facts detail={detail} />
       </Section>
       <Section title={t('rules.clauses')}>
         <Reasons counts={rule.counts} />
       </Section>
-      {comparison && <Comparison comparison={comparison} />}
       {rule.schedule && <Schedule detail={detail} />}
       <Section title={t('rules.versions')}>
         <ol className="journey">
@@ -96,6 +117,34 @@ function Parts({ detail }: { detail: RuleDetail }) {
       <Log detail={detail} />
       {adding && newest && <NewRuleDialog text={nextText(newest.text, newest.version)} onClose={addModal.close} />}
     </div>
+  )
+}
+
+const PUBLISHED = { test: 'test', shadow: 'shadow', one: '0.01', ten: '0.1', all: '1' } as const
+
+/** Any version may be tried on the past; the newest is the one that is on its way. */
+function Past({ detail: { rule, versions } }: { detail: RuleDetail }) {
+  const { t } = useTranslation()
+  const words = useStageWords()
+  const [version, setVersion] = useState(rule.version)
+  return (
+    <>
+      {versions.length > 1 && (
+        <NativeSelect
+          size="xs"
+          mb="sm"
+          maw="18rem"
+          label={t('rules.ask.version')}
+          value={String(version)}
+          data={versions.map((one) => ({
+            value: String(one.version),
+            label: t('rules.ask.versionOf', { version: one.version, stage: words(one.stage, one.share) }),
+          }))}
+          onChange={(event) => setVersion(Number(event.currentTarget.value))}
+        />
+      )}
+      <BacktestPanel key={version} wanted={{ rule: `${rule.id}@${version}` }} />
+    </>
   )
 }
 

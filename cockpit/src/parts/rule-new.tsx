@@ -1,19 +1,25 @@
 /** A rule, or a new version of one, pasted as YAML: mistakes are shown at their line and column. */
-import { Button, Modal, Textarea, TextInput } from '@mantine/core'
+import { Button, Modal, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useRef, useState } from 'react'
+import { useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { RuleAdded, RuleProblemView, RuleValidation, RuleVersionsAdded } from '../../../schemas/rules.ts'
+import { useChangeAddress } from '../address.ts'
 import { post } from '../api.ts'
+import { BacktestPanel } from './backtest-panel.tsx'
 import { useStageWords } from './rule-stage.tsx'
+import { Section } from './section.tsx'
 import { Failure } from './states.tsx'
+import { YamlEditor } from './yaml-editor.tsx'
 
 /** The text of a version as the beginning of the next. */
 export const nextText = (text: string, version: number) => text.replace(/^version: \d+$/m, `version: ${version + 1}`)
 
 export function NewRuleDialog({ text: given, onClose }: { text: string; onClose: () => void }) {
   const { t } = useTranslation()
+  const change = useChangeAddress()
   const queries = useQueryClient()
+  const id = useId()
   const [text, setText] = useState(given)
   const [reason, setReason] = useState('')
   const area = useRef<HTMLTextAreaElement>(null)
@@ -29,68 +35,92 @@ export function NewRuleDialog({ text: given, onClose }: { text: string; onClose:
       return { problems: [], versions, added: true }
     },
   })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    send.mutate(true)
-  }
   const goTo = ({ line, column }: RuleProblemView) => {
     const before = text.split('\n').slice(0, line - 1)
     const at = before.reduce((sum, one) => sum + one.length + 1, 0) + column - 1
     area.current?.focus()
     area.current?.setSelectionRange(at, at)
   }
+  const wrong = new Set(send.data?.problems.map(({ line }) => line).filter((line) => line > 0))
+  const [first] = send.data?.added ? send.data.versions : []
   return (
     <Modal
       opened
       onClose={onClose}
-      size="lg"
+      size={860}
       title={<strong>{t('rules.new.title')}</strong>}
       closeButtonProps={{ 'aria-label': t('app.close') }}
     >
-      <form onSubmit={submit}>
-        <p style={{ marginTop: 0 }}>{t('rules.new.text')}</p>
-        <Textarea
-          ref={area}
-          label={t('rules.new.yaml')}
-          required
-          withAsterisk={false}
-          autosize
-          minRows={10}
-          maxRows={20}
-          spellCheck={false}
-          classNames={{ input: 'mono' }}
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value)
-            send.reset()
+      <p style={{ marginTop: 0 }}>{t('rules.new.text')}</p>
+      <YamlEditor
+        label={t('rules.new.yaml')}
+        area={area}
+        value={text}
+        wrong={wrong}
+        describedBy={id}
+        onChange={(next) => {
+          setText(next)
+          send.reset()
+        }}
+      />
+      <div className="acts" style={{ marginTop: '0.5rem', justifyContent: 'start' }}>
+        <Button size="xs" variant="default" disabled={text.trim() === ''} onClick={() => send.mutate(false)}>
+          {t('rules.new.check')}
+        </Button>
+      </div>
+      <div role="status" id={id} style={{ marginTop: '0.75rem' }}>
+        {send.data && <Outcome {...send.data} text={text} goTo={goTo} />}
+      </div>
+      {send.error && <Failure error={send.error} />}
+      {text.trim() !== '' && (
+        <Section title={t('rules.backtest.title')}>
+          <BacktestPanel
+            wanted={{ text }}
+            before={async () => {
+              // What only stands in the way of adding it, such as its number, does not keep it from being tried.
+              const { problems } = await send.mutateAsync(false)
+              return problems.every(({ line }) => line === 0)
+            }}
+          />
+        </Section>
+      )}
+      <Section title={t('rules.new.adding')}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            send.mutate(true)
           }}
-        />
-        <TextInput
-          mt="sm"
-          label={t('rules.ask.reason')}
-          maxLength={500}
-          required
-          withAsterisk={false}
-          minLength={5}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
-        <div role="status" style={{ marginTop: '0.75rem' }}>
-          {send.data && <Outcome {...send.data} text={text} goTo={goTo} />}
-        </div>
-        {send.error && <Failure error={send.error} />}
-        <div className="dialog-acts">
-          <Button variant="default" onClick={onClose}>
-            {t(send.data?.added ? 'app.close' : 'app.cancel')}
-          </Button>
-          <Button variant="default" disabled={text.trim() === ''} onClick={() => send.mutate(false)}>
-            {t('rules.new.check')}
-          </Button>
-          <Button type="submit" loading={send.isPending}>
-            {t('rules.new.add')}
-          </Button>
-        </div>
-      </form>
+        >
+          <TextInput
+            label={t('rules.ask.reason')}
+            maxLength={500}
+            required
+            withAsterisk={false}
+            minLength={5}
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+          <div className="dialog-acts">
+            <Button variant="default" onClick={onClose}>
+              {t(send.data?.added ? 'app.close' : 'app.cancel')}
+            </Button>
+            {first ? (
+              <Button
+                onClick={() => {
+                  onClose()
+                  change({ item: first.rule })
+                }}
+              >
+                {t('rules.new.openIt')}
+              </Button>
+            ) : (
+              <Button type="submit" disabled={text.trim() === ''} loading={send.isPending}>
+                {t('rules.new.add')}
+              </Button>
+            )}
+          </div>
+        </form>
+      </Section>
     </Modal>
   )
 }
@@ -124,7 +154,7 @@ function Outcome({
       <strong>{t('rules.new.problems')}</strong>
       <ul className="plain spaced">
         {problems.map((problem) => (
-          <li key={`${problem.line}:${problem.column}:${problem.message}`} className="remedy">
+          <li key={`${problem.line}:${problem.column}:${problem.message}`} className="remedy" data-wrong>
             {problem.line > 0 && (
               <Button
                 size="compact-xs"
