@@ -54,11 +54,10 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
   const variants: NonNullable<OpenProfile['variants']> = { ...b.variants }
   for (const [rule, variant] of Object.entries(a.variants ?? {})) {
     if (variants[rule] === undefined || variants[rule] === variant) variants[rule] = variant
-    else {
-      delete variants[rule]
-      arms[rule] = 'multiple'
-    }
+    else arms[rule] = 'multiple'
   }
+  // Who was shown two things was shown neither, whoever else they turn out to be.
+  for (const rule of Object.keys(variants)) if (arms[rule] === 'multiple') delete variants[rule]
   const closings: NonNullable<OpenProfile['closings']> = {}
   for (const rule of new Set([...Object.keys(a.closings ?? {}), ...Object.keys(b.closings ?? {})]))
     closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) =>

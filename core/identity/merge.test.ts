@@ -464,6 +464,17 @@ describe('merged profiles', () => {
       expect(merged.timers).toEqual([early])
   })
 
+  test('whoever was shown two variants was shown neither, whoever a third one turns out to be', () => {
+    const shown = (variant: string) => profile({ arms: { r: 'treated' }, variants: { r: variant } })
+    const [v, w] = [shown('v'), shown('w')]
+    for (const merged of [
+      mergeProfiles(mergeProfiles(v, w), v),
+      mergeProfiles(v, mergeProfiles(w, v)),
+      mergeProfiles(mergeProfiles(v, v), w),
+    ])
+      expect([merged.arms, merged.variants]).toEqual([{ r: 'multiple' }, undefined])
+  })
+
   test('the order of two people does not matter', () => {
     const time = fc.integer({ min: 0, max: 1000 }).map((n) => new Date(Date.UTC(2026, 2, 10) + n * 1000).toISOString())
     const any = fc.record({
@@ -480,6 +491,7 @@ describe('merged profiles', () => {
         fc.array(time, { maxLength: 3 }).map((times) => times.sort()),
       ),
       arms: fc.dictionary(fc.constantFrom('r', 's'), fc.constantFrom('treated', 'control', 'holdout')),
+      variants: fc.dictionary(fc.constantFrom('r', 's'), fc.constantFrom('v', 'w')),
     })
     fc.assert(
       fc.property(any, any, (left, right) => {

@@ -6,6 +6,7 @@ import { identify, track } from '../testing/events.ts'
 import { MINUTE, type Rig } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
 import { personIdentity, unmergeCommand } from './commands.ts'
+import type { Tie } from './components.ts'
 
 const CART = `
 id: carrinho
@@ -71,9 +72,8 @@ async function rows({ state: { db } }: Rig) {
   }
 }
 
-async function takeApart(rig: Rig): Promise<void> {
-  const person = (await rig.person('email', 'ana@loja.example'))!
-  const { edges } = await personIdentity(person.id, rig.state.db)
+async function takeApart(rig: Rig, given?: readonly Tie[]): Promise<void> {
+  const edges = given ?? (await personIdentity((await rig.person('email', 'ana@loja.example'))!.id, rig.state.db)).edges
   await rig.state.transaction((trx) =>
     unmergeCommand(
       { edges: edges.map(({ a, b }) => ({ a, b })), reason: 'two sisters at one computer' },
@@ -122,5 +122,40 @@ onSqlite('afterwards', (open: OpenRig) => {
     expect(carts.map(({ person_id, status }) => [person_id, status])).toEqual([[ids.bia, 'delivered']])
     expect(rig.sent('to').filter((to) => to === 'bia@loja.example')).toHaveLength(2)
     expect(await rig.rows('wakeups')).toBe(0)
+  })
+
+  test('two who saw different variants are neither’s: sent nothing more, counted apart; taken apart, each goes on', async () => {
+    const rig = await open({ rules: [SEEN] })
+    const shown = new Map<string, string>()
+    // Variants follow from ids nobody chooses: people come until both were seen.
+    for (let n = 0; new Set(shown.values()).size < 2; n++) {
+      const email = `p${n}@loja.example`
+      const consent = [signal('email_marketing', 'grant', rig.at())]
+      await rig.take(identify({ traits: { email }, ...times(rig), consent }))
+      await act(rig, 'Product Viewed', [{ type: 'email', value: email }])
+      shown.set(email, (await rig.person('email', email))!.profile.variants!['vista']!)
+    }
+    await rig.deliver('mail')
+    const [first, second] = ['a', 'b'].map((one) => [...shown].find(([, variant]) => variant === one)![0])
+    const two = [first!, second!].map((value) => ({ type: 'email' as const, value }))
+    await act(rig, 'Cart Viewed', two)
+    const one = (await rig.person('email', first!))!.profile
+    expect([one.arms, one.variants]).toEqual([{ vista: 'multiple' }, undefined])
+    expect(await rig.counts('experiment:vista')).toEqual({ MULTIPLE: 1 })
+    const sent = rig.seen.length
+    rig.advance(2 * 24 * 60 * MINUTE)
+    await act(rig, 'Product Viewed', two)
+    await rig.deliver('mail')
+    expect(rig.seen).toHaveLength(sent)
+    expect((await rig.deliveries('mail')).at(-1)).toMatchObject({ arm: 'control', status: 'held_out', variant: null })
+
+    const { id } = (await rig.person('email', first!))!
+    const { edges } = await personIdentity(id, rig.state.db)
+    await takeApart(rig, edges)
+    for (const email of [first!, second!])
+      expect((await rig.person('email', email))!.profile).toMatchObject({
+        arms: { vista: 'treated' },
+        variants: { vista: shown.get(email) },
+      })
   })
 })

@@ -174,7 +174,11 @@ export function mergePeople(
   const before =
     into.isNew || from.isNew ? null : bothHashes(snapshotOf(into, batch, purposes), snapshotOf(from, batch, purposes))
   mergeConsent(into, from, event, batch, purposes)
+  const both = [into.profile.arms, from.profile.arms]
   into.profile = mergeProfiles(into.profile, from.profile)
+  for (const [rule, arm] of Object.entries(into.profile.arms ?? {}))
+    if (arm === 'multiple' && both.every((arms) => arms?.[rule] !== 'multiple'))
+      batch.count(`experiment:${rule}`, 'MULTIPLE')
   into.seq = Math.max(into.seq, from.seq)
   if (from.legalHold) into.legalHold = true
   for (const node of from.nodes) node.personId = into.id
