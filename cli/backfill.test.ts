@@ -2,10 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type LocalServer, serveLocal, socketPath } from '../core/local-socket.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'anuente-backfill-'))
 const at = (name: string) => join(dir, name)
@@ -54,20 +53,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function backfill(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  let [out, err] = ['', '']
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.on('data', (part: Buffer) => {
-    err += part
-  })
-  const words = ['node', 'anuente', 'backfill', ...args, '--config', at('anuente.yaml')]
-  const status = await run(words, { stdin, stdout, stderr, env: { NO_COLOR: '1' } })
-  await new Promise(setImmediate)
-  return { status, out, err }
-}
+const backfill = (...args: string[]) => typed(['backfill', ...args], { config: at('anuente.yaml') })
 
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1)
 
@@ -77,7 +63,7 @@ test('every row arrives once and in order, over an interruption; the same file i
   writeFileSync(file, ['Pedido;Data;E-mail', ...lines].join('\n'))
   failAfter = 1000
   expect(await backfill(file, '--source', 'erp')).toMatchObject({
-    status: 1,
+    code: 1,
     err: expect.stringContaining('went away'),
   })
   expect(got).toEqual(upTo(1000))
@@ -88,9 +74,9 @@ test('every row arrives once and in order, over an interruption; the same file i
   expect(got).toEqual(upTo(1700))
   expect(imports.size).toBe(1)
 
-  expect(await backfill(file, '--source', 'erp')).toMatchObject({ status: 1, err: expect.stringContaining('--again') })
+  expect(await backfill(file, '--source', 'erp')).toMatchObject({ code: 1, err: expect.stringContaining('--again') })
   expect(got).toHaveLength(1700)
-  expect(await backfill(file, '--source', 'erp', '--again')).toMatchObject({ status: 0 })
+  expect(await backfill(file, '--source', 'erp', '--again')).toMatchObject({ code: 0 })
   expect(got).toHaveLength(3400)
   expect(imports.size).toBe(2)
 })
@@ -98,7 +84,7 @@ test('every row arrives once and in order, over an interruption; the same file i
 test('a file that cannot be read to its end sends nothing', async () => {
   writeFileSync(at('aspas.csv'), ['Data;E-mail', ...upTo(900).map((n) => `x;${n}`), '"sem fim;1'].join('\n'))
   expect(await backfill(at('aspas.csv'), '--source', 'erp')).toMatchObject({
-    status: 1,
+    code: 1,
     err: expect.stringContaining('aspas.csv: the CSV cannot be read on line'),
   })
   expect(got).toEqual([])
@@ -112,8 +98,8 @@ test('a dry run shows the first events and what each column becomes, and sends n
       'latin1',
     ),
   )
-  const { status, out } = await backfill(at('latin.csv'), '--source', 'erp', '--dry-run', '--json')
-  expect(status).toBe(0)
+  const { code, out } = await backfill(at('latin.csv'), '--source', 'erp', '--dry-run', '--json')
+  expect(code).toBe(0)
   const shown = JSON.parse(out)
   expect(shown).toMatchObject({
     form: { kind: 'csv', encoding: 'windows-1252', delimiter: ';' },
@@ -161,9 +147,9 @@ test('another mapping can be tried', async () => {
   writeFileSync(at('outro.yaml'), 'identifiers: {e_mail: x}\n')
   expect(
     await backfill(at('pessoas.ndjson'), '--source', 'erp', '--dry-run', '--mapping', at('outro.yaml')),
-  ).toMatchObject({ status: 1, err: expect.stringContaining('e_mail') })
+  ).toMatchObject({ code: 1, err: expect.stringContaining('e_mail') })
   expect(await backfill(at('pessoas.ndjson'), '--source', 'erp', '--mapping', at('outro.yaml'))).toMatchObject({
-    status: 1,
+    code: 1,
     err: expect.stringContaining('--mapping is for --dry-run'),
   })
 })
@@ -173,5 +159,5 @@ test.each([
   [['nada.csv', '--source', 'site'], 'site does not take files. These do: erp.'],
   [['nada.csv', '--source', 'outra'], 'no source is called outra'],
 ])('%j says what to do', async (args, message) => {
-  expect(await backfill(...args)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
+  expect(await backfill(...args)).toMatchObject({ code: 1, err: expect.stringContaining(message) })
 })

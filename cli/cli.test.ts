@@ -3,14 +3,14 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough, type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registry } from '../connectors/index.ts'
 import { loadConfig } from '../core/config.ts'
 import { loadRules } from '../core/decision/index.ts'
 import { serveLocal, socketPath } from '../core/local-socket.ts'
-import { run } from './program.ts'
+import { type Ended, typed } from './typed.fixture.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 let dir: string
@@ -19,14 +19,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
 /** As typed in a shell. */
-function anuente(args: string[], input = '', cwd = dir): Promise<Ended> {
+function anuente(args: string[], input = '', cwd = dir): Promise<Omit<Ended, 'code'> & { code: number | null }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH: process.env['PATH'] } })
     const out = gather(child.stdout)
@@ -38,19 +32,7 @@ function anuente(args: string[], input = '', cwd = dir): Promise<Ended> {
 }
 
 /** The same without a process of its own: only tests about processes have one. */
-async function call(args: string[], at?: string): Promise<Ended> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  const out = gather(stdout)
-  const err = gather(stderr)
-  const code = await run(['node', 'anuente', ...args, ...(at ? ['--config', join(at, 'anuente.yaml')] : [])], {
-    stdin,
-    stdout,
-    stderr,
-    env: {},
-  })
-  return { code, out: out(), err: err() }
-}
+const call = (args: string[], at?: string) => typed(args, at ? { config: join(at, 'anuente.yaml') } : {})
 
 function gather(stream: Readable): () => string {
   let text = ''

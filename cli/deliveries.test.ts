@@ -2,13 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKeys, loadMasterKey } from '../core/keys.ts'
 import { openLogWriter } from '../core/log/sqlite/log.ts'
 import { openState } from '../core/stores/open.ts'
 import { deliveryRow } from '../core/testing/admin-hub.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'anuente-deliveries-'))
 const now = Date.now()
@@ -69,21 +68,7 @@ destinations:
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-async function anuente(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  let [out, err] = ['', '']
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.on('data', (part: Buffer) => {
-    err += part
-  })
-  const words = ['node', 'anuente', 'deliveries', ...args, '--config', join(dir, 'anuente.yaml')]
-  const code = await run(words, { stdin, stdout, stderr, env: { NO_COLOR: '1' } })
-  await new Promise(setImmediate)
-  return { code, out, err }
-}
+const anuente = (...args: string[]) => typed(['deliveries', ...args], { config: join(dir, 'anuente.yaml') })
 
 test('stats: how they ended, and why', async () => {
   const { out } = await anuente('stats')

@@ -2,12 +2,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKeys, loadMasterKey } from '../core/keys.ts'
 import { openState, type StateStore } from '../core/stores/open.ts'
 import { holdJoined, JOINED, joinPeople } from '../core/testing/joined-people.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const EDGE = `${JOINED.a}:${JOINED.b}`
 const REASON = 'two sisters with one e-mail'
@@ -29,21 +28,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function call(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  let [out, err] = ['', '']
-  stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  const config = ['--config', join(dir, 'anuente.yaml')]
-  const code = await run(['node', 'anuente', 'identity', ...args, ...config], { stdin, stdout, stderr, env: {} })
-  await new Promise(setImmediate)
-  return { code, out, err }
-}
+const call = (...args: string[]) => typed(['identity', ...args], { config: join(dir, 'anuente.yaml') })
 
 test('shows who is who and by what evidence, for people and for programs, without a value', async () => {
   const shown = await call('show', JOINED.b)

@@ -2,11 +2,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKeys, loadMasterKey } from '../core/keys.ts'
 import { openTestLedger, type TestLedger } from '../core/ledger/ledger.fixture.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 let dir: string
 let ledger: TestLedger
@@ -28,22 +27,9 @@ afterAll(async () => {
   rmSync(dir, { recursive: true })
 })
 
-async function call(
-  ...args: string[]
-): Promise<{ code: number; out: string; err: string; json: Record<string, never> }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  let [out, err] = ['', '']
-  stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  const config = ['--config', join(dir, 'anuente.yaml')]
-  const code = await run(['node', 'anuente', 'ledger', ...args, ...config], { stdin, stdout, stderr, env: {} })
-  await new Promise(setImmediate)
-  return { code, out, err, json: (args.includes('--json') ? JSON.parse(out) : {}) as Record<string, never> }
+async function call(...args: string[]) {
+  const ended = await typed(['ledger', ...args], { config: join(dir, 'anuente.yaml') })
+  return { ...ended, json: (args.includes('--json') ? JSON.parse(ended.out) : {}) as Record<string, never> }
 }
 const inDir = (name: string) => join(dir, name)
 

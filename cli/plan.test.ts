@@ -2,13 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { registry } from '../connectors/index.ts'
 import { STARTER_PURPOSES } from '../consent/starter.ts'
 import { type Hub, startHub } from '../core/hub.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'anuente-plan-'))
 const at = (name: string) => join(dir, name)
@@ -62,25 +61,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function anuente(args: string[], input = ''): Promise<{ code: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end(input)
-  let [out, err] = ['', '']
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.on('data', (part: Buffer) => {
-    err += part
-  })
-  const code = await run(['node', 'anuente', ...args, '--config', at('anuente.yaml')], {
-    stdin,
-    stdout,
-    stderr,
-    env: { NO_COLOR: '1' },
-  })
-  await new Promise(setImmediate)
-  return { code, out, err }
-}
+const anuente = (args: string[], input?: string) => typed(args, { config: at('anuente.yaml'), ...(input && { input }) })
 const lines = (text: string) =>
   text
     .trim()

@@ -2,14 +2,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough, type Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { STARTER_PURPOSES } from '../consent/starter.ts'
 import { createKeys, loadMasterKey } from '../core/keys.ts'
 import { ensureLedger } from '../core/ledger/keyring.ts'
 import { openState } from '../core/stores/open.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const DAY = 86_400_000
 const now = Date.now()
@@ -60,27 +59,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-function gather(stream: Readable): () => string {
-  let text = ''
-  stream.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk
-  })
-  return () => text
-}
-
-async function anuente(...args: string[]) {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  const out = gather(stdout)
-  const err = gather(stderr)
-  const code = await run(['node', 'anuente', ...args, '--config', at('anuente.yaml')], {
-    stdin,
-    stdout,
-    stderr,
-    env: {},
-  })
-  return { code, out: out(), err: err() }
-}
+const anuente = (...args: string[]) => typed(args, { config: at('anuente.yaml') })
 const json = async <T>(...args: string[]) => JSON.parse((await anuente(...args, '--json')).out) as T
 
 test('retention: plan, approve by hash, run, status', async () => {

@@ -2,11 +2,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { registry } from '../connectors/index.ts'
 import { loadWithSecrets } from '../core/secrets/read.ts'
-import { run } from './program.ts'
+import { typed } from './typed.fixture.ts'
 
 const VALUE = 'SG.a-key-that-nobody-may-see-4321'
 const CONFIG = (apiKey: string, dir = './data') => `
@@ -30,17 +29,8 @@ afterEach(() => rmSync(dir, { recursive: true }))
 const write = (text: string) => writeFileSync(join(dir, 'anuente.yaml'), text)
 
 async function anuente(args: string[], input = '', env: Record<string, string> = {}) {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end(input)
-  const chunks: Buffer[] = []
-  for (const stream of [stdout, stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-  const code = await run(['node', 'anuente', ...args, '--config', join(dir, 'anuente.yaml')], {
-    stdin,
-    stdout,
-    stderr,
-    env,
-  })
-  return { code, text: Buffer.concat(chunks).toString('utf8') }
+  const { code, out, err } = await typed(args, { config: join(dir, 'anuente.yaml'), input, env })
+  return { code, text: out + err }
 }
 const apiKeyOf = async (env = {}) =>
   (await loadWithSecrets(join(dir, 'anuente.yaml'), { registry, env })).destinationSettings.get('mail')!.settings[

@@ -1,9 +1,8 @@
 /** A file through the real hub: by the command line and by upload, each row counted once. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import type { Hub } from '../../core/hub.ts'
 import { historyOf, makePlace, type Place, startInProcess, startVendor, type Vendor } from './rig.ts'
 
@@ -44,18 +43,11 @@ afterAll(async () => {
 const file =
   'Pedido;Data;E-mail;Nome;Total\n1;24/11/2025;ana@example.com;Ana;1.219,90\n2;24/11/2025;bia@example.com;Bia;10,00\n3;nunca;x@example.com;X;1,00\n'
 
-async function backfill(name: string, ...args: string[]): Promise<{ status: number; out: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  let out = ''
-  stdout.on('data', (part: Buffer) => {
-    out += part
+const backfill = (name: string, ...args: string[]) =>
+  typed(['backfill', join(place.dir, name), '--source', 'erp', '--json', ...args], {
+    config: place.configFile,
+    env: process.env,
   })
-  stderr.resume()
-  const words = ['node', 'anuente', 'backfill', join(place.dir, name), '--source', 'erp', '--json', ...args]
-  const status = await run([...words, '--config', place.configFile], { stdin, stdout, stderr, env: process.env })
-  await new Promise(setImmediate)
-  return { status, out }
-}
 
 const orders = async () =>
   (await historyOf(place))
@@ -102,7 +94,7 @@ test('rows become orders of their own time, once, and what is wrong waits', asyn
 test('only the token may upload, and only a source for files takes rows', async () => {
   const sent = await fetch(`${hub.url}/in/erp`, { method: 'POST', body: file })
   expect(sent.status).toBe(401)
-  expect(await backfill('pedidos.csv', '--again', '--source', 'site')).toMatchObject({ status: 1 })
+  expect(await backfill('pedidos.csv', '--again', '--source', 'site')).toMatchObject({ code: 1 })
 })
 
 test('rows of a program are the same ingest', async () => {

@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import type { Hub } from '../../core/hub.ts'
 import { makePlace, type Place, startInProcess, startVendor, type Vendor } from './rig.ts'
 
@@ -24,27 +23,12 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function anuente(...args: string[]): Promise<{ status: number; out: string; err: string; json: () => never[] }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  let [out, err] = ['', '']
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.on('data', (part: Buffer) => {
-    err += part
-  })
-  const status = await run(['node', 'anuente', ...args, '--config', place.configFile], {
-    stdin,
-    stdout,
-    stderr,
-    env: { ...process.env, NO_COLOR: '1' },
-  })
+async function anuente(...args: string[]) {
+  const ended = await typed(args, { config: place.configFile, env: process.env })
   return {
-    status,
-    out,
-    err,
+    ...ended,
     json: () =>
-      out
+      ended.out
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as never),
@@ -87,7 +71,7 @@ ana@example.com;email_marketing;sim;2025-03-02T10:00:00-03:00
       '--dry-run',
       '--json',
     )
-    expect(answer.status).toBe(1)
+    expect(answer.code).toBe(1)
     expect(answer.json()).toMatchObject([
       { row: 1, verdict: 'grants', purpose: 'email_marketing' },
       { row: 2, verdict: 'withdraws' },
@@ -99,7 +83,7 @@ ana@example.com;email_marketing;sim;2025-03-02T10:00:00-03:00
     ])
     expect(answer.out).not.toContain('example.com')
     await hub.drained()
-    expect((await anuente('consent', 'show', 'ana@example.com')).status).toBe(1)
+    expect((await anuente('consent', 'show', 'ana@example.com')).code).toBe(1)
   })
 
   test('what was imported counts from when it was said, rests on its notice, and keeps its row as evidence', async () => {

@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import type { Hub } from '../../core/hub.ts'
 import { basic, makePlace, type Place, post, startInProcess, startVendor, type Vendor, WRITE_KEYS } from './rig.ts'
 
@@ -22,28 +21,11 @@ afterAll(async () => {
   place?.remove()
 })
 
-async function anuente(args: readonly string[], input = ''): Promise<{ status: number; out: string; lines: never[] }> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  let out = ''
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.resume()
-  const status = await run(['node', 'anuente', ...args, '--config', place.configFile, '--json'], {
-    stdin: Readable.from(input === '' ? [] : [input]),
-    stdout,
-    stderr,
-    env: process.env,
-  })
-  return {
-    status,
-    out,
-    lines: out
-      .trim()
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as never),
-  }
+async function anuente(args: readonly string[], input?: string) {
+  const config = place.configFile
+  const ended = await typed([...args, '--json'], { config, env: process.env, ...(input && { input }) })
+  const lines = ended.out.split('\n').filter((line) => line !== '')
+  return { ...ended, lines: lines.map((line) => JSON.parse(line) as never) }
 }
 
 test('compare: what Segment would have sent and we do not, with our reason, and the other way round', async () => {
@@ -118,7 +100,7 @@ test('simulate: what another policy would not keep, and would stop of what was d
 })
 
 test('check: prints the hash that decisions name', async () => {
-  const { status, lines } = await anuente(['policy', 'check'])
-  expect(status).toBe(0)
+  const { code, lines } = await anuente(['policy', 'check'])
+  expect(code).toBe(0)
   expect(lines.at(-1)).toMatchObject({ policyHash: expect.stringMatching(/^[0-9a-f]{64}$/) })
 })

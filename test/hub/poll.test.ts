@@ -1,9 +1,8 @@
 /** Sources that the hub asks: a folder and an HTTP API, through the real hub. */
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { PollRun } from '../../core/polling/runner.ts'
 import { historyOf, makePlace, type Place, startInProcess, startVendor, type Vendor } from './rig.ts'
@@ -54,23 +53,8 @@ afterEach(async () => {
   place?.remove()
 })
 
-async function anuente(...args: string[]): Promise<{ code: number; out: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  stderr.resume()
-  let out = ''
-  stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  const code = await run(['node', 'anuente', 'poll', ...args, '--json', '--config', place.configFile], {
-    stdin,
-    stdout,
-    stderr,
-    env: process.env,
-  })
-  await new Promise(setImmediate)
-  return { code, out }
-}
+const anuente = (...args: string[]) =>
+  typed(['poll', ...args, '--json'], { config: place.configFile, env: process.env })
 const orders = async () =>
   (await historyOf(place))
     .filter(({ name }) => name === 'Order Completed')

@@ -1,9 +1,8 @@
 /** `anuente requests`: from arrival to answer at a terminal, beside a running hub and without one. */
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { RequestDetail, RequestPage, RequestPlan } from '../../schemas/requests.ts'
 import {
@@ -29,25 +28,7 @@ afterEach(async () => {
   place?.remove()
 })
 
-async function anuente(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  stdin.end()
-  let out = ''
-  let err = ''
-  stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  const code = await run(['node', 'anuente', 'requests', ...args, '--config', place.configFile], {
-    stdin,
-    stdout,
-    stderr,
-    env: {},
-  })
-  return { code, out, err }
-}
+const anuente = (...args: string[]) => typed(['requests', ...args], { config: place.configFile })
 const json = async <T>(...args: string[]): Promise<T> => JSON.parse((await anuente(...args, '--json')).out) as T
 
 async function startWithAna(): Promise<void> {
