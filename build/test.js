@@ -29,22 +29,30 @@ const CHECKS = [
   ['nothing unused', [...tool('knip', 'bin', 'knip.js')]],
 ]
 
-/** @returns {Promise<number>} the exit code; output goes straight to the terminal. */
-function run(args) {
+/**
+ * @param {(text: Buffer) => void} [tell] told of all output; without it, output goes straight to the terminal
+ * @returns {Promise<number>} the exit code
+ */
+function run(args, tell) {
   return new Promise((resolve) => {
-    const child = spawn(node.path, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: environment() })
+    const out = tell ? 'pipe' : 'inherit'
+    const child = spawn(node.path, args, { cwd: root, stdio: ['ignore', out, out], env: environment() })
+    if (tell) for (const stream of [child.stdout, child.stderr]) stream.on('data', tell)
     child.on('error', (error) => {
       console.error(error.message)
       resolve(1)
     })
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('close', (code) => resolve(code ?? 1))
   })
 }
 
 const sums = { passed: 0, failed: 0, skipped: 0 }
 
+/** Checks run side by side: each says all it has to say once it has ended. The mutation tests tell how far they are. */
 async function check([title, args]) {
-  const code = await run(args)
+  const said = []
+  const code = await run(args, long ? undefined : (text) => said.push(text))
+  process.stdout.write(Buffer.concat(said))
   sums[code === 0 ? 'passed' : 'failed'] += 1
   console.log(`${code === 0 ? '✓' : '✗'} ${title}`)
 }
@@ -112,7 +120,7 @@ const MUTATION = [
   [...tool('@stryker-mutator', 'core', 'bin', 'stryker.js'), 'run', 'build/stryker.json'],
 ]
 
-for (const item of long ? [MUTATION] : CHECKS) await check(item)
+await Promise.all((long ? [MUTATION] : CHECKS).map(check))
 await suites()
 
 if (sums.skipped > 0) console.log(`${sums.skipped} skipped${strict ? ', counted as failed' : ''}`)
