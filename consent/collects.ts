@@ -73,6 +73,11 @@ export function wants(purpose: Purpose, event: EventName): boolean {
   return false
 }
 
+/** Whether a purpose may take traits of such an event. */
+export function collectsTraits(purpose: Purpose, event: EventName): boolean {
+  return purpose.collects.some((rule) => rule.traits.length > 0 && ruleMatches(rule, event))
+}
+
 /**
  * Whether a purpose declares a trait anywhere in its `collects`: an action may read only those.
  * @param traitPath `email`, `traits.email` or deeper; a declared path covers what lies below it.

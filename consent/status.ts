@@ -330,8 +330,19 @@ function endOf(current: PurposeStatus | undefined, at: string, ends: string | un
 }
 
 export function addDuration(at: string, duration: string): string {
-  return DateTime.fromISO(at, { zone: 'utc' }).plus(Duration.fromISO(duration)).toJSDate().toISOString()
+  let known = durations.get(duration)
+  if (!known) {
+    if (durations.size >= MOST_DURATIONS) durations.clear()
+    known = Duration.fromISO(duration)
+    durations.set(duration, known)
+  }
+  return DateTime.fromMillis(Date.parse(at), UTC).plus(known).toJSDate().toISOString()
 }
+
+/** Those of purposes: few, and asked with every answer. */
+const durations = new Map<string, Duration>()
+const MOST_DURATIONS = 1000
+const UTC = { zone: 'utc' }
 
 function later(a: string, b: string): string {
   if (a < b) return b

@@ -11,13 +11,17 @@ import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import { type Clause, type CompiledRule, type Explanation, triggerName, whySentence } from '../decision/index.ts'
 import type { Keys } from '../keys.ts'
 import { isShredded } from '../ledger/shred.ts'
+import type { Batch } from '../stages/batch.ts'
 import { contextOf, statusOfTurn } from '../stages/decide.ts'
 import { factsOf } from '../stages/facts-of-person.ts'
 import { NEW_OFFERED_DELIVERY } from '../stages/new-delivery.ts'
+import type { PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
 import { histories, type PersonHistory } from './history.ts'
 import { type Clock, type ReplayedTurn, type ReplayOptions, replayPerson } from './person.ts'
+import { narrowed } from './related.ts'
+import { relevanceOf } from './relevance.ts'
 
 export interface BacktestOptions {
   readonly state: StateStore
@@ -65,38 +69,60 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
   const purpose = settings.purposes.get(rule.rule.unless.purpose)
   const clock: Clock = options.live ? 'noted' : 'ideal'
   const tally = new Tally(options, purpose)
+  const { live } = options
+  // The log also tells how many inputs of a person came before, those of other rules included.
+  const few = options.onDecision
+    ? { settings, ...(live && { before: live.settings }) }
+    : narrowed(rule, settings, live?.settings)
+  const replayed = { keys, clock, until: to, decided: (explanation: Explanation) => tally.hear(explanation) }
+  const among = (one: typeof few) => ({
+    settings: one.settings,
+    ...(live && one.before && { before: { at: live.at, settings: one.before } }),
+  })
   let done = 0
-  for await (const history of histories(to, { state, keys, now })) {
+  const told = async () => {
+    done += 1
+    if (done % 50 !== 0) return
+    onPeople?.(50)
+    // Whoever shares the thread has a turn.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const reasons = new Map<string, string>()
+  const leaveOut = (person: PersonState, today: Batch) => {
+    const reason = purpose ? leftOut(person, today, purpose, options) : 'UNDECLARED'
+    if (reason) reasons.set(person.id, reason)
+    return reason !== undefined
+  }
+  for await (const history of histories(to, { state, keys, now, relevance: relevanceOf(few.settings), leaveOut })) {
     stop?.throwIfAborted()
-    const out = purpose ? leftOut(history, purpose, options) : 'UNDECLARED'
+    const out = reasons.get(history.person.id)
     if (out) tally.leave(out)
     else {
       tally.begin(history)
-      const { events } = replayPerson(history, {
-        settings,
-        ...(options.live && { before: options.live }),
-        keys,
-        clock,
-        until: to,
-        watch: (turn) => tally.turn(turn),
-      })
+      const { events } = replayPerson(history, { ...among(few), ...replayed, watch: (turn) => tally.turn(turn) })
       tally.end(events)
     }
-    done += 1
-    if (done % 50 === 0) {
-      onPeople?.(50)
-      // Whoever shares the thread has a turn.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    await told()
   }
   onPeople?.(done % 50)
+  // What the other rules would have done is asked of those alone whom this one would have sent something.
+  const { sentTo } = tally
+  const all = { settings, ...(live && { before: live.settings }) }
+  if (few.settings !== settings && sentTo.size > 0)
+    for await (const history of histories(to, { state, keys, now, relevance: relevanceOf(settings) }, [...sentTo])) {
+      stop?.throwIfAborted()
+      tally.besides(history)
+      replayPerson(history, { ...among(all), ...replayed, decided: () => {}, watch: (turn) => tally.others(turn) })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  tally.countOverlap()
   const gone = await destroyedPeople(state, to)
   if (gone > 0) tally.leave('ERASED', gone)
   return tally.report({ from, to, now, clock })
 }
 
 /** Why a person may not be computed today; undefined: they may. */
-function leftOut({ person, today }: PersonHistory, purpose: Purpose, { settings, now }: BacktestOptions) {
+function leftOut(person: PersonState, today: Batch, purpose: Purpose, { settings, now }: BacktestOptions) {
   if (person.legalHold) return 'LEGAL_HOLD'
   if (person.nodes.length > 0 && person.nodes.every(({ dataKey }) => isShredded(dataKey))) return 'ERASED'
   const at = new Date(now).toISOString()
@@ -149,7 +175,7 @@ class Tally {
   #samples: { readonly rank: string; readonly sample: BacktestSample }[] = []
   #computed = 0
   #matchedPeople = 0
-  #sentPeople = 0
+  readonly #sentTo = new Set<string>()
   #events = 0
   #matches = 0
   #sends = 0
@@ -159,7 +185,10 @@ class Tally {
   #matched = false
   #sent = false
   #last: Explanation | undefined
-  #others = new Map<string, number>()
+  #heard: Explanation[] = []
+
+  /** Whom the rule would have sent something -> how often each other rule would have, too. */
+  readonly #others = new Map<string, Map<string, number>>()
 
   constructor(options: BacktestOptions, purpose: Purpose | undefined) {
     this.#options = options
@@ -178,36 +207,60 @@ class Tally {
     this.#matched = false
     this.#sent = false
     this.#last = undefined
-    this.#others = new Map()
   }
 
   end(events: number): void {
     this.#events += events
     if (this.#matched) this.#matchedPeople += 1
-    if (this.#sent) {
-      this.#sentPeople += 1
-      for (const [rule, sends] of this.#others) {
-        const known = this.#overlap.get(rule) ?? { people: 0, sends: 0 }
-        this.#overlap.set(rule, { people: known.people + 1, sends: known.sends + sends })
-      }
-    }
+    if (this.#sent) this.#sentTo.add(this.#person)
+    else this.#others.delete(this.#person)
     if (this.#last) this.#consider(this.#last)
   }
 
   turn(turn: ReplayedTurn): void {
     const { at, batch } = turn
     const { from, rule } = this.#options
+    const heard = this.#heard
+    this.#heard = []
     if (at < from) return
     if (turn.event) this.#noteNotAsked(turn)
-    const { explanations, latest, deliveries } = batch.rows
-    for (const row of explanations) if (row[2] === rule.rule.id) this.#decided(row[7] as string)
-    for (const row of latest.values()) if (row[1] === rule.rule.id) this.#decided(row[4] as string)
-    for (const row of deliveries) {
+    for (const explanation of heard) if (!explanation.latestOnly) this.#decided(explanation)
+    // Of those of whom only the newest is kept, the newest of the turn.
+    const latest = heard.findLast(({ latestOnly }) => latestOnly)
+    if (latest) this.#decided(latest)
+    for (const row of batch.rows.deliveries)
+      if (row[RULE] === rule.rule.id && row[ARM] === 'treated') this.#delivered(row, at)
+    this.others(turn)
+  }
+
+  /** What the other rules would have sent. */
+  others({ at, batch }: ReplayedTurn): void {
+    const { from, rule } = this.#options
+    if (at < from) return
+    for (const row of batch.rows.deliveries) {
       const by = row[RULE] as string | null
-      if (by === null || row[ARM] !== 'treated') continue
-      if (by === rule.rule.id) this.#delivered(row, at)
-      else this.#others.set(by, (this.#others.get(by) ?? 0) + 1)
+      if (by === null || by === rule.rule.id || row[ARM] !== 'treated') continue
+      const theirs = this.#others.get(this.#person) ?? new Map<string, number>()
+      this.#others.set(this.#person, theirs.set(by, (theirs.get(by) ?? 0) + 1))
     }
+  }
+
+  get sentTo(): ReadonlySet<string> {
+    return this.#sentTo
+  }
+
+  /** This person is replayed once more, beside all rules. */
+  besides({ person }: PersonHistory): void {
+    this.#person = person.id
+    this.#others.delete(person.id)
+  }
+
+  countOverlap(): void {
+    for (const theirs of this.#others.values())
+      for (const [rule, sends] of theirs) {
+        const known = this.#overlap.get(rule) ?? { people: 0, sends: 0 }
+        this.#overlap.set(rule, { people: known.people + 1, sends: known.sends + sends })
+      }
   }
 
   /** A trigger in an event that was not kept for the rule's purpose: the rule was never asked. */
@@ -224,8 +277,12 @@ class Tally {
     add(this.#notAsked, granted ? 'NOT_COLLECTED' : (code ?? 'NO_CONSENT'))
   }
 
-  #decided(body: string): void {
-    const explanation = JSON.parse(body) as Explanation
+  /** Of this rule, until the turn is over. */
+  hear(explanation: Explanation): void {
+    if (explanation.rule === this.#options.rule.rule.id) this.#heard.push(explanation)
+  }
+
+  #decided(explanation: Explanation): void {
     const { result, clauses, arm, at } = explanation
     this.#options.onDecision?.(explanation, this.#person)
     add(this.#results, result)
@@ -313,7 +370,7 @@ class Tally {
         computed: this.#computed,
         leftOut: sorted(this.#leftOut),
         matched: this.#matchedPeople,
-        sent: this.#sentPeople,
+        sent: this.#sentTo.size,
       },
       events: this.#events,
       results: sorted(this.#results),

@@ -14,6 +14,7 @@ import type { MeasuredInput, SlotInput, WakeInput } from '../stages/note-inputs.
 import type { NodeState, PersonState } from '../stages/people.ts'
 import { chunks, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import type { Relevance } from './relevance.ts'
 
 export interface Join {
   readonly a: string
@@ -24,13 +25,21 @@ export interface Join {
 export type Step = { readonly key: string; readonly at: number } & (
   | {
       readonly kind: 'event'
-      readonly row: Tables['history']
+      readonly row: OpenRow
       readonly sealed: SealedEvent
       readonly purposes: readonly string[]
       /** Nodes that became one person by this event. */
       readonly joins: readonly Join[]
     }
   | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
+  /** An event of which nothing sealed matters to whoever replays it. */
+  | {
+      readonly kind: 'passing'
+      readonly row: OpenRow
+      readonly purposes: readonly string[]
+      /** Its time is counted. */
+      readonly counts: boolean
+    }
   | { readonly kind: 'counters'; readonly nodeId: string; readonly change: CounterInput }
   | { readonly kind: 'schedule'; readonly nodeId: string; readonly slot: SlotInput }
   | { readonly kind: 'measured'; readonly nodeId: string; readonly measured: MeasuredInput }
@@ -41,6 +50,9 @@ export type Step = { readonly key: string; readonly at: number } & (
 )
 
 export interface PersonHistory {
+/** What of a kept event lies in the open. */
+export type OpenRow = Omit<Tables['history'], 'sealed' | 'amounts'>
+
   /** As they are today, with today's answers in `today`. */
   readonly person: PersonState
   readonly today: Batch
@@ -61,6 +73,10 @@ export interface HistoryPorts {
 }
 
 /** How many rows of history are held at a time, roughly: one person's are never parted. */
+  /** Only what matters is opened; everything when absent. */
+  readonly relevance?: Relevance
+  /** Whose history is not read, though they are told of: they have no steps. */
+  readonly leaveOut?: (person: PersonState, today: Batch) => boolean
 const ROWS_AT_ONCE = 20_000
 const PEOPLE_AT_ONCE = 400
 
@@ -112,7 +128,11 @@ export async function* histories(
 
 const SIZES =
   'select nodes.person_id, count(*) as n from nodes join history on history.node_id = nodes.id where nodes.person_id in ({list}) group by nodes.person_id'
-const HISTORY = 'select * from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?'
+const OPEN_COLUMNS =
+  'id, node_id, person_seq, type, name, occurred_at, received_at, source_id, connector, purposes, taken, taken_at'
+const OPEN = `select ${OPEN_COLUMNS} from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
+const WHOLE = `select ${OPEN_COLUMNS}, sealed from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
+const SEALED = 'select id, sealed from history where id in ({list})'
 const INPUTS = 'select * from history_inputs where node_id in ({list}) and at <= ?'
 const EDGES =
   'select node_a, node_b, event_id, at from edges where refused is null and node_a in ({list}) and at <= ? order by at'
@@ -121,29 +141,24 @@ const MERGES =
 const RELEASED = `select id, person_id, settled_at from deliveries
   where rule is not null and status in ('blocked', 'cancelled', 'suppressed') and person_id in ({list})`
 
-type HistoryRow = Tables['history']
-
 async function loadHistories(
   personIds: readonly string[],
   until: number,
-  { state, keys, now }: HistoryPorts,
+  { state, keys, now, relevance, leaveOut }: HistoryPorts,
 ): Promise<PersonHistory[]> {
   const { db, dialect } = state
   const today = new Batch(now, keys)
   await loadPeople(today, state, [], personIds)
   const people = personIds.map((id) => today.persons.get(id)).filter((person) => person !== undefined)
-  const own = people.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
+  const read = leaveOut ? people.filter((person) => !leaveOut(person, today)) : people
+  const own = read.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
   const ids = own.map(({ id }) => id)
   const owner = new Map(own.map((node) => [node.id, node.personId]))
   const byPerson = new Map<string, Step[]>(people.map(({ id }) => [id, []]))
   const add = (nodeId: string, step: Step) => byPerson.get(owner.get(nodeId) ?? '')?.push(step)
 
-  const rows = await runIn<HistoryRow>(db, dialect, HISTORY, ids, [], [until])
-  const dataKeys = new Map(own.map(({ id, dataKey }) => [id, dataKey]))
-  const opened = rows.map((row) => ({
-    row,
-    sealed: unsealJson<SealedEvent>(keys.unwrap(dataKeys.get(row.node_id)!), row.sealed),
-  }))
+  const joins = await joinsOf(ids, until, state)
+  const opened = await openHistory(read, until, joins, { state, keys, now, ...(relevance && { relevance }) })
   /** Devices that are somebody else's, or of somebody else's chunk -> who used them. */
   const users = new Map<string, Set<string>>()
   for (const { row, sealed } of opened) {
@@ -152,6 +167,7 @@ async function loadHistories(
     const known = users.get(sealed.device)
     if (known) known.add(user)
     else users.set(sealed.device, new Set([user]))
+    if (!sealed) continue
   }
   await loadPeopleOfNodes(today, state, users.keys())
   const nodes = new Map<string, Map<string, NodeState>>(people.map(({ id }) => [id, new Map()]))
@@ -161,25 +177,21 @@ async function loadHistories(
     if (node) for (const user of by) nodes.get(user)?.set(id, node)
   }
 
-  const joins = await joinsOf(ids, until, state)
   const byEvent = new Map<string, Join[]>()
   for (const { event_id, a, b } of joins) {
     const list = byEvent.get(event_id)
     if (list) list.push({ a, b })
     else byEvent.set(event_id, [{ a, b }])
   }
-  for (const { row, sealed } of opened) {
+  for (const { row, key, purposes, sealed, counts } of opened) {
+    const at = row.taken_at ?? row.received_at
+    if (!sealed) {
+      add(row.node_id, { kind: 'passing', key, at, row, purposes, counts })
+      continue
+    }
     const mine = byEvent.get(row.id) ?? []
     byEvent.delete(row.id)
-    add(row.node_id, {
-      kind: 'event',
-      key: row.taken ?? oldKey(row.received_at, `1${String(row.person_seq).padStart(12, '0')}`),
-      at: row.taken_at ?? row.received_at,
-      row,
-      sealed,
-      purposes: JSON.parse(row.purposes) as string[],
-      joins: mine,
-    })
+    add(row.node_id, { kind: 'event', key, at, row, sealed, purposes, joins: mine })
   }
   // The event that joined them is no longer kept: they are one from that moment all the same.
   for (const { event_id, a, b, at } of joins)
@@ -228,7 +240,7 @@ async function loadHistories(
       person,
       today,
       nodes: nodes.get(person.id)!,
-      steps: steps.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
+      steps: steps.sort(byKey),
       released: released.get(person.id) ?? new Map(),
       notedFrom: notedFrom.get(person.id),
     }
@@ -241,6 +253,140 @@ async function joinsOf(nodeIds: readonly string[], until: number, { db, dialect 
     db,
     dialect,
     EDGES,
+interface Opened {
+  readonly row: OpenRow
+  readonly key: string
+  readonly purposes: readonly string[]
+  /** Absent: it only passes. */
+  readonly sealed?: SealedEvent
+  readonly counts: boolean
+}
+
+/** Kept events of these people, opened as far as they matter. */
+async function openHistory(
+  people: readonly PersonState[],
+  until: number,
+  joins: readonly { readonly event_id: string }[],
+  { state: { db, dialect }, keys, relevance }: HistoryPorts,
+): Promise<Opened[]> {
+  const own = people.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
+  const dataKeys = new Map(own.map(({ id, dataKey }) => [id, dataKey]))
+  const ids = own.map(({ id }) => id)
+  const open = ({ node_id: id }: OpenRow, sealed: Uint8Array) =>
+    unsealJson<SealedEvent>(keys.unwrap(dataKeys.get(id)!), sealed)
+  if (!relevance || relevance.everything) {
+    const rows = await runIn<OpenRow & { sealed: Uint8Array }>(db, dialect, WHOLE, ids, [], [until])
+    return rows.map((row) => ({ ...placed(row), sealed: open(row, row.sealed), counts: false }))
+  }
+  const rows = await runIn<OpenRow>(db, dialect, OPEN, ids, [], [until])
+  const joining = new Set(joins.map(({ event_id }) => event_id))
+  const whole = new Set(people.filter(relevance.needsAllOf).map(({ id }) => id))
+  const owner = new Map(own.map((node) => [node.id, node.personId]))
+  const found = rows.map((row) => {
+    const { key, purposes } = placed(row)
+    const needed = joining.has(row.id) || whole.has(owner.get(row.node_id)!)
+    return { row, key, purposes, weight: needed ? ('open' as const) : relevance.weigh(row, purposes, row.purposes) }
+  })
+  const opened = new Map<string, SealedEvent>()
+  const openAll = async (wanted: readonly Found[]) => {
+    const rowOf = new Map(wanted.map(({ row }) => [row.id, row]))
+    for (const { id, sealed } of await runIn<{ id: string; sealed: Uint8Array }>(db, dialect, SEALED, [
+      ...rowOf.keys(),
+    ]))
+      opened.set(id, open(rowOf.get(id)!, sealed))
+  }
+  await openAll(found.filter(({ weight }) => weight === 'open'))
+  await openUntilKnown(own, found, opened, openAll, { keys, relevance })
+  return found.map(({ row, key, purposes, weight }) => {
+    const sealed = opened.get(row.id)
+    return { row, key, purposes, ...(sealed && { sealed }), counts: weight === 'time' }
+  })
+}
+
+interface Found {
+  readonly row: OpenRow
+  readonly key: string
+}
+
+/** How many events of a person are opened at a time while an identifier of theirs is looked for; then twice as many. */
+const LOOKED_AT_ONCE = 8
+
+/** Of people whose identifiers are not all known yet everything is opened, in order, that may be the first to bring one. */
+async function openUntilKnown(
+  own: readonly NodeState[],
+  found: readonly Found[],
+  opened: ReadonlyMap<string, SealedEvent>,
+  openAll: (wanted: readonly Found[]) => Promise<void>,
+  { keys, relevance }: { readonly keys: Keys; readonly relevance: Relevance },
+): Promise<void> {
+  const unknown = new Map<string, Map<string, NodeState>>()
+  for (const node of own) {
+    if (!relevance.identifiers.has(node.type)) continue
+    const theirs = unknown.get(node.personId)
+    if (theirs) theirs.set(node.hmac, node)
+    else unknown.set(node.personId, new Map([[node.hmac, node]]))
+  }
+  const owner = new Map(own.map((node) => [node.id, node.personId]))
+  const events = new Map<string, Found[]>()
+  for (const one of found) {
+    const person = owner.get(one.row.node_id)!
+    if (!unknown.has(person)) continue
+    const theirs = events.get(person)
+    if (theirs) theirs.push(one)
+    else events.set(person, [one])
+  }
+  for (const theirs of events.values()) theirs.sort(byKey)
+  const places = new Map<string, number>()
+  for (let most = LOOKED_AT_ONCE; events.size > 0; most *= 2) {
+    const wanted: Found[] = []
+    for (const [person, theirs] of events) {
+      const missing = unknown.get(person)!
+      let place = places.get(person) ?? 0
+      for (; place < theirs.length && missing.size > 0; place++) {
+        const sealed = opened.get(theirs[place]!.row.id)
+        if (sealed)
+          for (const { type, value } of sealed.identifiers) missing.delete(keys.identifier(type, value).toString('hex'))
+        else if (mayName(theirs[place]!.row, missing)) break
+      }
+      places.set(person, place)
+      if (place >= theirs.length || missing.size === 0) events.delete(person)
+      else
+        wanted.push(
+          ...theirs.slice(place, place + most).filter(({ row }) => !opened.has(row.id) && mayName(row, missing)),
+        )
+    }
+    await openAll(wanted)
+  }
+}
+
+/** Nobody is called by what was not there yet. */
+function mayName({ taken_at: at }: OpenRow, missing: ReadonlyMap<string, NodeState>): boolean {
+  if (at === null) return true
+  for (const { foundedAt } of missing.values()) if (foundedAt <= at) return true
+  return false
+}
+
+const byKey = (a: { readonly key: string }, b: { readonly key: string }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+
+const purposeLists = new Map<string, readonly string[]>()
+
+/** The lists are few and come with every row. */
+function purposesOf(text: string): readonly string[] {
+  let list = purposeLists.get(text)
+  if (!list) {
+    if (purposeLists.size >= 10_000) purposeLists.clear()
+    list = JSON.parse(text) as string[]
+    purposeLists.set(text, list)
+  }
+  return list
+}
+
+const placed = <R extends OpenRow>(row: R) => ({
+  row,
+  key: row.taken ?? oldKey(row.received_at, `1${String(row.person_seq).padStart(12, '0')}`),
+  purposes: purposesOf(row.purposes),
+})
+
     nodeIds,
     [],
     [until],

@@ -3,7 +3,7 @@
  * read from or written to a store.
  */
 import { keepFields } from '../../consent/collects.ts'
-import type { Purpose } from '../../consent/purposes.ts'
+import type { Purpose, Purposes } from '../../consent/purposes.ts'
 import { applySignal, conflictStatus, isNoted, mergeStatuses } from '../../consent/status.ts'
 import type { ConsentSignal } from '../../schemas/consent.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
@@ -11,14 +11,14 @@ import type { PastEntry } from '../answers/status.ts'
 import { graft } from '../audiences/graft.ts'
 import { NO_MEASURES } from '../audiences/set.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
-import { type CompiledRule, nextWake, type RuleSet } from '../decision/index.ts'
+import { type CompiledRule, type Explanation, nextWake, type RuleSet, triggerName } from '../decision/index.ts'
 import { ruleOf } from '../decision/rollout.ts'
 import { nextSlot } from '../decision/schedule.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
 import type { Keys } from '../keys.ts'
 import { follow, wake } from '../pipeline.ts'
 import { decideSlot, type ScheduledRule, scheduledRules } from '../rules/slot-turn.ts'
-import { type CountedFact, change } from '../stages/apply.ts'
+import { type CountedFact, change, countTimes, noteSeen } from '../stages/apply.ts'
 import { Batch } from '../stages/batch.ts'
 import { rememberReport } from '../stages/contact-facts.ts'
 import { amountsOf, applyCounters, type Reported, reportFact } from '../stages/facts.ts'
@@ -47,6 +47,8 @@ export interface ReplayOptions {
   readonly until: number
   /** Told of every input once it is taken; `rows` of the batch hold what it led to, and are emptied afterwards. */
   readonly watch?: (turn: ReplayedTurn) => void
+  /** Told of every decision; then none of them is among the rows of the batch. */
+  readonly decided?: (explanation: Explanation) => void
   /** Audiences, computed traits and scores count from the beginning; otherwise, by the clock of then, from when they did. */
   readonly alwaysMeasured?: true
 }
@@ -79,7 +81,6 @@ class Replay {
   readonly #options: ReplayOptions
   readonly #batch: Batch
   readonly #events = new Map<string, Extract<Step, { kind: 'event' }>>()
-  readonly #purposes = new Map<string, readonly Purpose[]>()
   readonly #released: { readonly id: string; readonly at: number }[]
   /** Ideal clock: when each scheduled rule is due next. */
   readonly #slots = new Map<ScheduledRule, number>()
@@ -93,6 +94,7 @@ class Replay {
     this.#options = options
     this.#batch = new Batch(0, options.keys)
     this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
+    if (options.decided) this.#batch.decided = options.decided
     this.#measuring =
       options.clock === 'ideal' ||
       options.alwaysMeasured === true ||
@@ -114,10 +116,13 @@ class Replay {
   }
 
   take(step: Step): void {
-    if (step.kind === 'event' || step.kind === 'wake') this.#letTimePass(step)
+    if (step.kind === 'event' || step.kind === 'passing' || step.kind === 'wake') this.#letTimePass(step)
     this.#batch.now = step.at
     switch (step.kind) {
       case 'event':
+      case 'passing':
+        this.#passing(step)
+        return
         this.#event(step)
         return
       case 'wake':
@@ -158,7 +163,7 @@ class Replay {
   }
 
   /** What was due before this input happens first: the hub waits only for what it had received by then. */
-  #letTimePass(step: Extract<Step, { kind: 'event' | 'wake' }>): void {
+  #letTimePass(step: Extract<Step, { kind: 'event' | 'passing' | 'wake' }>): void {
     const { notedFrom } = this.#history
     const ideal = this.#options.clock === 'ideal' || notedFrom === undefined || step.key <= notedFrom
     this.#wakeBefore(step.kind === 'event' ? step.row.received_at : step.at, ideal)
@@ -326,14 +331,18 @@ class Replay {
     this.#tell({ kind: 'event', at: batch.now, person, batch, event: step })
   }
 
+  /** Whoever replays it sees no more of it than that it was. */
+  #passing({ row, purposes, counts }: Extract<Step, { kind: 'passing' }>): void {
+    const at = new Date(row.occurred_at).toISOString()
+    const person = this.#batch.person(this.#node(row.node_id, at).personId)
+    noteSeen(person, at)
+    if (counts) countTimes(person.profile, triggerName(row as EventName), at, purposes, this.#settings)
+    this.#taken += 1
+  }
+
   #traitPurposes({ row, sealed, purposes }: Extract<Step, { kind: 'event' }>) {
     if (Object.keys(sealed.traits).length === 0) return NO_TRAITS
-    let allowed = this.#purposes.get(row.purposes)
-    if (!allowed) {
-      allowed = purposes.map((id) => this.#settings.purposes.get(id)).filter((purpose) => purpose !== undefined)
-      this.#purposes.set(row.purposes, allowed)
-    }
-    return keepFields(eventOf(row, sealed), allowed).traitPurposes
+    return keepFields(eventOf(row, sealed), listOf(purposes, row.purposes, this.#settings.purposes)).traitPurposes
   }
 
   #entry({ draft, nodeId, purpose, id }: PastEntry): void {
@@ -433,9 +442,27 @@ class Replay {
     batch.pushes.clear()
   }
 }
+type EventName = Parameters<typeof triggerName>[0]
+
 
 const NO_TRAITS = {}
 const NO_NAMES: readonly [] = []
+/** What is planned for a list of purposes is planned once for all people. */
+const lists = new WeakMap<Purposes, Map<string, readonly Purpose[]>>()
+function listOf(ids: readonly string[], key: string, purposes: Purposes): readonly Purpose[] {
+  let known = lists.get(purposes)
+  if (!known) {
+    known = new Map()
+    lists.set(purposes, known)
+  }
+  let list = known.get(key)
+  if (!list) {
+    list = ids.map((id) => purposes.get(id)).filter((purpose) => purpose !== undefined)
+    known.set(key, list)
+  }
+  return list
+}
+
 
 const reportedOf = ({ copy, news, changes }: CountedFact, person: PersonState): Reported => ({
   copy,

@@ -170,13 +170,8 @@ export function change(
   const { person, node, deviceNode, allowed, amounts, joined, fact } = placed
   const { profile } = person
   const copy = fact.copy || isCartCopy(event, profile)
-
-  person.seq += 1
-  person.dirty = true
-  profile.seq = person.seq
   const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
-  if (event.occurredAt > profile.lastSeenAt) profile.lastSeenAt = event.occurredAt
-  if (event.occurredAt < profile.firstSeenAt) profile.firstSeenAt = event.occurredAt
+  noteSeen(person, event.occurredAt)
   rememberAge(person, placed.age)
   const cartBefore = profile.cart
 
@@ -207,6 +202,16 @@ export function change(
 /** Where a purpose that allowed the event may have it. */
 const phoneOf = ({ event, sealedIdentifiers }: KeptEvent): string | undefined =>
   sealedIdentifiers.includes('phone')
+/** One more input of a person. @param at ISO: when it happened. */
+export function noteSeen(person: PersonState, at: string): void {
+  const { profile } = person
+  person.seq += 1
+  person.dirty = true
+  profile.seq = person.seq
+  if (at > profile.lastSeenAt) profile.lastSeenAt = at
+  if (at < profile.firstSeenAt) profile.firstSeenAt = at
+}
+
     ? event.subject.identifiers.find(({ type }) => type === 'phone')?.value
     : undefined
 
@@ -311,15 +316,34 @@ function remember(
     if (window === 0) continue
     profile.counted ??= {}
     profile.counted[purpose] ??= {}
-    keepTime(profile.counted[purpose], name, event.occurredAt, window)
+    keepTime(profile.counted[purpose], name, at, window)
   }
 }
 
 function keepTime(times: Record<string, string[]>, name: string, at: string, window: number): void {
   if (window === 0) return
-  const sorted = [...(Object.hasOwn(times, name) ? times[name]! : []), at].sort()
+  }
+  countTimes(profile, name, event.occurredAt, allowed, settings)
+}
+
+/** That it happened, for the windows in which rules of these purposes count it. @param name as `triggerName` has it. */
+export function countTimes(
+  profile: PersonState['profile'],
+  name: string,
+  at: string,
+  allowed: readonly string[],
+  settings: Pick<ApplySettings, 'countWindow'>,
+): void {
+  for (const purpose of allowed) {
+  const known = Object.hasOwn(times, name) ? times[name]! : []
+  const newest = known.at(-1)
+  const inOrder = newest === undefined || newest <= at
+  const sorted = inOrder ? [...known, at] : [...known, at].sort()
   const oldest = new Date(Date.parse(sorted.at(-1)!) - window).toISOString()
-  times[name] = sorted.filter((time) => time >= oldest).slice(-RECENT_KEPT)
+  times[name] =
+    sorted[0]! >= oldest && sorted.length <= RECENT_KEPT
+      ? sorted
+      : sorted.filter((time) => time >= oldest).slice(-RECENT_KEPT)
 }
 
 /** Deterministic id of a delivery that follows an event by itself: a replayed transaction makes the same one. */

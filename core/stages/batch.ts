@@ -9,6 +9,7 @@ import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import { type PushRow, Stays } from '../audiences/rows.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
+import type { Explanation } from '../decision/index.ts'
 import { type IdentitySettings, identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
@@ -114,6 +115,8 @@ export class Batch {
   /** Suppressions that a new verified grant ends -> the event that carries it. */
   readonly liftedSuppressions = new Map<string, string>()
   readonly finishedFences: string[] = []
+  /** In a replay that only wants to hear of decisions: told of each, and nothing of them is written down. */
+  decided?: (explanation: Explanation) => void
   readonly counts = new Map<string, number>()
   readonly live: LiveEvent[] = []
 

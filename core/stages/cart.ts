@@ -9,6 +9,10 @@ const MAX_LINES = 200
 const EMPTIES = new Set(['Order Completed'])
 const REPLACES = new Set(['Cart Viewed', 'Checkout Started'])
 
+/** Whether a track of that name may say something about the cart. */
+export const isCartEvent = (name: string): boolean =>
+  EMPTIES.has(name) || REPLACES.has(name) || name === 'Product Added' || name === 'Product Removed'
+
 export type CartState = Pick<OpenProfile, 'cart' | 'cartAsOf'>
 
 /**

@@ -25,6 +25,10 @@ const BOUNCED = new Set(['Message Bounced', 'Email Bounced', 'Push Notification 
 const COMPLAINED = new Set(['Message Marked as Spam', 'Email Marked as Spam'])
 const TICKET_ENDS = new Set(['Ticket Closed', 'Ticket Solved', 'Ticket Resolved'])
 
+/** Whether a track of that name may tell of messages, or of what speaks against writing to somebody. */
+export const tellsOfMessages = (name: string): boolean =>
+  ARRIVED.has(name) || BOUNCED.has(name) || COMPLAINED.has(name) || name === 'Ticket Opened' || TICKET_ENDS.has(name)
+
 const byName = (name: string) =>
   name.startsWith('Email ') ? 'email' : name.startsWith('Push Notification ') ? 'push' : undefined
 

@@ -73,6 +73,10 @@ export function enqueueDecision(
   for (const explanation of result.explanations) {
     countDecision(explanation, batch)
     if (explanation.result === 'SHADOW' && explanation.latestOnly) continue
+    if (batch.decided) {
+      batch.decided(explanation)
+      continue
+    }
     const body = JSON.stringify(explanation)
     const at = Date.parse(explanation.at)
     // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.
