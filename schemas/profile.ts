@@ -58,6 +58,9 @@ export interface OpenSequence {
   hits: [number, number][]
 }
 
+/** Of rules entered once per session: rule → digest of the session ('' where the source counts none) → last active (ISO), entries. */
+export type EnteredSessions = Record<string, Record<string, [at: string, entries: number]>>
+
 /** A computed trait with what it is kept up to date from. Values are numbers and short words, never contact data. */
 export interface ComputedState {
   /** Of the definition. */
@@ -141,6 +144,8 @@ export interface OpenProfile {
   crossed?: Record<string, string>
   /** Entries per rule: times of entry, newest last. */
   entries: Record<string, string[]>
+  /** Sessions in which rules of one entry per session were entered. Absent where there are none. */
+  sessions?: EnteredSessions
   /** Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms. */
   arms?: Record<string, 'treated' | 'control' | 'holdout' | 'multiple'>
   /** Variant per rule, fixed at first exposure. After a merge of two different ones the arm is `multiple`. */

@@ -104,6 +104,12 @@ export const Unless = Type.Object(
       Type.Object(
         {
           max: Type.Optional(Type.Integer({ minimum: 1, description: 'How often one person may enter.' })),
+          per: Type.Optional(
+            oneOf(
+              ['person', 'session'],
+              'Where max counts. person, the default: ever. session: in one visit, as the source counts them, else without a pause of 30 minutes.',
+            ),
+          ),
           min_interval: Type.Optional(durationAs('How far apart, e.g. P2D.')),
         },
         { ...closed, description: 'How often one person may enter this rule.' },

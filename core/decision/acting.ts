@@ -14,6 +14,7 @@ import type { Candidate } from './gates.ts'
 import { type CompiledOffer, offerKey, offerRefusal, offerUses } from './offers.ts'
 import type { CompiledRule } from './ruleset.ts'
 import { type Planned, planSend } from './send-plan.ts'
+import { withEntry } from './sessions.ts'
 import { variantOf } from './variants.ts'
 import { zoneFor } from './zone.ts'
 
@@ -125,7 +126,7 @@ export function act(
     return
   }
   deciding.deliveries.push(...drafts)
-  enter(deciding, compiled)
+  enter(deciding, instance, view)
   const [draft] = drafts
   explain(deciding, instance, 'ENQUEUED', [...clauses, ...limits, ...waits], {
     ...entry,
@@ -218,9 +219,13 @@ function tooLateFor(
 
 const organizationZone = ({ context }: Deciding): string => context.zones?.organization ?? 'America/Sao_Paulo'
 
-function enter(deciding: Deciding, compiled: CompiledRule): void {
+function enter(deciding: Deciding, { compiled, sinceMs }: Instance, { event }: RuleView): void {
   const { reentry, rule } = compiled
   if (!reentry) return
+  if (reentry.perSession) {
+    const lastMs = Math.min(Date.parse(deciding.state.lastSeenAt), deciding.nowMs)
+    deciding.sessions[rule.id] = withEntry(deciding.sessions[rule.id], { event, sinceMs }, lastMs)
+  }
   deciding.entries[rule.id] = [...(deciding.entries[rule.id] ?? []), deciding.context.now].slice(-(reentry.max ?? 1))
 }
 

@@ -1,7 +1,7 @@
 /** One decision under way: what it was asked, and what has come of it so far. Shared by clocks, gates and explanations. */
 import { createHash } from 'node:crypto'
 import type { CanonicalEvent } from '../../schemas/event.ts'
-import type { Closing, OpenProfile, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
+import type { Closing, EnteredSessions, OpenProfile, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
 import type { BudgetUse } from './budget.ts'
 import type { RuleView } from './compile.ts'
 import type {
@@ -28,6 +28,7 @@ export interface Deciding {
   /** What conditions see, by purpose: made once for all rules of that purpose. */
   readonly views: Map<string, RuleView>
   readonly entries: Record<string, string[]>
+  readonly sessions: EnteredSessions
   readonly closings: Record<string, Closing[]>
   readonly deliveries: DeliveryDraft[]
   readonly capUses: CapUse[]
@@ -68,6 +69,7 @@ export function beginDecision(
     crossed: { ...state.crossed },
     views: new Map(),
     entries: { ...state.entries },
+    sessions: { ...state.sessions },
     closings: { ...state.closings },
     deliveries: [],
     capUses: [],
@@ -84,6 +86,7 @@ export function resultOf(deciding: Deciding): DecisionResult {
     sequences,
     crossed,
     entries,
+    sessions,
     closings,
     deliveries,
     capUses,
@@ -98,6 +101,7 @@ export function resultOf(deciding: Deciding): DecisionResult {
     sequences,
     crossed,
     entries,
+    sessions,
     closings,
     deliveries,
     capUses,

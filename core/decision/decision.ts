@@ -2,7 +2,7 @@
 import type { Arm, LaneKind } from '../../schemas/delivery.ts'
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
-import type { Closing, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
+import type { Closing, EnteredSessions, OpenSequence, OpenTimer } from '../../schemas/profile.ts'
 import type { BudgetBook, BudgetUse } from './budget.ts'
 import type { Clause } from './compile.ts'
 import type { OfferBook } from './offers.ts'
@@ -207,6 +207,7 @@ export interface SkippedAction {
 export interface DecisionResult {
   readonly timers: OpenTimer[]
   readonly entries: Record<string, string[]>
+  readonly sessions: EnteredSessions
   readonly closings: Record<string, Closing[]>
   readonly sequences: OpenSequence[]
   /** Score rules that wait for their score to come back: the time they fired. */

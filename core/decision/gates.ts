@@ -9,6 +9,7 @@ import type { Deciding, Instance } from './deciding.ts'
 import type { ActionFacts, SkippedAction } from './decision.ts'
 import { explain } from './explanations.ts'
 import type { CompiledRule } from './ruleset.ts'
+import { entriesInSession } from './sessions.ts'
 import { suppressedBy } from './suppression.ts'
 
 /** An action that may and can be carried out. */
@@ -62,7 +63,7 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
     explain(deciding, instance, firstReason(skipped), [...clauses, ...tried.stopped], { ...entry, skipped })
     return
   }
-  const reentry = reentryClause(deciding, compiled)
+  const reentry = reentryClause(deciding, instance, view)
   if (reentry) {
     explain(deciding, instance, 'REENTRY', [...clauses, reentry], { ...entry, skipped })
     return
@@ -160,17 +161,20 @@ function firstReason(skipped: readonly SkippedAction[]): SkippedAction['code'] {
   )
 }
 
-function reentryClause(deciding: Deciding, compiled: CompiledRule): Clause | undefined {
+function reentryClause(deciding: Deciding, { compiled, sinceMs }: Instance, { event }: RuleView): Clause | undefined {
   if (!compiled.reentry) return undefined
-  const { max, minIntervalMs } = compiled.reentry
+  const { max, perSession, minIntervalMs } = compiled.reentry
   const entries = deciding.entries[compiled.rule.id] ?? []
-  if (max !== undefined && entries.length >= max)
+  const entered = perSession
+    ? entriesInSession(deciding.sessions[compiled.rule.id], { event, sinceMs })
+    : entries.length
+  if (max !== undefined && entered >= max)
     return clause(
       'unless.reentry.max',
-      `entered fewer than ${max} times`,
-      `entrou menos de ${max} vezes`,
+      `entered fewer than ${max} times${perSession ? ' in this session' : ''}`,
+      `entrou menos de ${max} vezes${perSession ? ' nesta sessão' : ''}`,
       false,
-      entries.length,
+      entered,
     )
   const tooRecent = minIntervalMs !== undefined && entries.some((at) => Date.parse(at) > deciding.nowMs - minIntervalMs)
   return tooRecent

@@ -30,7 +30,17 @@ export function refuse(problems: readonly RuleProblem[]): void {
 
 /** Problems that can be seen without the configuration. */
 export function ruleProblems(rule: Rule): Found[] {
-  return [...durationProblems(rule), ...whenProblems(rule), ...gateProblems(rule)]
+  return [...durationProblems(rule), ...sessionProblems(rule), ...whenProblems(rule), ...gateProblems(rule)]
+}
+
+/** A visit is counted by `max`, and only what somebody does is part of one. */
+function sessionProblems({ when, unless: { reentry } }: Rule): Found[] {
+  if (reentry?.per !== 'session') return []
+  const path = ['unless', 'reentry', 'per']
+  if (reentry.max === undefined) return [{ path, message: '"per: session" needs "max" beside it, e.g. max: 1' }]
+  return 'schedule' in when && when.schedule !== undefined
+    ? [{ path, message: 'a schedule comes at its own time and in no session: use "min_interval"' }]
+    : []
 }
 
 function durationProblems(rule: Rule): Found[] {

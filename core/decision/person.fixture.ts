@@ -25,6 +25,7 @@ import {
   triggerName,
 } from './index.ts'
 import { withEvent } from './measures.ts'
+import { withActivity } from './sessions.ts'
 
 export const T0 = Date.parse('2026-03-10T12:00:00.000Z')
 export const MINUTE = 60_000
@@ -114,9 +115,13 @@ export class Person {
     const kept = (times: readonly string[] | undefined, ms: number) =>
       [...(times ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - ms)
     this.events.set(taken.id, taken)
+    const { sessions: _, ...before } = this.profile
+    const sessions = this.profile.sessions && withActivity(this.profile.sessions, taken)
     this.profile = {
-      ...this.profile,
+      ...before,
+      ...(sessions && { sessions }),
       seq: this.profile.seq + 1,
+      lastSeenAt: taken.occurredAt > before.lastSeenAt ? taken.occurredAt : before.lastSeenAt,
       recent:
         windowMs === 0
           ? recent
@@ -176,8 +181,8 @@ export class Person {
 
   #decide(input: DecisionInput, minutes: number): DecisionResult {
     const result = decide(input, deepFreeze(this.profile), this.rules, this.context(minutes))
-    const { timers, entries, closings, sequences, crossed } = result
-    this.profile = { ...this.profile, timers, entries, closings, sequences, crossed }
+    const { timers, entries, sessions, closings, sequences, crossed } = result
+    this.profile = { ...this.profile, timers, entries, sessions, closings, sequences, crossed }
     this.uses.push(...result.capUses)
     this.deliveries.push(...result.deliveries)
     this.explanations.push(...result.explanations)

@@ -52,7 +52,9 @@ export interface CompiledRule {
   readonly caps: readonly CompiledCap[]
   /** When it may send; undefined: at any time. */
   readonly times: CompiledTimes | undefined
-  readonly reentry: { readonly max: number | undefined; readonly minIntervalMs: number | undefined } | undefined
+  readonly reentry:
+    | { readonly max: number | undefined; readonly perSession: boolean; readonly minIntervalMs: number | undefined }
+    | undefined
   readonly expiresMs: number | undefined
   readonly goalMatches: (name: string) => boolean
   /** The rule's `who` reads the start event: a timer input must bring it. */
@@ -81,6 +83,7 @@ export function compileRule(rule: Rule, positionOf?: CompiledRule['positionOf'])
     times: compileSendTimes(unless),
     reentry: reentry && {
       max: reentry.max,
+      perSession: reentry.per === 'session',
       minIntervalMs: reentry.min_interval === undefined ? undefined : parseDuration(reentry.min_interval),
     },
     expiresMs: rule.then.expires === undefined ? undefined : parseDuration(rule.then.expires),

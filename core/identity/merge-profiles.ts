@@ -4,6 +4,7 @@ import { mergeComputed } from '../audiences/computed.ts'
 import { mergeMeasured } from '../audiences/pushes.ts'
 import { mergeEntries } from '../decision/measures.ts'
 import { mergeSequences } from '../decision/sequences.ts'
+import { mergeSessions } from '../decision/sessions.ts'
 import { mergeContact } from '../stages/contact-facts.ts'
 import { youngerOf } from '../stages/facts-of-person.ts'
 
@@ -77,6 +78,7 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     )
   }
   const sequences = mergeSequences(a.sequences, b.sequences)
+  const sessions = mergeSessions(a.sessions, b.sessions)
   // Fired for either is fired: it waits for the score of both to come back.
   const crossed = { ...a.crossed }
   for (const [rule, at] of Object.entries(b.crossed ?? {})) crossed[rule] = earlier(crossed[rule] ?? at, at)
@@ -96,6 +98,7 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     counters,
     timers: [...timers.values()].sort((x, y) => (x.dueAt < y.dueAt ? -1 : x.dueAt > y.dueAt ? 1 : 0)),
     entries,
+    ...(sessions && { sessions }),
     arms,
     ...(Object.keys(variants).length > 0 && { variants }),
     ...mergeContact(a, b),

@@ -83,6 +83,7 @@ export async function rederive(
     // Clocks go on for whose event started them; what entered a rule counts for both, so that nobody gets more for it.
     timers: one.profile.timers.filter(({ startEventId }) => started.has(startEventId)),
     entries: one.profile.entries,
+    ...(one.profile.sessions && { sessions: one.profile.sessions }),
     ...(await exposures(nodeIds, state)),
     ...(one.profile.closings && { closings: one.profile.closings }),
     ...(one.profile.crossed && { crossed: one.profile.crossed }),

@@ -8,6 +8,7 @@ import type { OpenProfile } from '../../schemas/profile.ts'
 import type { Touch } from '../audiences/touch.ts'
 import { type Measure, withEvent } from '../decision/measures.ts'
 import { triggerName } from '../decision/names.ts'
+import { withActivity } from '../decision/sessions.ts'
 import type { IdentitySettings } from '../identity/limits.ts'
 import { newId } from '../ids.ts'
 import { readPath } from '../kit/read-path.ts'
@@ -172,6 +173,7 @@ export function change(
   const copy = fact.copy || isCartCopy(event, profile)
   const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
   noteSeen(person, event.occurredAt)
+  goOnWithSessions(profile, event)
   rememberAge(person, placed.age)
   const cartBefore = profile.cart
 
@@ -202,6 +204,13 @@ export function change(
 /** Where a purpose that allowed the event may have it. */
 const phoneOf = ({ event, sealedIdentifiers }: KeptEvent): string | undefined =>
   sealedIdentifiers.includes('phone')
+function goOnWithSessions(profile: OpenProfile, event: CanonicalEvent): void {
+  if (!profile.sessions) return
+  const sessions = withActivity(profile.sessions, event)
+  if (sessions) profile.sessions = sessions
+  else delete profile.sessions
+}
+
 /** One more input of a person. @param at ISO: when it happened. */
 export function noteSeen(person: PersonState, at: string): void {
   const { profile } = person

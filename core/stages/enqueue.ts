@@ -24,6 +24,8 @@ export function enqueueDecision(
   profile.timers = result.timers
   profile.entries = result.entries
   profile.closings = result.closings
+  if (Object.keys(result.sessions).length > 0) profile.sessions = result.sessions
+  else delete profile.sessions
   if (result.sequences.length > 0) profile.sequences = result.sequences
   else delete profile.sequences
   if (Object.keys(result.crossed).length > 0) profile.crossed = result.crossed
