@@ -20,7 +20,13 @@ export interface RuleView {
   readonly measured?: Readonly<Record<string, readonly (readonly [number, MeasuredValue])[]>>
   /** Whose calendar days count; America/Sao_Paulo where neither is known. */
   readonly zones?: { readonly person?: string; readonly organization: string }
-  readonly event?: { readonly properties: Readonly<Record<string, unknown>> }
+  readonly event?: {
+    readonly properties: Readonly<Record<string, unknown>>
+    /** Where a source may say which session it is of. */
+    readonly context?: Readonly<Record<string, unknown>>
+    /** ISO 8601. */
+    readonly occurredAt?: string
+  }
   /** What was measured already for this view: many rules ask the same. */
   readonly measuredAlready?: Map<string, MeasuredValue | undefined>
   /** The person has a user id, an e-mail or a phone. */

@@ -9,6 +9,7 @@ import type { CanonicalEvent } from '../../schemas/event.ts'
 import type { EnteredSessions } from '../../schemas/profile.ts'
 import { readPath } from '../kit/read-path.ts'
 import { fnv1a32 } from './assign.ts'
+import type { RuleView } from './compile.ts'
 
 const PAUSE_MS = 30 * 60_000
 /** Our choice: a session without a word for a day is over, whatever its source says. */
@@ -26,7 +27,7 @@ const PLACES = [
 /** Of an event whose source counts no sessions. */
 const UNCOUNTED = ''
 
-function sessionOf(event: CanonicalEvent | undefined): string {
+function sessionOf(event: RuleView['event']): string {
   for (const place of event ? PLACES : []) {
     const id = readPath(event, place)
     if ((typeof id === 'string' && id !== '') || typeof id === 'number') return fnv1a32(String(id)).toString(36)
@@ -63,12 +64,13 @@ export function withActivity(sessions: EnteredSessions, event: CanonicalEvent): 
 
 /** When and in what a rule is about to be entered. */
 export interface Visit {
-  readonly event: CanonicalEvent | undefined
+  readonly event: RuleView['event']
   /** Of the event, or of the start of the clock. */
   readonly sinceMs: number
 }
 
-const momentOf = ({ event, sinceMs }: Visit): number => (event ? Date.parse(event.occurredAt) : sinceMs)
+const momentOf = ({ event, sinceMs }: Visit): number =>
+  event?.occurredAt === undefined ? sinceMs : Date.parse(event.occurredAt)
 
 export function entriesInSession(known: EnteredSessions[string] = {}, visit: Visit): number {
   const key = keyAt(known, sessionOf(visit.event), momentOf(visit))
