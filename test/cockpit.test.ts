@@ -126,6 +126,17 @@ describe('the first day', () => {
     })
   })
 
+  test('a version of a rule is tried on the past', async () => {
+    await rig.open('/rules?item=carrinho', {}, async (page) => {
+      const drawer = page.getByRole('dialog', { name: 'Carrinho abandonado' })
+      await drawer.getByRole('button', { name: 'Testar', exact: true }).click()
+      await drawer.getByText('920 de 1.840 pessoas').waitFor()
+      rig.backtest.goOn()
+      await drawer.getByText(/^A regra teria enviado \d+ mensagens a \d+ pessoas/).waitFor()
+      await drawer.getByText('já tinha recebido uma mensagem na semana').waitFor()
+    })
+  })
+
   test('in English, dark and narrow', async () => {
     await rig.open('/now', { width: 390, scheme: 'dark' }, async (page) => {
       await page.getByRole('heading', { name: 'O caminho dos eventos' }).waitFor()

@@ -114,7 +114,7 @@ export const rulesPt = {
     toDestination: 'destino {{destination}}',
     asVariant: 'variante {{variant}}',
     waited: 'esperariam o horário de silêncio passar',
-    arms: 'Controle',
+    arms: 'Quem recebe e quem fica no controle',
     noArms: 'Ninguém ficaria no controle.',
     overlap: 'Mesmas pessoas que outra regra',
     noOverlap: 'Nenhuma outra regra teria enviado a essas pessoas.',
@@ -222,7 +222,8 @@ export const rulesPt = {
     kill: 'parou',
   },
   shadow: 'Comparação da sombra',
-  shadowText: 'O que a v{{version}} faria, ao lado do que acontece agora.',
+  shadowText:
+    'O que a v{{version}} decidiu sobre o que acontece agora, ao lado da versão no ar. A sombra não enviou nada.',
   shadowNone: 'Nada está no ar para comparar.',
   shadowV: 'v{{version}}, sombra',
   liveV: 'v{{version}}, no ar',

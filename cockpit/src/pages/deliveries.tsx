@@ -232,6 +232,28 @@ function useColumns(): readonly Column<DeliveryRow>[] {
   ]
 }
 
+/** A filter as its fields above name it. */
+function useFilterWords() {
+  const { t } = useTranslation()
+  const names: Readonly<Record<string, string>> = {
+    destination: t('deliveries.destination'),
+    action: t('stats.action'),
+    status: t('deliveries.status'),
+    code: t('deliveries.code'),
+    rule: t('deliveries.rule'),
+    http: t('stats.http'),
+    from: t('table.from'),
+    to: t('table.until'),
+  }
+  return {
+    name: (name: string) => names[name] ?? name,
+    value: (name: string, value: string) => {
+      if (name === 'status') return t(`status.${value}` as 'status.queued')
+      return name === 'from' || name === 'to' ? dateTime(Date.parse(value)) : value
+    },
+  }
+}
+
 /** First a count, then the act: nobody re-sends by one wrong click. */
 function Redrive({
   opened,
@@ -243,6 +265,7 @@ function Redrive({
   filter: Readonly<Record<string, string | undefined>>
 }) {
   const { t } = useTranslation()
+  const words = useFilterWords()
   const body = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
   const count = useMutation({
     mutationFn: () => post<CommandAnswer>('/api/deliveries/redrive', { filter: body, dryRun: true }),
@@ -268,8 +291,8 @@ function Redrive({
       <dl className="facts">
         {Object.entries(body).map(([name, value]) => (
           <div key={name} style={{ display: 'contents' }}>
-            <dt>{name}</dt>
-            <dd className="mono">{value}</dd>
+            <dt>{words.name(name)}</dt>
+            <dd>{words.value(name, value!)}</dd>
           </div>
         ))}
       </dl>

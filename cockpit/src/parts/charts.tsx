@@ -72,10 +72,10 @@ export interface Series {
   readonly values: Values
 }
 
-/** The next "round" number at or above. */
+/** The next "round" number at or above, with a whole one at its half: what is counted comes in wholes. */
 function ceilingOf(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)))
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value
+  return [2, 4, 6, 10].map((step) => step * power).find((step) => step >= value) ?? value
 }
 
 const HEIGHT = 190

@@ -60,7 +60,7 @@ export function DeliveryConsole() {
         label={t('stats.chart')}
       />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
-      <section className="scroll" tabIndex={0} aria-label={t('stats.title')}>
+      <section className="scroll below" tabIndex={0} aria-label={t('stats.title')}>
         <table className="rows" style={{ fontSize: '0.8125rem' }}>
           <thead>
             <tr>

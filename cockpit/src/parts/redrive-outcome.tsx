@@ -46,7 +46,7 @@ export function RedriveOutcome({ outcome }: { outcome: RedrivePreview }) {
       </dl>
       {samples.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-        <section className="scroll" tabIndex={0} aria-label={t('redrive.sample')}>
+        <section className="scroll below" tabIndex={0} aria-label={t('redrive.sample')}>
           <table className="rows">
             <thead>
               <tr>
@@ -59,7 +59,7 @@ export function RedriveOutcome({ outcome }: { outcome: RedrivePreview }) {
               {samples.map(({ id, destination, action, contact, code }) => (
                 <tr key={id}>
                   <td>
-                    {destination} <span className="quiet">{action}</span>
+                    {destination} <span className="quiet samples-action">{action}</span>
                   </td>
                   <td>{contact ?? t('app.none')}</td>
                   <td>{code === null ? t('redrive.go') : <span title={text(code)}>{code}</span>}</td>
