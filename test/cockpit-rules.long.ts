@@ -153,7 +153,7 @@ test('somebody else’s backtest stands in the way and says so; an auditor reads
     const drawer = page.getByRole('dialog', { name: 'Abandoned cart' })
     await drawer.getByLabel('Version', { exact: true }).selectOption('3')
     await drawer.getByText(/^The rule would have sent \d+ messages/).waitFor()
-    await drawer.getByText('withdrew').waitFor()
+    await drawer.getByText('left out: withdrew').waitFor()
     expect(await drawer.getByRole('button', { name: 'Run the backtest' }).count()).toBe(0)
     expect(await drawer.getByRole('navigation').count()).toBe(0)
     await picture(page, 'backtest-english')
