@@ -16,14 +16,17 @@ export interface AtTerminal {
   readonly input?: string
   /** The environment; without colours. Empty by default: the machine's own settings decide nothing. */
   readonly env?: NodeJS.ProcessEnv
+  /** Standard error is a terminal: bars are drawn there. */
+  readonly terminal?: boolean
 }
 
 /** @param words what is typed after `anuente` */
 export async function typed(
   words: readonly string[],
-  { config, input = '', env = {} }: AtTerminal = {},
+  { config, input = '', env = {}, terminal = false }: AtTerminal = {},
 ): Promise<Ended> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  if (terminal) Object.assign(stderr, { isTTY: true, columns: 100, cursorTo() {}, clearLine() {} })
   stdin.end(input)
   let [out, err] = ['', '']
   stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,9 +1,8 @@
 /** A rule tried on the past as its people try it: at the terminal and over the admin API, beside a running hub and without. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { typed } from '../../cli/typed.fixture.ts'
 import { callLocal, socketPath } from '../../core/local-socket.ts'
 import type { BacktestDetail, BacktestJob, BacktestReport } from '../../schemas/backtest.ts'
 import {
@@ -81,33 +80,15 @@ async function kept(): Promise<number> {
   return rows.length
 }
 
-async function anuente(args: string[], terminal = false): Promise<{ status: number; out: string; err: string }> {
-  const [stdin, stdout] = [new PassThrough(), new PassThrough()]
-  const stderr = Object.assign(
-    new PassThrough(),
-    terminal && { isTTY: true, columns: 100, cursorTo() {}, clearLine() {} },
-  )
-  let [out, err] = ['', '']
-  stdout.on('data', (part: Buffer) => {
-    out += part
-  })
-  stderr.on('data', (part: Buffer) => {
-    err += part
-  })
-  const env = { ...process.env, NO_COLOR: '1', LANG: 'C', LC_ALL: '' }
-  const words = ['node', 'anuente', ...args, '--config', place.configFile]
-  const status = await run(words, { stdin, stdout, stderr, env })
-  await new Promise(setImmediate)
-  return { status, out, err }
-}
+const anuente = (words: readonly string[], terminal = false) => typed(words, { config: place.configFile, terminal })
 const write = (name: string, text: string) => {
   writeFileSync(join(place.dir, name), text)
   return join(place.dir, name)
 }
 const today = () => new Date(Date.now() - DAY_MS).toISOString()
 const reportOf = async (...args: string[]) => {
-  const { status, out, err } = await anuente(['backtest', ...args, '--json'])
-  expect([status, err]).toEqual([0, ''])
+  const { code, out, err } = await anuente(['backtest', ...args, '--json'])
+  expect([code, err]).toEqual([0, ''])
   return JSON.parse(out) as BacktestReport
 }
 
@@ -139,7 +120,7 @@ test('at the terminal: the rule of the files, a changed text, a draft, and what 
     blocked: { reasons: {} },
   })
   expect(await anuente(['rules', 'add', write('v2.yaml', rule(2, LARGE)), '--reason', 'só os caros'])).toMatchObject({
-    status: 0,
+    code: 0,
   })
   const draft = await reportOf('aviso@2', '--from', today())
   expect(draft.rule).toMatchObject({ version: 2, published: false })
@@ -149,7 +130,7 @@ test('at the terminal: the rule of the files, a changed text, a draft, and what 
   expect((await reportOf(changed, '--from', today())).sends.total).toBe(2)
 
   const shown = await anuente(['backtest', changed, '--from', today(), '--lang', 'pt'], true)
-  expect(shown.status).toBe(0)
+  expect(shown.code).toBe(0)
   expect(shown.out).toMatch(
     /^aviso v3 {2}não publicada {2}\d\d\/\d\d\/\d{4} – \d\d\/\d\d\/\d{4}\n2 envios a 2 pessoas; /,
   )
@@ -168,9 +149,9 @@ test('at the terminal: the rule of the files, a changed text, a draft, and what 
 
 test('mistakes are told with code, place and what to do, and end with 1', async () => {
   const refused = async (code: string, path: string, ...args: string[]) => {
-    const { status, out } = await anuente(['backtest', ...args, '--json'])
+    const { code: ended, out } = await anuente(['backtest', ...args, '--json'])
     const { error } = JSON.parse(out) as { error: { code: string; path: string; message: string } }
-    expect([args[0], status, error.code, error.path]).toEqual([args[0], 1, code, path])
+    expect([args[0], ended, error.code, error.path]).toEqual([args[0], 1, code, path])
     return error.message
   }
   expect(await refused('CONFIG', 'rule', 'nada')).toContain('there is no rule nada (there are: aviso)')
@@ -185,7 +166,7 @@ test('mistakes are told with code, place and what to do, and end with 1', async 
     'quebrada.yaml:5:10: rule aviso: purpose "email" is not in the configuration',
   )
   const syntax = await anuente(['backtest', write('torta.yaml', 'id: [\n')])
-  expect([syntax.status, syntax.out]).toEqual([1, ''])
+  expect([syntax.code, syntax.out]).toEqual([1, ''])
   expect(syntax.err).toMatch(/torta\.yaml:2:1: not valid YAML: .*; check indentation and quotes\n$/)
   const two = write('duas.yaml', [rule(1), rule(1).replace('id: aviso', 'id: outra')].join('---\n'))
   expect((await anuente(['backtest', two])).err).toContain('has 2 rules; a backtest tries one')
@@ -233,7 +214,7 @@ test('replay: compares beside a running hub, writes only without one, and the ba
   const beside = await anuente(['replay', '--json'])
   expect(JSON.parse(beside.out)).toMatchObject({ people: PEOPLE + 3, changed: 0, incomplete: 0, written: false })
   expect(await anuente(['replay', '--write'])).toMatchObject({
-    status: 1,
+    code: 1,
     out: '',
     err: expect.stringContaining('stop it, then replay with --write'),
   })
@@ -241,7 +222,7 @@ test('replay: compares beside a running hub, writes only without one, and the ba
   const written = await anuente(['replay', '--write', '--lang', 'pt'], true)
   expect(written.out).toMatch(/pessoas +63\neventos +126\niguais +63\ngravadas +0\nhistórico incompleto +0\n$/)
   expect(written.err).toMatch(/replay .*%/s)
-  expect(await anuente(['replay', '--lang', 'fr'])).toMatchObject({ status: 1, err: '--lang is pt or en\n' })
+  expect(await anuente(['replay', '--lang', 'fr'])).toMatchObject({ code: 1, err: '--lang is pt or en\n' })
   expect((await reportOf('aviso', '--from', today())).sends.total).toBe(42)
 })
 
@@ -252,7 +233,7 @@ test('where no hub has run yet, both say so', async () => {
   try {
     for (const words of [['backtest', 'aviso'], ['replay']])
       expect(await anuente(words)).toMatchObject({
-        status: 1,
+        code: 1,
         err: expect.stringContaining('Start one with anuente serve'),
       })
   } finally {

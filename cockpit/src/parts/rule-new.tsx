@@ -38,8 +38,12 @@ export function NewRuleDialog({ text: given, onClose }: { text: string; onClose:
   const goTo = ({ line, column }: RuleProblemView) => {
     const before = text.split('\n').slice(0, line - 1)
     const at = before.reduce((sum, one) => sum + one.length + 1, 0) + column - 1
-    area.current?.focus()
-    area.current?.setSelectionRange(at, at)
+    const written = area.current
+    if (!written) return
+    written.focus()
+    written.setSelectionRange(at, at)
+    // The box around it scrolls, not the text itself.
+    written.parentElement?.scrollTo({ top: (line - 4) * (written.clientHeight / written.rows) })
   }
   const wrong = new Set(send.data?.problems.map(({ line }) => line).filter((line) => line > 0))
   const [first] = send.data?.added ? send.data.versions : []
@@ -79,7 +83,9 @@ export function NewRuleDialog({ text: given, onClose }: { text: string; onClose:
             before={async () => {
               // What only stands in the way of adding it, such as its number, does not keep it from being tried.
               const { problems } = await send.mutateAsync(false)
-              return problems.every(({ line }) => line === 0)
+              const mistake = problems.find(({ line }) => line > 0)
+              if (mistake) goTo(mistake)
+              return mistake === undefined
             }}
           />
         </Section>
