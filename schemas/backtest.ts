@@ -32,6 +32,15 @@ export const BacktestReport = Type.Object(
       },
       closed,
     ),
+    share: Type.Object(
+      {
+        tried: Type.Number({ description: 'Share of people the rule is tried on: 1, or the one it is published at.' }),
+        live: Type.Union([Type.Number(), Type.Null()], {
+          description: 'Share of people this text is live for; 0 for test recipients alone, null when it is not live.',
+        }),
+      },
+      closed,
+    ),
     from: Moment,
     to: Moment,
     asOf: Type.String({ description: 'The moment whose consent says who may be computed at all. ISO 8601, UTC.' }),
@@ -119,6 +128,12 @@ export const BacktestRequest = Type.Object(
     ),
     from: Type.Optional(Type.String({ format: 'date-time', description: '30 days before `to` when absent.' })),
     to: Type.Optional(Type.String({ format: 'date-time', description: 'Now when absent.' })),
+    share: Type.Optional(
+      oneOf(
+        ['all', 'live'],
+        'all, the default: as if it were published for everybody. live: for the people it is published for now.',
+      ),
+    ),
   },
   { ...closed, description: 'Either `rule` or `text`.' },
 )

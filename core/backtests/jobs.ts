@@ -8,6 +8,8 @@ export interface Range {
   readonly from: number
   readonly to: number
   readonly now: number
+  /** all, the default: as if it were published for everybody; live: for those it is published for. */
+  readonly share?: 'all' | 'live'
 }
 
 export interface Running {

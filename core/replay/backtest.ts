@@ -22,6 +22,7 @@ import { histories, type PersonHistory } from './history.ts'
 import { type Clock, type ReplayedTurn, type ReplayOptions, replayPerson } from './person.ts'
 import { narrowed } from './related.ts'
 import { relevanceOf } from './relevance.ts'
+import { GivenTogether, loadOffersOf, replayTogether, SpentTogether, sharesLimits } from './together.ts'
 
 export interface BacktestOptions {
   readonly state: StateStore
@@ -31,6 +32,10 @@ export interface BacktestOptions {
   readonly rule: CompiledRule
   /** This very text is live. */
   readonly published: boolean
+  /** Of how many people it is tried on, and of how many it is live; all of them and of none when absent. */
+  readonly shares?: { readonly tried: number; readonly live: number | null }
+  /** It was paused or stopped at some time of the range, of which a backtest knows nothing. */
+  readonly stopped?: boolean
   /**
    * Where it has been live since before `from`: since when, and what held before. It is replayed under the clock of
    * then; otherwise as if it had always been there, under an ideal clock.
@@ -93,18 +98,34 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
     if (reason) reasons.set(person.id, reason)
     return reason !== undefined
   }
-  for await (const history of histories(to, { state, keys, now, relevance: relevanceOf(few.settings), leaveOut })) {
+  const relevance = relevanceOf(few.settings)
+  const limited = few.settings.rules.current.some(sharesLimits(settings.offers))
+  const together: PersonHistory[] = []
+  let held = 0
+  let apart = 0
+  const alone = (history: PersonHistory) => {
+    tally.begin(history.person.id)
+    const limits = limited && { shared: unlimited() }
+    const watch = (turn: ReplayedTurn) => tally.turn(turn)
+    const { events } = replayPerson(history, { ...among(few), ...replayed, ...limits, watch })
+    tally.end(events)
+  }
+  for await (const history of histories(to, { state, keys, now, relevance, leaveOut })) {
     stop?.throwIfAborted()
     const out = reasons.get(history.person.id)
     if (out) tally.leave(out)
-    else {
-      tally.begin(history)
-      const { events } = replayPerson(history, { ...among(few), ...replayed, watch: (turn) => tally.turn(turn) })
-      tally.end(events)
+    else if (!limited || !takesOf(history)) alone(history)
+    else if (held + history.steps.length <= MOST_TOGETHER) {
+      held += history.steps.length
+      together.push(history)
+    } else {
+      apart += 1
+      alone(history)
     }
     await told()
   }
   onPeople?.(done % 50)
+  if (together.length > 0) await inOrder(together)
   // What the other rules would have done is asked of those alone whom this one would have sent something.
   const { sentTo } = tally
   const all = { settings, ...(live && { before: live.settings }) }
@@ -118,8 +139,49 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
   tally.countOverlap()
   const gone = await destroyedPeople(state, to)
   if (gone > 0) tally.leave('ERASED', gone)
-  return tally.report({ from, to, now, clock })
+  return tally.report({ from, to, now, clock, limits: { together: together.length, apart } })
+
+  /** Whether somebody would take anything that is there for all people together, if there were enough of it. */
+  function takesOf(history: PersonHistory): boolean {
+    const shared = unlimited()
+    replayPerson(history, { ...among(few), ...replayed, decided: () => {}, shared })
+    return shared.budgets.asked + shared.offers.asked > 0
+  }
+
+  /**
+   * Those who would take of budgets and offers, one thing after the other. Where the rule was live everything counts
+   * from the beginning, as it did then; else from the range on, as if it were published with it.
+   */
+  async function inOrder(people: readonly PersonHistory[]): Promise<void> {
+    const since = clock === 'noted' ? 0 : from
+    const shared = unlimited()
+    await loadOffersOf(few.settings.rules, settings.offers ?? new Map(), since, shared, state.db)
+    const given = people.map((history) => ({
+      history,
+      options: {
+        ...among(few),
+        ...replayed,
+        shared,
+        watch: (turn: ReplayedTurn) => {
+          tally.goOnWith(history.person.id)
+          tally.turn(turn)
+        },
+      },
+    }))
+    const done = replayTogether(given, (at) => {
+      if (at >= since) shared.budgets.counting = shared.offers.counting = true
+    })
+    for (const [place, { events }] of done.entries()) {
+      tally.goOnWith(people[place]!.person.id)
+      tally.end(events)
+    }
+  }
 }
+
+const unlimited = () => ({ budgets: new SpentTogether(), offers: new GivenTogether() })
+
+/** How many steps of people are held at a time who share a budget or an offer; our choice, some hundred megabytes. */
+const MOST_TOGETHER = 400_000
 
 /** Why a person may not be computed today; undefined: they may. */
 function leftOut(person: PersonState, today: Batch, purpose: Purpose, { settings, now }: BacktestOptions) {
@@ -156,6 +218,24 @@ async function destroyedPeople({ db }: StateStore, until: number): Promise<numbe
   return new Set(rows.filter(({ data_key }) => isShredded(data_key)).map(({ person_id }) => person_id)).size
 }
 
+interface Told {
+  readonly from: number
+  readonly to: number
+  readonly now: number
+  readonly clock: Clock
+  /** People who share budgets and offers in the order of time, and people for whom those were not applied. */
+  readonly limits: { readonly together: number; readonly apart: number }
+}
+
+interface OfPerson {
+  readonly person: string
+  matched: boolean
+  sent: boolean
+  /** The newest decision that is the end of something. */
+  last: Explanation | undefined
+}
+const NOBODY: OfPerson = { person: '', matched: false, sent: false, last: undefined }
+
 class Tally {
   readonly #options: BacktestOptions
   readonly #purpose: Purpose | undefined
@@ -180,11 +260,10 @@ class Tally {
   #matches = 0
   #sends = 0
   #waited = 0
-  // Of the person at hand.
-  #person = ''
-  #matched = false
-  #sent = false
-  #last: Explanation | undefined
+  /** Of the person at hand. */
+  #of = NOBODY
+  /** Those whose histories are told by turns. */
+  readonly #byTurns = new Map<string, OfPerson>()
   #heard: Explanation[] = []
 
   /** Whom the rule would have sent something -> how often each other rule would have, too. */
@@ -201,20 +280,31 @@ class Tally {
     add(this.#leftOut, reason, count)
   }
 
-  begin({ person }: PersonHistory): void {
+  begin(person: string): void {
     this.#computed += 1
-    this.#person = person.id
-    this.#matched = false
-    this.#sent = false
-    this.#last = undefined
+    this.#of = { person, matched: false, sent: false, last: undefined }
+  }
+
+  /** What follows is of this person, who began before or begins now. */
+  goOnWith(person: string): void {
+    if (this.#of.person === person) return
+    const known = this.#byTurns.get(person)
+    if (known) this.#of = known
+    else {
+      this.begin(person)
+      this.#byTurns.set(person, this.#of)
+    }
   }
 
   end(events: number): void {
+    const { person, matched, sent, last } = this.#of
     this.#events += events
-    if (this.#matched) this.#matchedPeople += 1
-    if (this.#sent) this.#sentTo.add(this.#person)
-    else this.#others.delete(this.#person)
-    if (this.#last) this.#consider(this.#last)
+    if (matched) this.#matchedPeople += 1
+    if (sent) this.#sentTo.add(person)
+    else this.#others.delete(person)
+    if (last) this.#consider(last)
+    this.#byTurns.delete(person)
+    this.#of = NOBODY
   }
 
   turn(turn: ReplayedTurn): void {
@@ -240,8 +330,8 @@ class Tally {
     for (const row of batch.rows.deliveries) {
       const by = row[RULE] as string | null
       if (by === null || by === rule.rule.id || row[ARM] !== 'treated') continue
-      const theirs = this.#others.get(this.#person) ?? new Map<string, number>()
-      this.#others.set(this.#person, theirs.set(by, (theirs.get(by) ?? 0) + 1))
+      const theirs = this.#others.get(this.#of.person) ?? new Map<string, number>()
+      this.#others.set(this.#of.person, theirs.set(by, (theirs.get(by) ?? 0) + 1))
     }
   }
 
@@ -251,7 +341,7 @@ class Tally {
 
   /** This person is replayed once more, beside all rules. */
   besides({ person }: PersonHistory): void {
-    this.#person = person.id
+    this.#of = { ...NOBODY, person: person.id }
     this.#others.delete(person.id)
   }
 
@@ -284,10 +374,10 @@ class Tally {
 
   #decided(explanation: Explanation): void {
     const { result, clauses, arm, at } = explanation
-    this.#options.onDecision?.(explanation, this.#person)
+    this.#options.onDecision?.(explanation, this.#of.person)
     add(this.#results, result)
     if (WAITS.has(result)) return
-    this.#last = explanation
+    this.#of.last = explanation
     for (const clause of clauses) {
       if (clause.ok) continue
       const known = this.#stopped.get(clause.id)
@@ -296,7 +386,7 @@ class Tally {
     }
     if (BEFORE_GATES.has(result) || result === 'GOAL_REACHED') return
     const day = this.#day(Date.parse(at))
-    this.#matched = true
+    this.#of.matched = true
     this.#matches += 1
     day.matches += 1
     if (result !== 'ENQUEUED') {
@@ -310,7 +400,7 @@ class Tally {
 
   #delivered(row: readonly unknown[], at: number): void {
     this.#sends += 1
-    this.#sent = true
+    this.#of.sent = true
     this.#day(at).sends += 1
     add(this.#byChannel, (row[CHANNEL] as string | null) ?? 'none')
     add(this.#byDestination, row[DESTINATION] as string)
@@ -331,8 +421,8 @@ class Tally {
 
   /** Somebody sent to, somebody stopped and somebody who did not match all have a place, those who matched first. */
   #consider(explanation: Explanation): void {
-    const early = explanation.result === 'ENQUEUED' ? '0' : this.#matched ? '1' : '2'
-    const rank = `${early}${createHash('sha256').update(`${this.#options.rule.hash}|${this.#person}`).digest('hex')}`
+    const early = explanation.result === 'ENQUEUED' ? '0' : this.#of.matched ? '1' : '2'
+    const rank = `${early}${createHash('sha256').update(`${this.#options.rule.hash}|${this.#of.person}`).digest('hex')}`
     if (this.#samples.length >= SAMPLES && rank > this.#samples.at(-1)!.rank) return
     const { rule } = this.#options.rule
     const facts = {
@@ -342,7 +432,7 @@ class Tally {
       ...(this.#purpose && { purposeTitle: this.#purpose.title }),
     }
     const sample = {
-      person: this.#person,
+      person: this.#of.person,
       at: explanation.at,
       result: explanation.result,
       arm: explanation.arm ?? null,
@@ -352,7 +442,7 @@ class Tally {
     this.#samples = [...this.#samples, { rank, sample }].sort((a, b) => (a.rank < b.rank ? -1 : 1)).slice(0, SAMPLES)
   }
 
-  report({ from, to, now, clock }: { from: number; to: number; now: number; clock: Clock }): BacktestReport {
+  report({ from, to, now, clock, limits }: Told): BacktestReport {
     const { rule, published } = this.#options
     const asked = this.#matches
     const notAsked = Object.values(this.#notAsked).reduce((a, b) => a + b, 0)
@@ -362,6 +452,7 @@ class Tally {
     )
     return {
       rule: { id: rule.rule.id, version: rule.rule.version, hash: rule.hash, published },
+      share: this.#options.shares ?? { tried: 1, live: published ? 1 : null },
       from: iso(from),
       to: iso(to),
       asOf: iso(now),
@@ -399,22 +490,42 @@ class Tally {
         .sort(([, a], [, b]) => b.people - a.people)
         .map(([other, counts]) => ({ rule: other, ...counts })),
       samples: this.#samples.map(({ sample }) => sample),
-      notes: this.#notes(),
+      notes: this.#notes(limits),
     }
   }
 
-  #notes(): BacktestReport['notes'] {
-    const { rule } = this.#options.rule
+  #notes({ together, apart }: Told['limits']): BacktestReport['notes'] {
     const notes = [
       {
         pt: 'Quem foi eliminado, expirou ou retirou a autorização desde então ficou de fora; os números são de quem pode ser calculado hoje.',
         en: 'Whoever was erased, expired or withdrew since is left out; the figures are of those who may be computed today.',
       },
     ]
-    if ('budget' in rule || 'budget' in rule.unless)
+    const { shares, stopped } = this.#options
+    if (shares && shares.tried < 1)
       notes.push({
-        pt: 'O orçamento da regra é de todas as pessoas juntas e não foi aplicado: compare-o com os envios por dia.',
-        en: 'The budget of the rule is one for all people and was not applied: compare it with the sends per day.',
+        pt: 'Calculado como a regra está publicada: quem não faz parte da publicação aparece como "não publicada".',
+        en: 'Computed as the rule is published: whoever is not part of that appears as "not published".',
+      })
+    else if (shares && shares.live !== null && shares.live < 1)
+      notes.push({
+        pt: 'A regra está publicada só para uma parte das pessoas; os números são de como seria para todas.',
+        en: 'The rule is published for a part of people only; the figures are of what it would be for everybody.',
+      })
+    if (stopped)
+      notes.push({
+        pt: 'A regra esteve pausada ou desligada em algum momento destes dias; aqui ela agiria o tempo todo.',
+        en: 'The rule was paused or stopped at some time of these days; here it would have acted all the time.',
+      })
+    if (together > 0)
+      notes.push({
+        pt: `Orçamentos e ofertas são de todas as pessoas juntas: o que ${together} pessoas teriam gasto foi posto na ordem do tempo. Quem ficou de fora não gastou nada aqui.`,
+        en: `Budgets and offers are one for all people: what ${together} people would have spent was put in the order of time. Whoever is left out spent nothing here.`,
+      })
+    if (apart > 0)
+      notes.push({
+        pt: `Aproximado: os orçamentos e as ofertas não foram aplicados a mais ${apart} pessoas, que não caberiam na memória; os envios delas são um máximo. Experimente um período mais curto.`,
+        en: `Approximate: budgets and offers were not applied to ${apart} more people, who would not fit into memory; their sends are an upper bound. Try fewer days.`,
       })
     return notes
   }

@@ -31,7 +31,6 @@ export type Step = { readonly key: string; readonly at: number } & (
       /** Nodes that became one person by this event. */
       readonly joins: readonly Join[]
     }
-  | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
   /** An event of which nothing sealed matters to whoever replays it. */
   | {
       readonly kind: 'passing'
@@ -40,6 +39,7 @@ export type Step = { readonly key: string; readonly at: number } & (
       /** Its time is counted. */
       readonly counts: boolean
     }
+  | { readonly kind: 'wake'; readonly nodeId: string; readonly watermark: number }
   | { readonly kind: 'counters'; readonly nodeId: string; readonly change: CounterInput }
   | { readonly kind: 'schedule'; readonly nodeId: string; readonly slot: SlotInput }
   | { readonly kind: 'measured'; readonly nodeId: string; readonly measured: MeasuredInput }
@@ -49,10 +49,10 @@ export type Step = { readonly key: string; readonly at: number } & (
   | { readonly kind: 'join'; readonly join: Join }
 )
 
-export interface PersonHistory {
 /** What of a kept event lies in the open. */
 export type OpenRow = Omit<Tables['history'], 'sealed' | 'amounts'>
 
+export interface PersonHistory {
   /** As they are today, with today's answers in `today`. */
   readonly person: PersonState
   readonly today: Batch
@@ -70,13 +70,13 @@ export interface HistoryPorts {
   readonly keys: Keys
   /** Epoch milliseconds: the clock of today's answers. */
   readonly now: number
-}
-
-/** How many rows of history are held at a time, roughly: one person's are never parted. */
   /** Only what matters is opened; everything when absent. */
   readonly relevance?: Relevance
   /** Whose history is not read, though they are told of: they have no steps. */
   readonly leaveOut?: (person: PersonState, today: Batch) => boolean
+}
+
+/** How many rows of history are held at a time, roughly: one person's are never parted. */
 const ROWS_AT_ONCE = 20_000
 const PEOPLE_AT_ONCE = 400
 
@@ -90,33 +90,26 @@ export async function* histories(
   only?: readonly string[],
 ): AsyncGenerator<PersonHistory> {
   const { db } = ports.state
+  const wanted = only && [...only].sort()
   let after = ''
-  for (;;) {
-    const found = only
-      ? [...only]
-          .filter((id) => id > after)
-          .sort()
-          .slice(0, PEOPLE_AT_ONCE)
-      : (
-          await db
-            .selectFrom('persons')
-            .select('id')
-            .where('merged_into', 'is', null)
-            .where('id', '>', after)
-            .orderBy('id')
-            .limit(PEOPLE_AT_ONCE)
-            .execute()
-        ).map(({ id }) => id)
-    if (found.length === 0) return
-    after = found.at(-1)!
-    const sizes = new Map<string, number>()
-    for (const { person_id, n } of await runIn<{ person_id: string; n: number }>(db, ports.state.dialect, SIZES, found))
-      sizes.set(person_id, Number(n))
+  for (let from = 0; ; from += PEOPLE_AT_ONCE) {
+    const found = wanted
+      ? await runIn<Sized>(db, ports.state.dialect, SIZES, wanted.slice(from, from + PEOPLE_AT_ONCE))
+      : await db
+          .selectFrom('persons')
+          .select(['id', 'seq'])
+          .where('merged_into', 'is', null)
+          .where('id', '>', after)
+          .orderBy('id')
+          .limit(PEOPLE_AT_ONCE)
+          .execute()
+    if (wanted ? from >= wanted.length : found.length === 0) return
+    after = found.at(-1)?.id ?? after
     let part: string[] = []
     let rows = 0
-    for (const id of found) {
+    for (const { id, seq } of found) {
       part.push(id)
-      rows += sizes.get(id) ?? 0
+      rows += seq
       if (rows < ROWS_AT_ONCE) continue
       yield* await loadHistories(part, until, ports)
       part = []
@@ -126,8 +119,9 @@ export async function* histories(
   }
 }
 
-const SIZES =
-  'select nodes.person_id, count(*) as n from nodes join history on history.node_id = nodes.id where nodes.person_id in ({list}) group by nodes.person_id'
+/** What somebody took so far is about as much as is kept of them. */
+type Sized = Pick<Tables['persons'], 'id' | 'seq'>
+const SIZES = 'select id, seq from persons where id in ({list}) order by id'
 const OPEN_COLUMNS =
   'id, node_id, person_seq, type, name, occurred_at, received_at, source_id, connector, purposes, taken, taken_at'
 const OPEN = `select ${OPEN_COLUMNS} from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
@@ -162,12 +156,12 @@ async function loadHistories(
   /** Devices that are somebody else's, or of somebody else's chunk -> who used them. */
   const users = new Map<string, Set<string>>()
   for (const { row, sealed } of opened) {
+    if (!sealed) continue
     const user = owner.get(row.node_id)!
     if (owner.get(sealed.device) === user) continue
     const known = users.get(sealed.device)
     if (known) known.add(user)
     else users.set(sealed.device, new Set([user]))
-    if (!sealed) continue
   }
   await loadPeopleOfNodes(today, state, users.keys())
   const nodes = new Map<string, Map<string, NodeState>>(people.map(({ id }) => [id, new Map()]))
@@ -247,12 +241,6 @@ async function loadHistories(
   })
 }
 
-/** Accepted edges, and merges whose edge had been refused before. */
-async function joinsOf(nodeIds: readonly string[], until: number, { db, dialect }: StateStore) {
-  const edges = await runIn<{ node_a: string; node_b: string; event_id: string; at: number }>(
-    db,
-    dialect,
-    EDGES,
 interface Opened {
   readonly row: OpenRow
   readonly key: string
@@ -387,6 +375,12 @@ const placed = <R extends OpenRow>(row: R) => ({
   purposes: purposesOf(row.purposes),
 })
 
+/** Accepted edges, and merges whose edge had been refused before. */
+async function joinsOf(nodeIds: readonly string[], until: number, { db, dialect }: StateStore) {
+  const edges = await runIn<{ node_a: string; node_b: string; event_id: string; at: number }>(
+    db,
+    dialect,
+    EDGES,
     nodeIds,
     [],
     [until],

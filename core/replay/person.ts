@@ -17,6 +17,8 @@ import { nextSlot } from '../decision/schedule.ts'
 import { mergeProfiles } from '../identity/merge-profiles.ts'
 import type { Keys } from '../keys.ts'
 import { follow, wake } from '../pipeline.ts'
+import type { BudgetCounts } from '../rules/budgets.ts'
+import type { OfferCounts } from '../rules/offer-codes.ts'
 import { decideSlot, type ScheduledRule, scheduledRules } from '../rules/slot-turn.ts'
 import { type CountedFact, change, countTimes, noteSeen } from '../stages/apply.ts'
 import { Batch } from '../stages/batch.ts'
@@ -47,10 +49,17 @@ export interface ReplayOptions {
   readonly until: number
   /** Told of every input once it is taken; `rows` of the batch hold what it led to, and are emptied afterwards. */
   readonly watch?: (turn: ReplayedTurn) => void
+  /** What rules may spend, where that is one for several people. */
+  readonly shared?: { readonly budgets: BudgetCounts & Releasing; readonly offers: OfferCounts }
   /** Told of every decision; then none of them is among the rows of the batch. */
   readonly decided?: (explanation: Explanation) => void
   /** Audiences, computed traits and scores count from the beginning; otherwise, by the clock of then, from when they did. */
   readonly alwaysMeasured?: true
+}
+
+/** Told of deliveries that did not happen. */
+export interface Releasing {
+  release(deliveryIds: ReadonlySet<string>): void
 }
 
 export interface ReplayedTurn {
@@ -76,7 +85,12 @@ export function replayPerson(history: PersonHistory, options: ReplayOptions): Re
   return replay.result()
 }
 
-class Replay {
+/** Somebody is to be woken, or a slot has come. */
+type Due =
+  | { readonly person: PersonState; readonly due: number }
+  | { readonly one: ScheduledRule; readonly due: number }
+
+export class Replay {
   readonly #history: PersonHistory
   readonly #options: ReplayOptions
   readonly #batch: Batch
@@ -88,13 +102,16 @@ class Replay {
   #measuring: boolean
   #unmeasured: { readonly of: ProcessPorts['settings']; readonly settings: ProcessPorts['settings'] } | undefined
   #taken = 0
+  /** In the steps, where they are taken one by one. */
+  #place = 0
 
   constructor(history: PersonHistory, options: ReplayOptions) {
     this.#history = history
     this.#options = options
     this.#batch = new Batch(0, options.keys)
-    this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
+    if (options.shared) Object.assign(this.#batch, { budgets: options.shared.budgets, offers: options.shared.offers })
     if (options.decided) this.#batch.decided = options.decided
+    this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
     this.#measuring =
       options.clock === 'ideal' ||
       options.alwaysMeasured === true ||
@@ -120,10 +137,10 @@ class Replay {
     this.#batch.now = step.at
     switch (step.kind) {
       case 'event':
+        this.#event(step)
+        return
       case 'passing':
         this.#passing(step)
-        return
-        this.#event(step)
         return
       case 'wake':
         this.#woken(step)
@@ -156,6 +173,36 @@ class Replay {
     this.#wakeBefore(this.#options.until + 1, this.#idealUntilEnd())
   }
 
+  // -------------------------------------------------------------- one thing at a time, beside others
+
+  /** When the next thing happens; undefined: nothing does any more. */
+  nextAt(): number | undefined {
+    const step = this.#history.steps[this.#place]
+    const due = this.#dueNow(step)
+    const released = this.#released[0]
+    const at = due ? Math.max(due.due, this.#batch.now) : step?.at
+    return released && at !== undefined && released.at < at ? released.at : at
+  }
+
+  /** That thing. */
+  goOn(): void {
+    const step = this.#history.steps[this.#place]
+    const due = this.#dueNow(step)
+    const at = due ? Math.max(due.due, this.#batch.now) : step!.at
+    if (this.#released[0] && this.#released[0].at < at) this.#release(this.#released[0].at + 1)
+    else if (due) this.#let(due)
+    else {
+      this.#place += 1
+      this.take(step!)
+    }
+  }
+
+  #dueNow(step: Step | undefined): Due | undefined {
+    if (!step) return this.#idealUntilEnd() ? this.#dueBefore(this.#options.until + 1) : undefined
+    const passes = step.kind === 'event' || step.kind === 'passing' || step.kind === 'wake'
+    return passes && this.#isIdealAt(step) ? this.#dueBefore(untilOf(step)) : undefined
+  }
+
   // -------------------------------------------------------------- time
 
   #idealUntilEnd(): boolean {
@@ -164,36 +211,49 @@ class Replay {
 
   /** What was due before this input happens first: the hub waits only for what it had received by then. */
   #letTimePass(step: Extract<Step, { kind: 'event' | 'passing' | 'wake' }>): void {
+    this.#wakeBefore(untilOf(step), this.#isIdealAt(step))
+  }
+
+  #isIdealAt({ key }: Step): boolean {
     const { notedFrom } = this.#history
-    const ideal = this.#options.clock === 'ideal' || notedFrom === undefined || step.key <= notedFrom
-    this.#wakeBefore(step.kind === 'event' ? step.row.received_at : step.at, ideal)
+    return this.#options.clock === 'ideal' || notedFrom === undefined || key <= notedFrom
   }
 
   #wakeBefore(at: number, ideal: boolean): void {
     if (!ideal) return
-    for (;;) {
-      let next: { person: PersonState; due: number } | undefined
-      for (const person of this.#batch.persons.values()) {
-        const due = nextWake(person.profile, person.profile.measuresDueAt)
-        if (due !== undefined && due < at && (!next || due < next.due)) next = { person, due }
-      }
-      const slot = this.#nextSlot()
-      if (slot && slot.due < at && (!next || slot.due < next.due)) {
-        if (slot.due > this.#options.until) return
-        this.#runSlot(slot)
-        continue
-      }
-      if (!next || next.due > this.#options.until) return
-      // What is due "at once" is due now.
-      const due = Math.max(next.due, this.#batch.now)
-      this.#batch.now = due
-      this.#release(due)
-      this.#wake(next.person, due)
+    while (true) {
+      const due = this.#dueBefore(at)
+      if (!due) return
+      this.#let(due)
     }
   }
 
+  /** What is due first before that moment, and within the range. */
+  #dueBefore(at: number): Due | undefined {
+    let next: Extract<Due, { person: PersonState }> | undefined
+    for (const person of this.#batch.persons.values()) {
+      const due = nextWake(person.profile, person.profile.measuresDueAt)
+      if (due !== undefined && due < at && (!next || due < next.due)) next = { person, due }
+    }
+    const slot = this.#nextSlot()
+    const first = slot && slot.due < at && (!next || slot.due < next.due) ? slot : next
+    return first && first.due <= this.#options.until ? first : undefined
+  }
+
+  #let(first: Due): void {
+    if ('one' in first) {
+      this.#runSlot(first)
+      return
+    }
+    // What is due "at once" is due now.
+    const due = Math.max(first.due, this.#batch.now)
+    this.#batch.now = due
+    this.#release(due)
+    this.#wake(first.person, due)
+  }
+
   /** Slots count from when the first of these people was there. */
-  #nextSlot(): { readonly one: ScheduledRule; readonly due: number } | undefined {
+  #nextSlot(): Extract<Due, { one: ScheduledRule }> | undefined {
     if (this.#options.clock !== 'ideal' || this.#batch.persons.size === 0) return undefined
     let first: { one: ScheduledRule; due: number } | undefined
     for (const one of scheduleOf(this.#settings)) {
@@ -257,6 +317,7 @@ class Replay {
     const gone = new Set<string>()
     while (this.#released.length > 0 && this.#released[0]!.at < at) gone.add(this.#released.shift()!.id)
     if (gone.size === 0) return
+    this.#options.shared?.budgets.release(gone)
     for (const person of this.#batch.persons.values())
       person.caps = person.caps.filter(({ deliveryId }) => !gone.has(deliveryId))
   }
@@ -283,9 +344,9 @@ class Replay {
 
   /** Those of before that input, as if the definitions of today had always been there. */
   #asEverMeasured(key: string): OpenProfile[] {
-    const { watch: _, ...options } = this.#options
+    const { settings, keys, clock, until } = this.#options
     const earlier = { ...this.#history, steps: this.#history.steps.filter((step) => step.key < key) }
-    const replay = new Replay(earlier, { ...options, alwaysMeasured: true })
+    const replay = new Replay(earlier, { settings, keys, clock, until, alwaysMeasured: true })
     for (const step of earlier.steps) replay.take(step)
     return replay.result().people.map(({ profile }) => profile)
   }
@@ -442,11 +503,15 @@ class Replay {
     batch.pushes.clear()
   }
 }
-type EventName = Parameters<typeof triggerName>[0]
 
+const untilOf = (step: Extract<Step, { kind: 'event' | 'passing' | 'wake' }>) =>
+  step.kind === 'wake' ? step.at : step.row.received_at
+
+type EventName = Parameters<typeof triggerName>[0]
 
 const NO_TRAITS = {}
 const NO_NAMES: readonly [] = []
+
 /** What is planned for a list of purposes is planned once for all people. */
 const lists = new WeakMap<Purposes, Map<string, readonly Purpose[]>>()
 function listOf(ids: readonly string[], key: string, purposes: Purposes): readonly Purpose[] {
@@ -462,7 +527,6 @@ function listOf(ids: readonly string[], key: string, purposes: Purposes): readon
   }
   return list
 }
-
 
 const reportedOf = ({ copy, news, changes }: CountedFact, person: PersonState): Reported => ({
   copy,

@@ -1,6 +1,7 @@
 /** Which rule is tried, and beside which others: what a backtest, a preview or an answer to "why" needs of the configuration. */
 import type { LoadedConfig } from '../config.ts'
 import { buildRuleSet, type CompiledRule, compileRule, loadRules } from '../decision/index.ts'
+import type { VersionStage } from '../decision/rollout.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { lintRulesOf, processSettings, readSurroundings } from '../roles/surroundings.ts'
 import { readPublished } from '../rules/book.ts'
@@ -16,6 +17,8 @@ export interface Prepared {
   readonly settings: ProcessPorts['settings']
   /** Since when this text is live, and what held before; only for a published one. */
   readonly live?: { readonly at: number; readonly settings: ProcessPorts['settings'] }
+  /** How far this text is published; only for a published one. */
+  readonly stage?: VersionStage
 }
 
 /** @throws ConfigError when there is no such rule, or it has mistakes. @param now epoch milliseconds. */
@@ -50,7 +53,18 @@ export async function prepareRule(
     rule,
     published: isLive,
     settings: settingsWith([...others.values(), rule]),
-    ...(isLive && { live: { at: known.loaded_at, settings: settingsWith([...others.values()]) } }),
+    ...(isLive && {
+      live: { at: known.loaded_at, settings: settingsWith([...others.values()]) },
+      // Without a row of its own it is live for everybody.
+      stage: published.rules.rollouts?.stageOf(rule.rule.id, rule.rule.version) ?? {
+        rule: rule.rule.id,
+        version: rule.rule.version,
+        stage: 'live',
+        share: 1,
+        recipients: new Set(),
+        since: known.loaded_at,
+      },
+    }),
   }
 
   function publishedRule(name: string, current: readonly CompiledRule[]): CompiledRule {

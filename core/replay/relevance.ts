@@ -45,7 +45,7 @@ export function relevanceOf(settings: ProcessPorts['settings']): Relevance {
   const current = [...rules.current, ...(rules.shadows?.current ?? [])]
   const reads = readsOf(current, settings)
   const everything =
-    (measures !== undefined && !measures.empty) || current.some(readsZone)
+    (measures !== undefined && !measures.empty) || current.some((rule) => readsZone(rule) || rule.reentry?.perSession)
   const messages = current.some(readsMessages)
   const sets = rules.shadows ? [rules, rules.shadows] : [rules]
   const weights = new Map<string, Weight>()

@@ -201,9 +201,6 @@ export function change(
   return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined, touch }, late }
 }
 
-/** Where a purpose that allowed the event may have it. */
-const phoneOf = ({ event, sealedIdentifiers }: KeptEvent): string | undefined =>
-  sealedIdentifiers.includes('phone')
 function goOnWithSessions(profile: OpenProfile, event: CanonicalEvent): void {
   if (!profile.sessions) return
   const sessions = withActivity(profile.sessions, event)
@@ -221,6 +218,9 @@ export function noteSeen(person: PersonState, at: string): void {
   if (at < profile.firstSeenAt) profile.firstSeenAt = at
 }
 
+/** Where a purpose that allowed the event may have it. */
+const phoneOf = ({ event, sealedIdentifiers }: KeptEvent): string | undefined =>
+  sealedIdentifiers.includes('phone')
     ? event.subject.identifiers.find(({ type }) => type === 'phone')?.value
     : undefined
 
@@ -321,16 +321,6 @@ function remember(
       const entries = withEvent(known, measure, event)
       if (entries.length > 0) profile.measured[purpose][measure.key] = entries
     }
-    const window = settings.countWindow(purpose, name)
-    if (window === 0) continue
-    profile.counted ??= {}
-    profile.counted[purpose] ??= {}
-    keepTime(profile.counted[purpose], name, at, window)
-  }
-}
-
-function keepTime(times: Record<string, string[]>, name: string, at: string, window: number): void {
-  if (window === 0) return
   }
   countTimes(profile, name, event.occurredAt, allowed, settings)
 }
@@ -344,6 +334,16 @@ export function countTimes(
   settings: Pick<ApplySettings, 'countWindow'>,
 ): void {
   for (const purpose of allowed) {
+    const window = settings.countWindow(purpose, name)
+    if (window === 0) continue
+    profile.counted ??= {}
+    profile.counted[purpose] ??= {}
+    keepTime(profile.counted[purpose], name, at, window)
+  }
+}
+
+function keepTime(times: Record<string, string[]>, name: string, at: string, window: number): void {
+  if (window === 0) return
   const known = Object.hasOwn(times, name) ? times[name]! : []
   const newest = known.at(-1)
   const inOrder = newest === undefined || newest <= at

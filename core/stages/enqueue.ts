@@ -73,12 +73,12 @@ export function enqueueDecision(
     batch.count(`destination:${draft.destination}`, 'RECEIVED')
   }
   for (const explanation of result.explanations) {
-    countDecision(explanation, batch)
-    if (explanation.result === 'SHADOW' && explanation.latestOnly) continue
     if (batch.decided) {
       batch.decided(explanation)
       continue
     }
+    countDecision(explanation, batch)
+    if (explanation.result === 'SHADOW' && explanation.latestOnly) continue
     const body = JSON.stringify(explanation)
     const at = Date.parse(explanation.at)
     // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.

@@ -51,6 +51,7 @@ function madeUpReport({ version, from, to, now }: { version: number; from: numbe
   const share = (part: number) => Math.round((part / Math.max(1, matches)) * 10_000) / 10_000
   const report: BacktestReport = {
     rule: { id: 'carrinho', version, hash: 'made-up', published: false },
+    share: { tried: 1, live: null },
     from: new Date(from).toISOString(),
     to: new Date(to).toISOString(),
     asOf: new Date(now).toISOString(),

@@ -14,11 +14,11 @@ function wantedOf({ rule, text }: BacktestRequest): WantedRule {
   throw new Refusal(400, 'INVALID', 'Send either `rule`, the id of a published one, or `text`, one as YAML.')
 }
 
-function rangeOf({ from, to }: BacktestRequest, now: number) {
+function rangeOf({ from, to, share }: BacktestRequest, now: number) {
   const end = to === undefined ? now : Math.min(now, Date.parse(to))
   const begin = from === undefined ? end - 30 * DAY_MS : Date.parse(from)
   if (begin >= end) throw new Refusal(400, 'INVALID', '`from` must be before `to`, and in the past.', { path: '/from' })
-  return { from: begin, to: end, now }
+  return { from: begin, to: end, now, ...(share && { share }) }
 }
 
 const found = <T>(value: T | undefined): T => {
