@@ -143,6 +143,8 @@ export function act(
 function assign(deciding: Deciding, compiled: CompiledRule): Arm {
   const { experiment, id } = compiled.rule
   const { globalHoldout, globalSeed } = deciding.context.holdout
+  // Whoever tries a version out is to see its message, also where the draw holds them out. Our choice.
+  if (deciding.rules.rollouts?.stageOf(id, compiled.rule.version)?.stage === 'test') return 'treated'
   const exposed = deciding.context.armOf?.(id)
   // Exposed to two arms before a merge: counted in neither, and nothing is sent.
   if (exposed) return exposed === 'multiple' ? 'control' : exposed

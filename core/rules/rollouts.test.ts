@@ -1,13 +1,14 @@
 /** What is published to whom, what stops it, and what a shadow writes down: on the whole pipeline, under a clock of its own. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { loadRules } from '../decision/index.ts'
 import { inShare, Rollouts, type VersionStage } from '../decision/rollout.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { cases } from '../testing/effort.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, MINUTE, type Rig } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onSqlite } from '../testing/state-contract.ts'
-import { setStage, setSwitch } from './publish.ts'
+import { addVersion, setStage, setSwitch } from './publish.ts'
 import { cancelWaiting, holdWaiting, releaseWaiting } from './waiting.ts'
 
 const rule = (version: number, more = '', text = `v${version}`) => `
@@ -235,6 +236,31 @@ onSqlite('publishing', (open: OpenRig) => {
     rig.advance(1)
     await rig.fire()
     expect(await rig.deliveries()).toHaveLength(2)
+  })
+
+  test('in test nobody is held out, also who was before: whoever tries a version out sees it', async () => {
+    const held = 'experiment: {control: 0.9}'
+    const users = Array.from({ length: 8 }, (_, n) => `u${n}`)
+    const rig = await opened(open, {
+      rules: [rule(1, held)],
+      testRecipients: users.map((userId) => ({ userId })),
+    })
+    await people(rig, users.length)
+    await rig.take(...users.map((user) => view(rig, user)))
+    const armsOf = async (version: number) =>
+      (await rig.deliveries()).filter(({ rule_version }) => rule_version === version).map(({ arm }) => arm)
+    expect(await armsOf(1)).toContain('control')
+    await addVersion(rig.state.db, loadRules([{ file: 'v2.yaml', text: rule(2, held) }]).rules[0]!, 'api', {
+      actor: 'ana',
+      now: rig.now,
+    })
+    await publish(rig, { rule: 'ofertas', version: 2, stage: 'test' })
+    await rig.take(...users.map((user) => view(rig, user)))
+    expect(await armsOf(2)).toEqual(users.map(() => 'treated'))
+    // Out of the test, the draw holds again.
+    await publish(rig, { rule: 'ofertas', version: 2, stage: 'live' })
+    await rig.take(...users.map((user) => view(rig, user)))
+    expect((await armsOf(2)).slice(users.length)).toContain('control')
   })
 
   test('running instances stay on their version', async () => {

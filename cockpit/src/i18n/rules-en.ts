@@ -125,7 +125,8 @@ export const rulesEn: typeof rulesPt = {
     computed: 'computed',
     leftOut: 'left out: {{reason}}',
     samples: 'Samples',
-    samplesText: 'Each person appears by a pseudonym; who it is takes a reason.',
+    samplesText: 'Each person appears by a pseudonym; who it is takes a reason, which is logged.',
+    samplesOnly: 'Each person appears by a pseudonym; the encarregado sees who it is, with a reason.',
     noSamples: 'Nobody to show.',
     why: 'Why',
     notes: 'How to read these figures',
@@ -174,7 +175,7 @@ export const rulesEn: typeof rulesPt = {
     deliveries: 'See the deliveries of this rule',
     next: {
       edit: 'It is a draft and decides nothing. Run a backtest, then send it to yourself.',
-      test: 'Only test recipients get it. Do on the site what the rule waits for, with your e-mail: a wait lasts ten seconds.',
+      test: 'Only test recipients get it. Do on the site what the rule waits for, with your e-mail: a wait lasts ten seconds and nobody is held out. If nothing comes, see the reasons for not acting below.',
       shadow: 'It decides on what happens now and sends nothing. Compare below and, when it is right, go to 1%.',
       one: 'It counts for 1% of people. Look at deliveries and complaints before going to 10%.',
       ten: 'It counts for a part of people. Look at deliveries and complaints before going to everybody.',

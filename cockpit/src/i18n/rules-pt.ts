@@ -124,7 +124,8 @@ export const rulesPt = {
     computed: 'calculadas',
     leftOut: 'de fora: {{reason}}',
     samples: 'Exemplos',
-    samplesText: 'Cada pessoa aparece por pseudônimo; ver quem é pede um motivo.',
+    samplesText: 'Cada pessoa aparece por pseudônimo; ver quem é pede um motivo, que fica registrado.',
+    samplesOnly: 'Cada pessoa aparece por pseudônimo; quem é, o encarregado vê com um motivo.',
     noSamples: 'Ninguém para mostrar.',
     why: 'Por quê',
     notes: 'Como ler estes números',
@@ -173,7 +174,7 @@ export const rulesPt = {
     deliveries: 'Ver as entregas desta regra',
     next: {
       edit: 'É um rascunho e não decide nada. Teste no passado e depois envie para você.',
-      test: 'Só os destinatários de teste recebem. Faça no site o que a regra espera, com o seu e-mail: uma espera dura dez segundos.',
+      test: 'Só os destinatários de teste recebem. Faça no site o que a regra espera, com o seu e-mail: uma espera dura dez segundos e ninguém fica no controle. Se nada chegar, veja abaixo os motivos de não agir.',
       shadow: 'Decide sobre o que acontece agora e não envia nada. Compare abaixo e, se estiver certo, passe a 1%.',
       one: 'Vale para 1% das pessoas. Olhe as entregas e as reclamações antes de passar a 10%.',
       ten: 'Vale para uma parte das pessoas. Olhe as entregas e as reclamações antes de passar a todas.',

@@ -15,7 +15,7 @@ import { type Column, DataTable } from '../parts/data-table.tsx'
 import { StatusBadge } from '../parts/exit-badge.tsx'
 import { Identity } from '../parts/identity.tsx'
 import { Page } from '../parts/page.tsx'
-import { ReasonDialog } from '../parts/reason-dialog.tsx'
+import { Reveal } from '../parts/reveal.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
 import { useMay } from '../session.ts'
 import { Guard } from '../shell.tsx'
@@ -150,60 +150,6 @@ function Known({ timeline }: { timeline: PersonTimeline }) {
       <Statuses statuses={timeline.statuses} />
       <Items timeline={timeline} />
       {may('consent.read') && <Identity personId={timeline.personId} revealed={shown} />}
-    </>
-  )
-}
-
-/** Contact data only when somebody says why; it is gone when the page is. */
-function Reveal({
-  personId,
-  shown,
-  onShown,
-}: {
-  personId: string
-  shown: Revealed | undefined
-  onShown: (seen: Revealed) => void
-}) {
-  const { t } = useTranslation()
-  const may = useMay()
-  const [asking, setAsking] = useState(false)
-  const reveal = useMutation({
-    mutationFn: (reason: string) => post<Revealed>('/api/reveal', { what: 'person', id: personId, reason }),
-    onSuccess: (seen) => {
-      setAsking(false)
-      onShown(seen)
-    },
-  })
-  if (!may('people.reveal')) return null
-  return (
-    <>
-      {shown ? (
-        <dl className="facts" style={{ marginTop: '0.75rem' }}>
-          {shown.identifiers.map(({ type, value }) => (
-            <div key={`${type} ${value}`} style={{ display: 'contents' }}>
-              <dt>{t(`identity.types.${type as 'email'}`)}</dt>
-              <dd>{value ?? t('person.destroyed')}</dd>
-            </div>
-          ))}
-        </dl>
-      ) : (
-        <Button size="xs" variant="default" mt="sm" onClick={() => setAsking(true)}>
-          {t('person.reveal')}
-        </Button>
-      )}
-      {asking && (
-        <ReasonDialog
-          opened
-          onClose={() => setAsking(false)}
-          title={t('person.reveal')}
-          text={t('person.revealText')}
-          label={t('person.reason')}
-          act={t('person.reveal')}
-          pending={reveal.isPending}
-          error={reveal.error}
-          go={(reason) => reveal.mutate(reason)}
-        />
-      )}
     </>
   )
 }

@@ -1,12 +1,15 @@
 /** What a rule would have done, as marketing reads it. */
-import type { ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { BacktestReport, BacktestSample } from '../../../schemas/backtest.ts'
+import type { Revealed } from '../../../schemas/records.ts'
 import { dateTime, dayOf, number, share as percent, utcDay } from '../format.ts'
+import { useMay } from '../session.ts'
 import { told } from '../words.ts'
 import { LineChart } from './charts.tsx'
 import { Clauses } from './clauses.tsx'
 import { Badge, type Tone, useExits } from './exit-badge.tsx'
+import { Reveal } from './reveal.tsx'
 
 const DAY_MS = 86_400_000
 const COUNTED = ['matches', 'sends', 'heldOut', 'blocked'] as const
@@ -24,6 +27,7 @@ function useResultWords(): (code: string) => string {
 export function BacktestReportView({ report }: { report: BacktestReport }) {
   const { t, i18n } = useTranslation()
   const words = useResultWords()
+  const may = useMay()
   const { people, sends, blocked, notAsked } = report
   const heldOut = report.days.reduce((sum, day) => sum + day.heldOut, 0)
   const arm = (id: string) => (i18n.exists(`arm.${id}`) ? t(`arm.${id}` as 'arm.treated') : id)
@@ -112,7 +116,7 @@ export function BacktestReportView({ report }: { report: BacktestReport }) {
       ) : (
         <>
           <p className="quiet" style={{ margin: '0 0 0.5rem' }}>
-            {t('rules.backtest.samplesText')}
+            {t(may('people.reveal') ? 'rules.backtest.samplesText' : 'rules.backtest.samplesOnly')}
           </p>
           <ol className="journey">
             {report.samples.map((sample) => (
@@ -249,6 +253,7 @@ function Sample({ sample, words }: { sample: BacktestSample; words: (code: strin
   const { person, at, result, arm, clauses, sentence } = sample
   const tone = toneOf(sample)
   const armKey = `arm.${arm}`
+  const [shown, setShown] = useState<Revealed>()
   return (
     <li data-tone={tone}>
       <Badge tone={tone}>{words(result)}</Badge>{' '}
@@ -260,6 +265,7 @@ function Sample({ sample, words }: { sample: BacktestSample; words: (code: strin
       <details>
         <summary>{t('rules.backtest.why')}</summary>
         <Clauses clauses={clauses} />
+        <Reveal personId={person} shown={shown} onShown={setShown} />
       </details>
     </li>
   )
