@@ -28,6 +28,11 @@ test('edit, backtest, send to me, 1 %, 10 %, 100 %', async () => {
     const drawer = page.getByRole('dialog', { name: 'Carrinho abandonado' })
     const way = drawer.getByRole('navigation', { name: 'Passos da v3 até todas as pessoas' })
     await way.locator('[aria-current="step"]', { hasText: 'Sombra' }).waitFor()
+    // A version that a part of people get may be tried on them alone.
+    await drawer.getByLabel('Versão').selectOption('2')
+    await drawer.getByLabel('Com quem').selectOption({ label: 'Como está: 10% das pessoas' })
+    await drawer.getByLabel('Versão').selectOption('3')
+    await drawer.getByLabel('Com quem').waitFor({ state: 'hidden' })
     await way.getByRole('button', { name: 'Editar' }).click()
 
     // A mistake is marked at its line, and nothing is tried with it.

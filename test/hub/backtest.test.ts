@@ -132,7 +132,7 @@ test('at the terminal: the rule of the files, a changed text, a draft, and what 
   const shown = await anuente(['backtest', changed, '--from', today(), '--lang', 'pt'], true)
   expect(shown.code).toBe(0)
   expect(shown.out).toMatch(
-    /^aviso v3 {2}não publicada {2}\d\d\/\d\d\/\d{4} – \d\d\/\d\d\/\d{4}\n2 envios a 2 pessoas; /,
+    /^aviso v3 {2}não publicada, testada com 100% das pessoas {2}\d\d\/\d\d\/\d{4} – \d\d\/\d\d\/\d{4}\n2 envios a 2 pessoas; /,
   )
   expect(shown.out).toMatch(/Por dia\n +casos +envios +controle +barrados\n +\d\d\/\d\d\/\d{4} +2 +2 +0 +0\n/)
   expect(shown.out).toContain('Condições que não valeram')
@@ -224,6 +224,34 @@ test('replay: compares beside a running hub, writes only without one, and the ba
   expect(written.err).toMatch(/replay .*%/s)
   expect(await anuente(['replay', '--lang', 'fr'])).toMatchObject({ code: 1, err: '--lang is pt or en\n' })
   expect((await reportOf('aviso', '--from', today())).sends.total).toBe(42)
+})
+
+test('a rule that is published for a part of people is tried on everybody, or on those it is published for', async () => {
+  const done = async (...words: string[]) =>
+    expect(await anuente(['rules', ...words, '--reason', 'prova'])).toMatchObject({ code: 0 })
+  const all = await reportOf('aviso', '--from', today(), '--share', 'live')
+  expect([all.share, all.sends.total]).toEqual([{ tried: 1, live: 1 }, 42])
+  expect(await anuente(['backtest', 'aviso@2', '--share', 'live'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('not live'),
+  })
+  expect(await anuente(['backtest', 'aviso', '--share', '10%'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('--share is all or live'),
+  })
+  await done('publish', 'aviso@2', '--to', '50%')
+  const everybody = await reportOf('aviso@2', '--from', today())
+  expect([everybody.share, everybody.clock, everybody.sends.total]).toEqual([{ tried: 1, live: 0.5 }, 'ideal', 7])
+  expect(everybody.notes.map(({ pt }) => pt).join()).toContain('só para uma parte das pessoas')
+  const some = await reportOf('aviso@2', '--from', today(), '--share', 'live')
+  const outside = some.blocked.reasons['NOT_PUBLISHED']?.count ?? 0
+  expect(some.share).toEqual({ tried: 0.5, live: 0.5 })
+  expect([some.blocked.matches, some.sends.total + outside]).toEqual([7, 7])
+  expect(some.notes.map(({ pt }) => pt).join()).not.toContain('pausada')
+  await done('pause', 'aviso')
+  const paused = await reportOf('aviso@2', '--from', today())
+  expect(paused.sends.total).toBe(7)
+  expect(paused.notes.map(({ pt }) => pt).join()).toContain('esteve pausada')
 })
 
 test('where no hub has run yet, both say so', async () => {

@@ -16,10 +16,13 @@ const EVERY_MS = 700
 
 export function BacktestPanel({
   wanted,
+  standing,
   before,
 }: {
   /** `rule`: id@version of one that was added; `text`: as it stands in the editor. */
   wanted: { readonly rule: string } | { readonly text: string }
+  /** For whom it is published, in words, where that is not everybody: it may be tried on them alone. */
+  standing?: string | undefined
   /** Looks the text through first. @returns whether it can be tried. */
   before?: () => Promise<boolean>
 }) {
@@ -28,6 +31,7 @@ export function BacktestPanel({
   const queries = useQueryClient()
   const panel = useRef<HTMLDivElement>(null)
   const [lately, setLately] = useState('30')
+  const [share, setShare] = useState<'all' | 'live'>('all')
   const [from, setFrom] = useState(() => dayOf(Date.now() - 29 * DAY_MS))
   const [until, setUntil] = useState(() => dayOf(Date.now()))
   const [started, setStarted] = useState<{ readonly id: string; readonly text: string | undefined }>()
@@ -55,7 +59,11 @@ export function BacktestPanel({
         lately === 'days'
           ? dayRange(from, until)
           : dayRange(dayOf(Date.now() - (Number(lately) - 1) * DAY_MS), undefined)
-      return post<BacktestJob>('/api/backtests', { ...wanted, ...range } satisfies BacktestRequest)
+      return post<BacktestJob>('/api/backtests', {
+        ...wanted,
+        ...range,
+        ...(share === 'live' && { share }),
+      } satisfies BacktestRequest)
     },
     onSuccess: (made) => {
       if (!made) return
@@ -112,6 +120,18 @@ export function BacktestPanel({
                 onChange={(event) => setUntil(event.currentTarget.value)}
               />
             </>
+          )}
+          {standing !== undefined && (
+            <NativeSelect
+              size="xs"
+              label={t('rules.backtest.share')}
+              value={share}
+              data={[
+                { value: 'all', label: t('rules.backtest.everybody') },
+                { value: 'live', label: t('rules.backtest.standing', { stage: standing }) },
+              ]}
+              onChange={(event) => setShare(event.currentTarget.value === 'live' ? 'live' : 'all')}
+            />
           )}
           <Button size="xs" type="submit" loading={start.isPending} disabled={job !== undefined && isRunning(job)}>
             {t('rules.backtest.run')}

@@ -39,8 +39,8 @@ export function BacktestReportView({ report }: { report: BacktestReport }) {
     <>
       <p className="lead">
         {t('rules.backtest.lead', {
-          sends: number(sends.total),
-          people: number(people.sent),
+          messages: t('rules.backtest.messages', { count: sends.total, n: number(sends.total) }),
+          people: t('rules.backtest.persons', { count: people.sent, n: number(people.sent) }),
           share: percent(blocked.consentShare),
         })}
       </p>
@@ -92,7 +92,12 @@ export function BacktestReportView({ report }: { report: BacktestReport }) {
           {report.overlap.map(({ rule, people: them, sends: sent }) => (
             <tr key={rule}>
               <td>{rule}</td>
-              <td className="right">{t('rules.backtest.overlapOf', { people: number(them), sends: number(sent) })}</td>
+              <td className="right">
+                {t('rules.backtest.overlapOf', {
+                  people: t('rules.backtest.persons', { count: them, n: number(them) }),
+                  sends: number(sent),
+                })}
+              </td>
             </tr>
           ))}
         </Part>

@@ -127,6 +127,9 @@ function Past({ detail: { rule, versions } }: { detail: RuleDetail }) {
   const { t } = useTranslation()
   const words = useStageWords()
   const [version, setVersion] = useState(rule.version)
+  const chosen = versions.find((one) => one.version === version)
+  const isPart = chosen?.stage === 'test' || (chosen?.stage === 'live' && chosen.share < 1)
+  const standing = chosen && isPart ? words(chosen.stage, chosen.share) : undefined
   return (
     <>
       {versions.length > 1 && (
@@ -143,7 +146,7 @@ function Past({ detail: { rule, versions } }: { detail: RuleDetail }) {
           onChange={(event) => setVersion(Number(event.currentTarget.value))}
         />
       )}
-      <BacktestPanel key={version} wanted={{ rule: `${rule.id}@${version}` }} />
+      <BacktestPanel key={version} wanted={{ rule: `${rule.id}@${version}` }} standing={standing} />
     </>
   )
 }
