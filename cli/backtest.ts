@@ -24,6 +24,7 @@ import {
 interface BacktestCommand extends StandardOptions {
   readonly from?: string
   readonly to?: string
+  readonly share?: string
   readonly lang?: string
 }
 
@@ -39,6 +40,10 @@ export function addBacktest(program: Command, cli: Cli): void {
     )
     .option('--from <day>', 'first day, in São Paulo, or a moment in ISO 8601 (default: 30 days before --to)')
     .option('--to <day>', 'last day, or a moment in ISO 8601 (default: now)')
+    .option(
+      '--share <who>',
+      'all: as if it were published for everybody; live: for those it is published for now (default: all)',
+    )
     .option('--lang <language>', 'pt or en (default: the language of the terminal)')
     .action(async (rule: string, options: BacktestCommand) => {
       const language = languageOf(options.lang, cli)
@@ -59,15 +64,23 @@ export function addBacktest(program: Command, cli: Cli): void {
   standard(command, [
     'anuente backtest carrinho-abandonado --from 2026-10-01 --to 2026-10-31',
     'anuente backtest carrinho-abandonado@4 --lang pt',
+    'anuente backtest carrinho-abandonado --share live',
     'anuente backtest ./rules/novo.yaml --lang pt',
     "anuente backtest ./rules/novo.yaml --json | jq '.sends.byChannel'",
   ])
 }
 
-function rangeOf({ from, to }: BacktestCommand, now: number): Range {
+function rangeOf({ from, to, share }: BacktestCommand, now: number): Range {
+  if (share !== undefined && share !== 'all' && share !== 'live')
+    throw new CliError(
+      'INVALID',
+      `--share is all or live, not "${share}". Leave it out to try the rule on everybody.`,
+      1,
+      '--share',
+    )
   const end = to === undefined ? now : Math.min(now, Date.parse(readTime(to, '--to', 'end')))
   const begin = from === undefined ? end - 30 * DAY_MS : Date.parse(readTime(from, '--from'))
-  if (begin < end) return { from: begin, to: end, now }
+  if (begin < end) return { from: begin, to: end, now, ...(share && { share }) }
   throw new CliError(
     'INVALID',
     begin >= now
@@ -162,7 +175,7 @@ async function renderBacktest(
   lines.push(
     c.bold(`${report.rule.id} v${report.rule.version}`) +
       c.dim(
-        `  ${report.rule.published ? say('publicada', 'published') : say('não publicada', 'not published')}  ${day.format(new Date(report.from))} – ${day.format(new Date(report.to))}`,
+        `  ${report.rule.published ? say('publicada', 'published') : say('não publicada', 'not published')}, ${say(`testada com ${percent.format(report.share.tried)} das pessoas`, `tried on ${percent.format(report.share.tried)} of people`)}  ${day.format(new Date(report.from))} – ${day.format(new Date(report.to))}`,
       ),
     say(
       `${number.format(report.sends.total)} envios a ${number.format(report.people.sent)} pessoas; ${percent.format(report.blocked.consentShare)} barrado por consentimento.`,

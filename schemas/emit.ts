@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { BacktestReport } from './backtest.ts'
 import { Config } from './config.ts'
 import { CanonicalEvent } from './event.ts'
 import { TrackingPlan } from './plan.ts'
 import { Rule } from './rule.ts'
 
-/** The JSON Schemas people's editors read. `node schemas/emit.ts` writes them; `--check` fails when they are stale. */
-const emitted = { event: CanonicalEvent, rule: Rule, config: Config, plan: TrackingPlan }
+/** The JSON Schemas people's editors and programs read. `node schemas/emit.ts` writes them; `--check` fails when they are stale. */
+const emitted = { event: CanonicalEvent, rule: Rule, config: Config, plan: TrackingPlan, backtest: BacktestReport }
 
 const folder = fileURLToPath(new URL('./json/', import.meta.url))
 const check = process.argv.includes('--check')

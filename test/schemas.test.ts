@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { registry } from '../connectors/index.ts'
 import { checkSettings } from '../core/config.ts'
+import { BacktestReport } from '../schemas/backtest.ts'
 import { Config } from '../schemas/config.ts'
 import { CanonicalEvent } from '../schemas/event.ts'
 import { TrackingPlan } from '../schemas/plan.ts'
@@ -14,7 +15,7 @@ import { Rule } from '../schemas/rule.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(root + path, 'utf8')
-const SCHEMAS = { event: CanonicalEvent, rule: Rule, config: Config, plan: TrackingPlan }
+const SCHEMAS = { event: CanonicalEvent, rule: Rule, config: Config, plan: TrackingPlan, backtest: BacktestReport }
 
 const ajv = new Ajv2020.default({ strict: true, allErrors: true, allowUnionTypes: true })
 addFormats.default(ajv)

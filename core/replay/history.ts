@@ -34,7 +34,7 @@ export type Step = { readonly key: string; readonly at: number } & (
   /** An event of which nothing sealed matters to whoever replays it. */
   | {
       readonly kind: 'passing'
-      readonly row: OpenRow
+      readonly row: PassingRow
       readonly purposes: readonly string[]
       /** Its time is counted. */
       readonly counts: boolean
@@ -49,8 +49,9 @@ export type Step = { readonly key: string; readonly at: number } & (
   | { readonly kind: 'join'; readonly join: Join }
 )
 
-/** What of a kept event lies in the open. */
-export type OpenRow = Omit<Tables['history'], 'sealed' | 'amounts'>
+/** What is read of an event that is not opened. */
+type PassingRow = Omit<Tables['history'], 'sealed' | 'amounts' | 'source_id' | 'connector'>
+type OpenRow = Omit<Tables['history'], 'sealed' | 'amounts'>
 
 export interface PersonHistory {
   /** As they are today, with today's answers in `today`. */
@@ -122,11 +123,11 @@ export async function* histories(
 /** What somebody took so far is about as much as is kept of them. */
 type Sized = Pick<Tables['persons'], 'id' | 'seq'>
 const SIZES = 'select id, seq from persons where id in ({list}) order by id'
-const OPEN_COLUMNS =
-  'id, node_id, person_seq, type, name, occurred_at, received_at, source_id, connector, purposes, taken, taken_at'
-const OPEN = `select ${OPEN_COLUMNS} from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
-const WHOLE = `select ${OPEN_COLUMNS}, sealed from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
-const SEALED = 'select id, sealed from history where id in ({list})'
+const TIMES = 'id, node_id, person_seq, type, name, occurred_at, received_at, purposes, taken, taken_at'
+const OPEN = `select ${TIMES} from history where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
+const WHOLE = `select ${TIMES}, source_id, connector, sealed from history
+  where node_id in ({list}) and coalesce(taken_at, received_at) <= ?`
+const SEALED = 'select id, source_id, connector, sealed from history where id in ({list})'
 const INPUTS = 'select * from history_inputs where node_id in ({list}) and at <= ?'
 const EDGES =
   'select node_a, node_b, event_id, at from edges where refused is null and node_a in ({list}) and at <= ? order by at'
@@ -177,12 +178,14 @@ async function loadHistories(
     if (list) list.push({ a, b })
     else byEvent.set(event_id, [{ a, b }])
   }
-  for (const { row, key, purposes, sealed, counts } of opened) {
-    const at = row.taken_at ?? row.received_at
-    if (!sealed) {
-      add(row.node_id, { kind: 'passing', key, at, row, purposes, counts })
+  for (const one of opened) {
+    const { key, purposes } = one
+    const at = one.row.taken_at ?? one.row.received_at
+    if (!one.sealed) {
+      add(one.row.node_id, { kind: 'passing', key, at, row: one.row, purposes, counts: one.counts })
       continue
     }
+    const { row, sealed } = one
     const mine = byEvent.get(row.id) ?? []
     byEvent.delete(row.id)
     add(row.node_id, { kind: 'event', key, at, row, sealed, purposes, joins: mine })
@@ -241,14 +244,10 @@ async function loadHistories(
   })
 }
 
-interface Opened {
-  readonly row: OpenRow
-  readonly key: string
-  readonly purposes: readonly string[]
-  /** Absent: it only passes. */
-  readonly sealed?: SealedEvent
-  readonly counts: boolean
-}
+type Opened = { readonly key: string; readonly purposes: readonly string[] } & (
+  | { readonly row: OpenRow; readonly sealed: SealedEvent }
+  | { readonly row: PassingRow; readonly sealed: undefined; readonly counts: boolean }
+)
 
 /** Kept events of these people, opened as far as they matter. */
 async function openHistory(
@@ -260,13 +259,13 @@ async function openHistory(
   const own = people.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
   const dataKeys = new Map(own.map(({ id, dataKey }) => [id, dataKey]))
   const ids = own.map(({ id }) => id)
-  const open = ({ node_id: id }: OpenRow, sealed: Uint8Array) =>
+  const open = ({ node_id: id }: PassingRow, sealed: Uint8Array) =>
     unsealJson<SealedEvent>(keys.unwrap(dataKeys.get(id)!), sealed)
   if (!relevance || relevance.everything) {
     const rows = await runIn<OpenRow & { sealed: Uint8Array }>(db, dialect, WHOLE, ids, [], [until])
-    return rows.map((row) => ({ ...placed(row), sealed: open(row, row.sealed), counts: false }))
+    return rows.map((row) => ({ ...placed(row), sealed: open(row, row.sealed) }))
   }
-  const rows = await runIn<OpenRow>(db, dialect, OPEN, ids, [], [until])
+  const rows = await runIn<PassingRow>(db, dialect, OPEN, ids, [], [until])
   const joining = new Set(joins.map(({ event_id }) => event_id))
   const whole = new Set(people.filter(relevance.needsAllOf).map(({ id }) => id))
   const owner = new Map(own.map((node) => [node.id, node.personId]))
@@ -275,24 +274,26 @@ async function openHistory(
     const needed = joining.has(row.id) || whole.has(owner.get(row.node_id)!)
     return { row, key, purposes, weight: needed ? ('open' as const) : relevance.weigh(row, purposes, row.purposes) }
   })
-  const opened = new Map<string, SealedEvent>()
+  const opened = new Map<string, { readonly row: OpenRow; readonly sealed: SealedEvent }>()
   const openAll = async (wanted: readonly Found[]) => {
     const rowOf = new Map(wanted.map(({ row }) => [row.id, row]))
-    for (const { id, sealed } of await runIn<{ id: string; sealed: Uint8Array }>(db, dialect, SEALED, [
-      ...rowOf.keys(),
-    ]))
-      opened.set(id, open(rowOf.get(id)!, sealed))
+    for (const { id, sealed, ...source } of await runIn<
+      Pick<Tables['history'], 'id' | 'source_id' | 'connector' | 'sealed'>
+    >(db, dialect, SEALED, [...rowOf.keys()])) {
+      const row = rowOf.get(id)!
+      opened.set(id, { row: { ...row, ...source }, sealed: open(row, sealed) })
+    }
   }
   await openAll(found.filter(({ weight }) => weight === 'open'))
   await openUntilKnown(own, found, opened, openAll, { keys, relevance })
   return found.map(({ row, key, purposes, weight }) => {
-    const sealed = opened.get(row.id)
-    return { row, key, purposes, ...(sealed && { sealed }), counts: weight === 'time' }
+    const whole = opened.get(row.id)
+    return whole ? { key, purposes, ...whole } : { row, key, purposes, sealed: undefined, counts: weight === 'time' }
   })
 }
 
 interface Found {
-  readonly row: OpenRow
+  readonly row: PassingRow
   readonly key: string
 }
 
@@ -303,7 +304,7 @@ const LOOKED_AT_ONCE = 8
 async function openUntilKnown(
   own: readonly NodeState[],
   found: readonly Found[],
-  opened: ReadonlyMap<string, SealedEvent>,
+  opened: ReadonlyMap<string, { readonly sealed: SealedEvent }>,
   openAll: (wanted: readonly Found[]) => Promise<void>,
   { keys, relevance }: { readonly keys: Keys; readonly relevance: Relevance },
 ): Promise<void> {
@@ -331,9 +332,10 @@ async function openUntilKnown(
       const missing = unknown.get(person)!
       let place = places.get(person) ?? 0
       for (; place < theirs.length && missing.size > 0; place++) {
-        const sealed = opened.get(theirs[place]!.row.id)
-        if (sealed)
-          for (const { type, value } of sealed.identifiers) missing.delete(keys.identifier(type, value).toString('hex'))
+        const known = opened.get(theirs[place]!.row.id)
+        if (known)
+          for (const { type, value } of known.sealed.identifiers)
+            missing.delete(keys.identifier(type, value).toString('hex'))
         else if (mayName(theirs[place]!.row, missing)) break
       }
       places.set(person, place)
@@ -348,7 +350,7 @@ async function openUntilKnown(
 }
 
 /** Nobody is called by what was not there yet. */
-function mayName({ taken_at: at }: OpenRow, missing: ReadonlyMap<string, NodeState>): boolean {
+function mayName({ taken_at: at }: PassingRow, missing: ReadonlyMap<string, NodeState>): boolean {
   if (at === null) return true
   for (const { foundedAt } of missing.values()) if (foundedAt <= at) return true
   return false
@@ -369,7 +371,7 @@ function purposesOf(text: string): readonly string[] {
   return list
 }
 
-const placed = <R extends OpenRow>(row: R) => ({
+const placed = <R extends PassingRow>(row: R) => ({
   row,
   key: row.taken ?? oldKey(row.received_at, `1${String(row.person_seq).padStart(12, '0')}`),
   purposes: purposesOf(row.purposes),

@@ -348,11 +348,13 @@ function keepTime(times: Record<string, string[]>, name: string, at: string, win
   const newest = known.at(-1)
   const inOrder = newest === undefined || newest <= at
   const sorted = inOrder ? [...known, at] : [...known, at].sort()
-  const oldest = new Date(Date.parse(sorted.at(-1)!) - window).toISOString()
-  times[name] =
-    sorted[0]! >= oldest && sorted.length <= RECENT_KEPT
-      ? sorted
-      : sorted.filter((time) => time >= oldest).slice(-RECENT_KEPT)
+  const since = Date.parse(sorted.at(-1)!) - window
+  if (sorted.length <= RECENT_KEPT && Date.parse(sorted[0]!) >= since) {
+    times[name] = sorted
+    return
+  }
+  const oldest = new Date(since).toISOString()
+  times[name] = sorted.filter((time) => time >= oldest).slice(-RECENT_KEPT)
 }
 
 /** Deterministic id of a delivery that follows an event by itself: a replayed transaction makes the same one. */
