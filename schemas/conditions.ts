@@ -14,6 +14,7 @@ export const durationAs = (description: string) =>
   Type.String({
     pattern: '^P(?!$)(\\d+Y)?(\\d+M)?(\\d+W)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?)?$',
     description,
+    examples: ['PT30M', 'PT24H', 'P1D', 'P7D', 'P30D'],
   })
 export const Duration = durationAs('ISO 8601 duration such as PT30M or P1D.')
 
@@ -28,6 +29,7 @@ export const FieldCondition = Type.Object(
       description:
         'Dotted path: cart.total (minor units), cart.items, cart.url, traits.<open trait>, event.<property>, counters.<purpose>.<name>, scores.<id>, computed.<id>, person.known.',
       minLength: 1,
+      examples: ['cart.total', 'cart.items', 'event.total', 'traits.plan', 'scores.churn_risk', 'person.known'],
     }),
     op: oneOf(OPERATORS, 'How to compare. A missing field satisfies only absent and ne.'),
     value: Type.Optional(Value),
@@ -47,9 +49,24 @@ export interface Measured {
   to?: string
 }
 
-const EventPattern = Type.String({
+/** By the names of Segment's spec, whatever source they came from. */
+const EVENT_NAMES = [
+  'Product Viewed',
+  'Product Added',
+  'Product Removed',
+  'Cart Viewed',
+  'Checkout Started',
+  'Order Completed',
+  'Order Refunded',
+  'Signed Up',
+  'Message Opened',
+  'Ticket Opened',
+]
+
+export const EventPattern = Type.String({
   minLength: 1,
   description: 'Event name or glob, e.g. Order Completed, Product *.',
+  examples: EVENT_NAMES,
 })
 const ISO_DATE = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d+)?)?(Z|[+-]\\d{2}:\\d{2}))?$'
 
@@ -83,12 +100,13 @@ const measured = (property: 'none' | 'needed') =>
   )
 
 const NUMBER_OPERATORS = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte'] as const
+const numberOperator = () => oneOf(NUMBER_OPERATORS, 'How to compare: eq =, ne ≠, gt >, gte ≥, lt <, lte ≤.')
 const numberOf = <const F extends string>(fn: F, property: 'none' | 'needed', description: string) =>
   Type.Object(
     {
       [fn]: Type.Unsafe<Measured>({ ...measured(property), description }),
-      op: oneOf(NUMBER_OPERATORS),
-      value: Type.Number(),
+      op: numberOperator(),
+      value: Type.Number({ description: 'What to compare with.' }),
     } as Record<F, ReturnType<typeof measured>> & {
       op: ReturnType<typeof oneOf<(typeof NUMBER_OPERATORS)[number]>>
       value: ReturnType<typeof Type.Number>
@@ -151,7 +169,10 @@ const Group = Type.Object(
     any: Type.Optional(Type.Array(Items.items, { description: 'At least one of these holds.' })),
     none: Type.Optional(Type.Array(Items.items, { description: 'None of these holds.' })),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description: 'Conditions on the person, the cart, the event, the past: all, any, none.',
+  },
 )
 
 /** Under `$defs` of every schema that uses conditions. */

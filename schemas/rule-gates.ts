@@ -1,6 +1,6 @@
 /** What of a rule forbids, chooses and sends: `unless`, `then` and `experiment`. */
 import { type Static, Type } from 'typebox'
-import { Conditions, Duration, durationAs } from './conditions.ts'
+import { Conditions, durationAs } from './conditions.ts'
 import { oneOf } from './one-of.ts'
 
 const closed = { additionalProperties: false } as const
@@ -92,7 +92,7 @@ const Suppress = Type.Union([
 export const Unless = Type.Object(
   {
     purpose: Type.String({ description: 'Purpose of the configuration this rule acts under.' }),
-    caps: Type.Optional(Type.Array(Cap)),
+    caps: Type.Optional(Type.Array(Cap, { description: 'How much one person may receive.' })),
     quiet_hours: Type.Optional(QuietHours),
     send_windows: Type.Optional(
       Type.Array(SendWindow, {
@@ -117,7 +117,7 @@ export const Unless = Type.Object(
     ),
     suppress: Type.Optional(Type.Array(Suppress, { minItems: 1, description: 'Who gets nothing, whatever matched.' })),
   },
-  closed,
+  { ...closed, description: 'What forbids it: the purpose without consent, caps, quiet hours, re-entry, suppression.' },
 )
 
 export const RuleAction = Type.Object(
@@ -222,14 +222,17 @@ export const Then = Type.Object(
         },
       ),
     ),
-    expires: Type.Optional(Duration),
+    expires: Type.Optional(durationAs('After this time it is not worth sending any more, e.g. PT24H.')),
   },
-  closed,
+  { ...closed, description: 'What is done: all actions, one by channel, or one of several branches.' },
 )
 
 const Variant = Type.Object(
   {
-    id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
+    id: Type.String({
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'Names the variant in reports and payloads, e.g. frete_gratis.',
+    }),
     weight: Type.Number({ exclusiveMinimum: 0, description: 'Share against the other variants.' }),
     with: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), { description: 'Fields of the payload, over those of the action.' }),
@@ -254,5 +257,5 @@ export const Experiment = Type.Object(
     ),
     seed: Type.Optional(Type.String({ description: 'Who falls where hangs on it; the id of the rule when absent.' })),
   },
-  closed,
+  { ...closed, description: 'Who gets nothing by lot, and who gets which of several texts.' },
 )

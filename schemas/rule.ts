@@ -1,5 +1,12 @@
 import { type Static, Type } from 'typebox'
-import { Conditions, conditionDefs, Duration, durationAs, MeasureCondition } from './conditions.ts'
+import {
+  Conditions,
+  conditionDefs,
+  Duration,
+  durationAs,
+  EventPattern as EventName,
+  MeasureCondition,
+} from './conditions.ts'
 import { oneOf } from './one-of.ts'
 import { Experiment, Then, Unless } from './rule-gates.ts'
 
@@ -14,8 +21,6 @@ export {
   OPERATORS,
   type Operator,
 } from './conditions.ts'
-
-const EventName = Type.String({ minLength: 1, description: 'Event name or glob, e.g. Order Completed, Product *.' })
 
 /** An event, with conditions on its properties and on the person at that moment. */
 const EventMatch = Type.Object({ event: EventName, where: Type.Optional(Conditions) }, { additionalProperties: false })
@@ -46,9 +51,9 @@ const AbsenceTrigger = Type.Object(
               { minItems: 1, description: 'What ends the wait: then nothing is done.' },
             ),
           },
-          { additionalProperties: false },
+          { additionalProperties: false, description: 'What ends the wait.' },
         ),
-        within: Duration,
+        within: durationAs('How long to wait for it, at most P182D.'),
         correlate: Type.Optional(
           Type.String({
             minLength: 1,
@@ -85,36 +90,43 @@ const SequenceTrigger = Type.Object(
 
 const AudienceTrigger = Type.Object(
   {
-    audience: Type.Union([
-      Type.Object(
-        { enters: Type.String({ minLength: 1, description: 'Id of the audience the person came into.' }) },
-        { additionalProperties: false },
-      ),
-      Type.Object(
-        { leaves: Type.String({ minLength: 1, description: 'Id of the audience the person left.' }) },
-        { additionalProperties: false },
-      ),
-    ]),
+    audience: Type.Union(
+      [
+        Type.Object(
+          { enters: Type.String({ minLength: 1, description: 'Id of the audience the person came into.' }) },
+          { additionalProperties: false },
+        ),
+        Type.Object(
+          { leaves: Type.String({ minLength: 1, description: 'Id of the audience the person left.' }) },
+          { additionalProperties: false },
+        ),
+      ],
+      { description: 'The person comes into an audience, {enters: id}, or leaves it, {leaves: id}.' },
+    ),
   },
   { additionalProperties: false },
 )
 
 /** When it is time, by the clock of a zone. */
-export const Schedule = Type.Union([
-  Type.String({
-    minLength: 1,
-    description: 'Every so many days at a time of day: "P1D@09:00 America/Sao_Paulo".',
-  }),
-  Type.Object(
-    {
-      cron: Type.String({ minLength: 1, description: 'Five fields, e.g. "0 9 * * 1" for Mondays at nine.' }),
-      timezone: Type.Optional(
-        Type.String({ minLength: 1, description: 'IANA name; the one of the organization when left out.' }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
-])
+export const Schedule = Type.Union(
+  [
+    Type.String({
+      minLength: 1,
+      description: 'Every so many days at a time of day: "P1D@09:00 America/Sao_Paulo".',
+      examples: ['P1D@09:00 America/Sao_Paulo', 'P7D@10:00'],
+    }),
+    Type.Object(
+      {
+        cron: Type.String({ minLength: 1, description: 'Five fields, e.g. "0 9 * * 1" for Mondays at nine.' }),
+        timezone: Type.Optional(
+          Type.String({ minLength: 1, description: 'IANA name; the one of the organization when left out.' }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  { description: 'When it is time: "P1D@09:00 America/Sao_Paulo", or {cron: "0 9 * * 1", timezone: …}.' },
+)
 export type Schedule = Static<typeof Schedule>
 
 const ScheduleTrigger = Type.Object({ schedule: Schedule }, { additionalProperties: false })
@@ -154,26 +166,32 @@ const RequestTrigger = Type.Object(
 )
 
 /** `event` first: of a document that fits none, the alternative with most of its words is told about. */
-const Trigger = Type.Union([
-  EventMatch,
-  AbsenceTrigger,
-  SequenceTrigger,
-  AudienceTrigger,
-  CrossingTrigger,
-  ScheduleTrigger,
-  RequestTrigger,
-  MeasureCondition,
-])
+const Trigger = Type.Union(
+  [
+    EventMatch,
+    AbsenceTrigger,
+    SequenceTrigger,
+    AudienceTrigger,
+    CrossingTrigger,
+    ScheduleTrigger,
+    RequestTrigger,
+    MeasureCondition,
+  ],
+  {
+    description:
+      'What sets the rule off, one of: event, absence, sequence, a measure such as count, audience, crosses, schedule, request.',
+  },
+)
 export type Trigger = Static<typeof Trigger>
 
-const BudgetLimit = Type.Integer({ minimum: 1 })
+const BudgetLimit = (per: string) => Type.Integer({ minimum: 1, description: `At most so much ${per}.` })
 
 /** A person named by an identifier, as people write it. The hub keeps its HMAC alone. */
 export const TestRecipient = Type.Object(
   {
-    email: Type.Optional(Type.String({ minLength: 3 })),
-    phone: Type.Optional(Type.String({ minLength: 8 })),
-    userId: Type.Optional(Type.String({ minLength: 1 })),
+    email: Type.Optional(Type.String({ minLength: 3, description: 'E-mail address.' })),
+    phone: Type.Optional(Type.String({ minLength: 8, description: 'Phone number, e.g. +55 11 98888-7777.' })),
+    userId: Type.Optional(Type.String({ minLength: 1, description: 'Id of the person in your own systems.' })),
   },
   { additionalProperties: false, minProperties: 1, maxProperties: 1 },
 )
@@ -194,15 +212,30 @@ export const Rollout = Type.Object(
       Type.Array(TestRecipient, { description: 'Test recipients of this rule besides those of the configuration.' }),
     ),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description:
+      'How far this version is published; live for everybody when left out. May change without a new version.',
+  },
 )
 export type Rollout = Static<typeof Rollout>
 
 export const Rule = Type.Object(
   {
-    id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
-    version: Type.Integer({ minimum: 1 }),
-    title: Type.Optional(Type.Object({ pt: Type.String(), en: Type.String() }, { additionalProperties: false })),
+    id: Type.String({
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'Names the rule everywhere: small letters, digits, - and _, e.g. carrinho-abandonado.',
+    }),
+    version: Type.Integer({ minimum: 1, description: 'Raise it whenever what the rule does changes.' }),
+    title: Type.Optional(
+      Type.Object(
+        {
+          pt: Type.String({ description: 'In Portuguese, e.g. Carrinho abandonado.' }),
+          en: Type.String({ description: 'In English, e.g. Abandoned cart.' }),
+        },
+        { additionalProperties: false, description: 'What people call it.' },
+      ),
+    ),
     when: Trigger,
     who: Type.Optional(Conditions),
     unless: Unless,
@@ -210,7 +243,7 @@ export const Rule = Type.Object(
     then: Then,
     experiment: Type.Optional(Experiment),
     exit_on: Type.Optional(
-      Type.Array(Type.String(), {
+      Type.Array(EventName, {
         description: 'Goal events: they cancel what waits, and are checked again just before sending.',
       }),
     ),
@@ -224,7 +257,7 @@ export const Rule = Type.Object(
     group: Type.Optional(
       Type.Object(
         {
-          id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
+          id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$', description: 'Names the group, e.g. promo.' }),
           window: Duration,
         },
         {
@@ -239,9 +272,9 @@ export const Rule = Type.Object(
           sends: Type.Optional(
             Type.Object(
               {
-                hour: Type.Optional(BudgetLimit),
-                day: Type.Optional(BudgetLimit),
-                total: Type.Optional(BudgetLimit),
+                hour: Type.Optional(BudgetLimit('in an hour')),
+                day: Type.Optional(BudgetLimit('in a day')),
+                total: Type.Optional(BudgetLimit('ever')),
               },
               { additionalProperties: false, minProperties: 1, description: 'How many deliveries this rule may make.' },
             ),
@@ -253,9 +286,9 @@ export const Rule = Type.Object(
                   minimum: 1,
                   description: 'What one delivery costs, in minor units (12 is 0.12).',
                 }),
-                hour: Type.Optional(BudgetLimit),
-                day: Type.Optional(BudgetLimit),
-                total: Type.Optional(BudgetLimit),
+                hour: Type.Optional(BudgetLimit('in an hour')),
+                day: Type.Optional(BudgetLimit('in a day')),
+                total: Type.Optional(BudgetLimit('ever')),
               },
               { additionalProperties: false, description: 'What this rule may spend, in minor units of the currency.' },
             ),

@@ -19,6 +19,16 @@ export function unknownName(kind: string, name: string, known: Iterable<string>)
   return `unknown ${kind} ${JSON.stringify(name)}.${hint}`
 }
 
+/** Those of the known names that somebody may have meant, the likeliest first. */
+export function nearest(name: string, known: readonly string[]): string[] {
+  const most = name.length <= 4 ? 1 : 2
+  return known
+    .map((other) => ({ other, far: distance(name.toLowerCase(), other.toLowerCase()) }))
+    .filter(({ far }) => far <= most)
+    .sort((a, b) => a.far - b.far)
+    .map(({ other }) => other)
+}
+
 /** Levenshtein. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -50,7 +50,7 @@ describe('loading', () => {
     [
       'an unknown key',
       rule('a', 'whom: {}\n'),
-      'rules/a.yaml:4:1: unknown key "whom" in the rule: allowed are id, version',
+      'rules/a.yaml:4:1: unknown key "whom" in the rule: did you mean who? allowed are id, version',
     ],
     [
       'a missing key',
@@ -60,7 +60,30 @@ describe('loading', () => {
     [
       'a misspelt trigger',
       rule('a').replace('event:', 'evnt:'),
+      'rules/a.yaml:3:8: unknown key "evnt": did you mean event? "when" must be a mapping with "event" or a mapping with "absence"',
+    ],
+    [
+      'a trigger that is none',
+      rule('a').replace('event:', 'happens:'),
       'rules/a.yaml:3:1: "when" must be a mapping with "event" or a mapping with "absence"',
+    ],
+    [
+      'a misspelt word',
+      rule('a').replace('orders}', 'orders, quiet_hour: {holidays: BR}}'),
+      'rules/a.yaml:4:27: unknown key "quiet_hour" in "unless": did you mean quiet_hours? allowed are purpose, caps',
+    ],
+    [
+      'a misspelt word deep inside',
+      rule('a').replace(
+        '{event: Order Completed}',
+        '{absence: {start: {event: X}, unless: {any: [{evnt: Y}]}, within: PT1H}}',
+      ),
+      'rules/a.yaml:3:53: unknown key "evnt": did you mean event?',
+    ],
+    [
+      'a misspelt choice',
+      rule('a').replace('orders}', 'orders, caps: [{per: persn, max: 1, window: P1D}]}'),
+      'rules/a.yaml:4:35: "unless.caps.0.per" must be one of person, person+channel, person+rule: did you mean person?',
     ],
     [
       'an unknown operator',

@@ -3,6 +3,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml'
 import { conditionDefs } from '../../schemas/conditions.ts'
 import { Rule } from '../../schemas/rule.ts'
+import { nearest } from '../config/words.ts'
 import { ConfigError } from '../kit/errors.ts'
 import { type RuleProblem, refuse, ruleProblems } from './lint.ts'
 import { type CompiledRule, compileRule, type Position } from './ruleset.ts'
@@ -184,13 +185,20 @@ function toProblem(error: ErrorObject, steps: readonly string[]): { path: Path; 
       const extra = String(error.params['additionalProperty'])
       return {
         path: [...path, extra],
-        message: `unknown key "${extra}" in ${place}: allowed are ${Object.keys(shape.properties ?? {}).join(', ')}`,
+        message: `unknown key "${extra}" in ${place}: ${meantWord(extra, Object.keys(shape.properties ?? {}))}allowed are ${Object.keys(shape.properties ?? {}).join(', ')}`,
       }
     }
-    case 'anyOf':
-      return { path, message: `${place} must be ${alternativesInWords(shape.anyOf ?? [])}` }
-    case 'enum':
-      return { path, message: `${place} must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}` }
+    case 'anyOf': {
+      const said = `${place} must be ${alternativesInWords(shape.anyOf ?? [])}`
+      const misspelt = misspeltKey(error.data, shape.anyOf ?? [])
+      return misspelt
+        ? { path: [...path, misspelt.key], message: `${misspelt.message}${said}` }
+        : { path, message: said }
+    }
+    case 'enum': {
+      const allowed = (error.params['allowedValues'] as unknown[]).map(String)
+      return { path, message: `${place} must be one of ${allowed.join(', ')}${nearWords(String(error.data), allowed)}` }
+    }
     case 'const':
       return { path, message: `${place} must be ${String(error.params['allowedValue'])}` }
     case 'minItems':
@@ -206,6 +214,32 @@ function toProblem(error: ErrorObject, steps: readonly string[]): { path: Path; 
       }
   }
 }
+
+/** "did you mean …? " before the list of all words; nothing where none is near. */
+function meantWord(name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  return near.length > 0 ? `did you mean ${near.join(' or ')}? ` : ''
+}
+
+/** The same after it. */
+const nearWords = (name: string, known: readonly string[]) =>
+  meantWord(name, known).replace(/^did you mean (.*)\? $/, ': did you mean $1?')
+
+/** Of a mapping that fits no alternative, a key that nearly is a word of one of them. */
+function misspeltKey(value: unknown, shapes: readonly Shape[]): { key: string; message: string } | undefined {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
+  const known = [...new Set(shapes.flatMap((shape) => unfold(shape, value)).flatMap(wordsOf))]
+  for (const key of Object.keys(value)) {
+    const meant = known.includes(key) ? '' : meantWord(key, known)
+    if (meant !== '') return { key, message: `unknown key "${key}": ${meant}` }
+  }
+  return undefined
+}
+
+const wordsOf = (shape: Shape): string[] => [
+  ...Object.keys(shape.properties ?? {}),
+  ...(shape.anyOf ?? []).flatMap(wordsOf),
+]
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   object: 'a mapping (key: value)',
