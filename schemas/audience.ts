@@ -313,6 +313,69 @@ export const AudienceStay = Type.Object(
 )
 export type AudienceStay = Static<typeof AudienceStay>
 
+/** People on a list at a vendor that no audience keeps any more. */
+export const AudienceLeft = Type.Object(
+  {
+    audience: Type.String(),
+    destination: Type.String(),
+    state: oneOf(['leaving', 'failed', 'no_destination']),
+    people: Type.Integer(),
+    since: Type.String({ description: 'When the first of them was told of; UTC.' }),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'leaving: they are being taken out. failed: the vendor refused. no_destination: the configuration no longer has the destination, so nobody can be taken out until it is put back.',
+  },
+)
+export type AudienceLeft = Static<typeof AudienceLeft>
+
+/** Who is in it, or was at a moment. */
+export const AudienceMembers = Type.Object(
+  {
+    total: Type.Integer({ description: 'All of them; items are the newest 100.' }),
+    at: Type.Union([Type.String(), Type.Null()], { description: 'Null: now.' }),
+    items: Type.Array(AudienceMember),
+  },
+  { additionalProperties: false },
+)
+export type AudienceMembers = Static<typeof AudienceMembers>
+
+/** How many members two audiences share now. */
+export const AudienceOverlap = Type.Object(
+  { audience: Type.String(), size: Type.Integer(), both: Type.Integer() },
+  { additionalProperties: false },
+)
+export type AudienceOverlap = Static<typeof AudienceOverlap>
+
+/** How large an audience would be, from people drawn evenly. */
+export const AudiencePreview = Type.Object(
+  {
+    audience: Type.String(),
+    people: Type.Integer({ description: 'Everybody the hub knows.' }),
+    looked: Type.Integer({ description: 'How many of them were looked at.' }),
+    members: Type.Integer({ description: 'How many of those would be in it now.' }),
+    size: Type.Object(
+      { about: Type.Integer(), low: Type.Integer(), high: Type.Integer() },
+      { additionalProperties: false, description: 'Estimated for everybody, with the 95 % interval.' },
+    ),
+    destinations: Type.Array(
+      Type.Object(
+        {
+          destination: Type.String(),
+          told: Type.Integer({ description: 'Members looked at who would be sent.' }),
+          noConsent: Type.Integer(),
+          notReachable: Type.Integer(),
+          heldOut: Type.Integer(),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type AudiencePreview = Static<typeof AudiencePreview>
+
 export const AudienceSync = Type.Object(
   {
     audience: Type.Union([Type.String(), Type.Null()]),

@@ -1,6 +1,6 @@
 /** What people ask about audiences, from a state in which things happened. */
 import { expect, test } from 'vitest'
-import type { AudienceMember, AudienceStay, AudienceSummary } from '../../schemas/audience.ts'
+import type { AudienceMembers, AudienceStay, AudienceSummary } from '../../schemas/audience.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
@@ -42,7 +42,7 @@ test('size, days, destinations, members and stays', async () => {
         destinations: [{ destination: 'lists', add: 'addToAudience', counts: { in: 1, pending: 0, notTold: 0 } }],
       },
     ])
-    const [member] = await ask<AudienceMember[]>('audienceMembers', { audience: 'viewers' })
+    const [member] = (await ask<AudienceMembers>('audienceMembers', { audience: 'viewers' })).items
     expect(member).toMatchObject({ since: rig.at(), destinations: [{ destination: 'lists', state: 'in' }] })
     expect(await ask<AudienceStay[]>('audiencesOfPerson', { person: member!.personId })).toMatchObject([
       { audience: 'viewers', leftAt: null, whyEntered: [{ ok: true, value: 1 }] },
@@ -76,7 +76,7 @@ test('a member nobody is told of: held out, without consent and without an addre
     const ask = async <T>(name: string, args: Record<string, unknown> = {}) =>
       (await commands[name]!(args, { state: rig.state, actor: 'x', now: rig.now })) as T
     const states = async (audience: string) => {
-      const found = await ask<AudienceMember[]>('audienceMembers', { audience })
+      const found = (await ask<AudienceMembers>('audienceMembers', { audience })).items
       const of = new Map(found.map(({ personId, destinations: [to] }) => [personId, to!.state]))
       const ids = await Promise.all(['ana', 'bia', 'cida'].map((name) => rig.person('userId', name)))
       return ids.map((person) => of.get(person!.id))

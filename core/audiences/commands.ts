@@ -2,7 +2,11 @@
 
 import { sql } from 'kysely'
 import type {
+  AudienceLeft,
   AudienceMember,
+  AudienceMembers,
+  AudienceOverlap,
+  AudiencePreview,
   AudienceStay,
   AudienceSummary,
   AudienceSync,
@@ -16,8 +20,10 @@ import type { Keys } from '../keys.ts'
 import { processSettings, readSurroundings } from '../roles/surroundings.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
+import { closeList, definedIn, listsLeft } from './lists.ts'
 import { openPass, startPass } from './passes.ts'
-import { type CompiledAudience, compileMeasures, type Push } from './set.ts'
+import { previewAudience } from './preview.ts'
+import { type CompiledAudience, compileMeasures, type Definitions, type Push } from './set.ts'
 import { type StandingContext, standings } from './standing.ts'
 
 const MEMBERS_SHOWN = 100
@@ -66,18 +72,30 @@ export function audienceCommands(
       return found
     },
 
-    async audienceMembers(args, { state, now }): Promise<AudienceMember[]> {
+    /** Of now, or with `at` (ISO 8601) of then: who had entered and not left. */
+    async audienceMembers(args, { state, now }): Promise<AudienceMembers> {
       const { db } = state
       const audience = known(args['audience'])
       const { id, pushes } = audience
-      const rows = await db
+      const at = momentOf(args['at'], now)
+      const then = db
         .selectFrom('audience_stays')
-        .selectAll()
         .where('audience', '=', id)
-        .where('left_at', 'is', null)
-        .orderBy('entered_at', 'desc')
-        .limit(MEMBERS_SHOWN)
-        .execute()
+        .$if(at === undefined, (query) => query.where('left_at', 'is', null))
+        .$if(at !== undefined, (query) =>
+          query
+            .where('entered_at', '<=', at!)
+            .where((eb) => eb.or([eb('left_at', 'is', null), eb('left_at', '>', at!)])),
+        )
+      const rows = await then.selectAll().orderBy('entered_at', 'desc').limit(MEMBERS_SHOWN).execute()
+      const { n } = await then.select((eb) => eb.fn.countAll().as('n')).executeTakeFirstOrThrow()
+      const whole = { total: Number(n), at: at === undefined ? null : iso(at) }
+      if (at !== undefined)
+        return {
+          ...whole,
+          // What destinations were told then is in the deliveries; here it would be today's.
+          items: rows.map((row) => ({ ...shown(row), destinations: [] })),
+        }
       const people = rows.map(({ person_id }) => person_id)
       const told =
         people.length === 0
@@ -91,10 +109,8 @@ export function audienceCommands(
               .execute()
       const untold = people.filter((id) => !told.some((one) => one.person_id === id && one.member === 1))
       const stands = await standings(audience, untold, { state, keys, settings, now })
-      return rows.map((row) => ({
-        personId: row.person_id,
-        since: iso(row.entered_at),
-        why: clauses(row.why_entered),
+      const items = rows.map((row) => ({
+        ...shown(row),
         destinations: pushes.map((push) => {
           const { destination } = push
           const rowsOf = told.filter((one) => one.person_id === row.person_id && one.destination === destination)
@@ -105,6 +121,59 @@ export function audienceCommands(
             : { destination, state: stands(row.person_id, push), reason: null }
         }),
       }))
+      return { ...whole, items }
+    },
+
+    /** With whom an audience shares how many members. */
+    async audienceOverlap(args, { state: { db } }): Promise<AudienceOverlap[]> {
+      const { id } = known(args['audience'])
+      const sizes = await db
+        .selectFrom('audience_stays')
+        .select((eb) => ['audience', eb.fn.countAll().as('n')])
+        .where('left_at', 'is', null)
+        .groupBy('audience')
+        .execute()
+      const shared = await db
+        .selectFrom('audience_stays as a')
+        .innerJoin('audience_stays as b', 'b.person_id', 'a.person_id')
+        .select((eb) => ['b.audience', eb.fn.countAll().as('n')])
+        .where('a.audience', '=', id)
+        .where('a.left_at', 'is', null)
+        .where('b.left_at', 'is', null)
+        .groupBy('b.audience')
+        .execute()
+      const count = (rows: readonly { audience: string; n: number | string | bigint }[], audience: string) =>
+        Number(rows.find((row) => row.audience === audience)?.n ?? 0)
+      return set.audiences
+        .filter((other) => other.id !== id)
+        .map((other) => ({ audience: other.id, size: count(sizes, other.id), both: count(shared, other.id) }))
+    },
+
+    /** {audience, definitions?}: how large it would be. Definitions of a file that no hub was started with yet. */
+    async audiencePreview(args, { state, now }): Promise<AudiencePreview> {
+      const given = args['definitions'] as Definitions | undefined
+      const edited = given ? { ...config, config: { ...config.config, ...given } } : config
+      const made = given ? settingsOf(edited as LoadedConfig)() : settings()
+      const id = String(args['audience'])
+      if (!made.measures?.audience(id)) known(id)
+      return previewAudience(id, { state, keys, settings: made, now })
+    },
+
+    /** People on lists that no audience keeps any more. */
+    async audiencesLeft(_args, { state: { db } }): Promise<AudienceLeft[]> {
+      return listsLeft(db, definedIn(set), (id) => config.destinationSettings.has(id))
+    },
+
+    /** {audience, destination, reason}: a list the hub cannot reach was emptied by hand. */
+    async audienceListClosed(args, { state: { db }, actor, now }): Promise<AudienceLeft[]> {
+      const [audience, destination] = [String(args['audience']), String(args['destination'])]
+      const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
+      if (reason.length < 10)
+        throw new CommandError('REASON_REQUIRED', 'Say how it was emptied, in at least 10 characters. It is kept.')
+      if (config.destinationSettings.has(destination))
+        throw new CommandError('CONFLICT', `The hub reaches "${destination}" and takes people out of its lists itself.`)
+      await closeList({ audience, destination, reason }, { db, actor, now })
+      return listsLeft(db, definedIn(set), (id) => config.destinationSettings.has(id))
     },
 
     async audiencesOfPerson(args, { state: { db } }): Promise<AudienceStay[]> {
@@ -135,6 +204,22 @@ export function audienceCommands(
       return { audience, full, state: 'running', people: 0 }
     },
   }
+}
+
+const shown = (row: { readonly person_id: string; readonly entered_at: number; readonly why_entered: string }) => ({
+  personId: row.person_id,
+  since: iso(row.entered_at),
+  why: clauses(row.why_entered),
+})
+
+/** @throws CommandError INVALID. */
+function momentOf(given: unknown, now: number): number | undefined {
+  if (given === undefined) return undefined
+  const at = typeof given === 'string' ? Date.parse(given) : Number.NaN
+  if (Number.isNaN(at)) throw new CommandError('INVALID', '"at" must be a date, e.g. 2026-03-10T12:00:00Z.')
+  if (at > now)
+    throw new CommandError('INVALID', 'Nobody knows yet who will be in it: choose a moment that has passed.')
+  return at
 }
 
 /** Taken out, and that was answered. */

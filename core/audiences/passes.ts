@@ -17,6 +17,7 @@ import type { Db } from '../stores/open.ts'
 import { runIn } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { graft } from './graft.ts'
+import { listKey, noteLists } from './lists.ts'
 import { NO_MEASURES } from './set.ts'
 
 /** Our choice: a page takes a fraction of a second, and events wait no longer than that. */
@@ -34,9 +35,11 @@ export function createAudienceKeeper(ports: () => ProcessPorts): AudienceKeeper 
   return {
     async round() {
       const now = ports()
-      const { hash } = now.settings.measures ?? NO_MEASURES
+      const { measures = NO_MEASURES } = now.settings
+      const { hash } = measures
       if (noted !== hash) {
         await noteDefinitions(hash, now.state.db, now.clock())
+        await noteLists(measures, now.state.db)
         noted = hash
       }
       const pass = await openPass(now.state.db)
@@ -105,14 +108,15 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
       .limit(PAGE)
       .execute()
   ).map(({ id }) => id)
-  const { hash } = settings.measures ?? NO_MEASURES
+  const { hash, former } = settings.measures ?? NO_MEASURES
   const batch = new Batch(now, ports.keys)
   await loadPeople(batch, state, [], ids)
   const people = ids.flatMap((id) => batch.persons.get(id) ?? [])
   if (pass.kind === 'fill') {
     await remember(people, ports)
     for (const person of people) {
-      measureWhole(person, batch, settings)
+      // A list that is another one now: out of the one of before, into today's.
+      measureWhole(person, batch, settings, (audience, at) => former.get(listKey(audience, at))?.changed === true)
       noteInput(person, 'measured', { fill: true, hash }, batch)
     }
   } else {
@@ -151,7 +155,10 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
 }
 
 /** Windows and sums that nobody kept until now are made from history, by the functions that would have kept them. */
-async function remember(people: readonly PersonState[], ports: ProcessPorts): Promise<void> {
+export async function remember(
+  people: readonly PersonState[],
+  ports: Pick<ProcessPorts, 'state' | 'keys' | 'settings' | 'clock'>,
+): Promise<void> {
   const { state, keys, settings } = ports
   const now = ports.clock()
   const byId = new Map(people.map((person) => [person.id, person]))

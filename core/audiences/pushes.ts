@@ -6,6 +6,7 @@
 import type { IdentifierType } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
+import { listBefore, listKey } from './lists.ts'
 import { isHeldOut, type MeasureContext } from './measure.ts'
 import type { MeasureSet, Push } from './set.ts'
 
@@ -28,6 +29,8 @@ export function pushOfDelivery({
 /** One thing to tell one destination of one member. */
 export interface PushChange {
   readonly audience: string
+  /** The list of before: `listBefore`. The audience's own when absent. */
+  readonly list?: string
   readonly purpose: string
   readonly push: Push
   readonly member: boolean
@@ -39,6 +42,8 @@ export interface PushContext {
   readonly personKey: string
   readonly holdout: MeasureContext['holdout']
   consent(purpose: string): boolean
+  /** Whether the configuration has this destination: whoever it was told of cannot be taken out there otherwise. */
+  reaches(destination: string): boolean
   /** The node to name the person by for an action; undefined: no such address is known. */
   nodeFor(push: Push): string | undefined
 }
@@ -71,23 +76,36 @@ export function pushDifference(
       if (wanted && (told || node !== undefined)) {
         next[push.destination] = told ?? [node!]
         if (!told || again(id, push.destination))
-          for (const one of next[push.destination]!)
+          for (const one of next[push.destination]!) {
+            const former = told && set.former.get(listKey(id, push.destination))
+            if (former?.changed)
+              changes.push({
+                audience: id,
+                list: listBefore(id),
+                purpose: former.purpose,
+                push: former.push,
+                member: false,
+                node: one,
+              })
             changes.push({ audience: id, purpose: audience!.purpose, push, member: true, node: one })
+          }
       } else
         for (const one of told ?? [])
           changes.push({ audience: id, purpose: audience!.purpose, push, member: false, node: one })
     }
     // A destination that the definition no longer names keeps nobody either.
-    for (const [destination, nodes] of Object.entries(pushed ?? {}))
-      if (!audience?.pushes.some((push) => push.destination === destination))
-        for (const node of nodes)
-          changes.push({
-            audience: id,
-            purpose: audience?.purpose ?? '',
-            push: { destination, add: '', remove: '', with: {} },
-            member: false,
-            node,
-          })
+    for (const [destination, nodes] of Object.entries(pushed ?? {})) {
+      if (audience?.pushes.some((push) => push.destination === destination)) continue
+      if (!context.reaches(destination)) {
+        // Nobody can be told there: they are on that list until somebody takes them out, and the hub goes on knowing it.
+        next[destination] = nodes
+        continue
+      }
+      const former = set.former.get(listKey(id, destination))
+      const push = former?.push ?? { destination, add: '', remove: '', with: {} }
+      const purpose = former?.purpose ?? audience?.purpose ?? ''
+      for (const node of nodes) changes.push({ audience: id, purpose, push, member: false, node })
+    }
     const { [id]: _, ...others } = profile.pushed ?? {}
     if (Object.keys(next).length > 0) profile.pushed = { ...others, [id]: next }
     else if (pushed) profile.pushed = others

@@ -6,6 +6,7 @@ import { type Compiled, compileConditions } from '../decision/compile.ts'
 import { parseDuration } from '../decision/duration.ts'
 import type { Asker } from '../decision/needs.ts'
 import { type CompiledComputed, compileComputed } from './computed.ts'
+import type { FormerLists } from './lists.ts'
 import { type CompiledScore, compileScore } from './scores.ts'
 import { emptyReads, type Reads, readConditions, TouchIndex } from './touch.ts'
 
@@ -28,6 +29,8 @@ export interface CompiledAudience {
   readonly pushes: readonly Push[]
 }
 
+export type Definitions = Pick<Config, 'audiences' | 'computed' | 'scores'>
+
 export interface MeasureSet {
   readonly audiences: readonly CompiledAudience[]
   readonly computed: readonly CompiledComputed[]
@@ -40,6 +43,8 @@ export interface MeasureSet {
   }
   /** What has to be kept of events, so that conditions can be answered. */
   readonly askers: readonly Asker[]
+  /** Lists that are no longer told as they were; `noteLists` fills it in. */
+  readonly former: FormerLists
   /** Of everything: another one means that all people are gone through once. */
   readonly hash: string
   readonly empty: boolean
@@ -56,7 +61,7 @@ export const DEFAULT_REMOVE = ['removeFromAudience', 'sendAudience'] as const
  * @throws ConfigError for durations without a fixed length. A linted configuration never throws.
  */
 export function compileMeasures(
-  config: Pick<Config, 'audiences' | 'computed' | 'scores'>,
+  config: Definitions,
   actionsOf: (destination: string) => readonly string[] = () => [],
 ): MeasureSet {
   const computed = inOrder(
@@ -86,6 +91,7 @@ export function compileMeasures(
         (scorecard?.points ?? []).map((line) => ({ purpose, conditions: line.if })),
       ),
     ],
+    former: new Map(),
     hash: createHash('sha256')
       .update(JSON.stringify([a ?? {}, c ?? {}, s ?? {}]))
       .digest('hex'),

@@ -306,6 +306,7 @@ export const PLACES: readonly Place[] = [
       'destination_roles',
       'ropa_snapshots',
       'policy_versions',
+      'audience_lists',
       'plan_versions',
       'polls',
       'drift',

@@ -4,6 +4,7 @@
  */
 import { keepFields } from '../../consent/collects.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
+import { audienceOf, listKey } from '../audiences/lists.ts'
 import {
   type AudienceChange,
   type MeasureContext,
@@ -163,14 +164,13 @@ export function tellAgain(
   for (const { audience, destination, node_id: node } of left) {
     // Meanwhile a member again, by the same address.
     if (person.profile.pushed?.[audience]?.[destination]?.includes(node)) continue
-    const defined = measures.audience(audience)
-    const push = defined?.pushes.find((one) => one.destination === destination) ?? {
-      destination,
-      add: '',
-      remove: '',
-      with: {},
-    }
-    const change = { audience, purpose: defined?.purpose ?? '', push, member: false, node }
+    const id = audienceOf(audience)
+    const defined = id === audience ? measures.audience(id) : undefined
+    const former = measures.former.get(listKey(id, destination))
+    const push = defined?.pushes.find((one) => one.destination === destination) ??
+      former?.push ?? { destination, add: '', remove: '', with: {} }
+    const purpose = defined?.purpose ?? former?.purpose ?? ''
+    const change = { audience: id, list: audience, purpose, push, member: false, node }
     enqueuePush(change, person, turnOf(person), batch, settings)
   }
 }
@@ -248,6 +248,7 @@ function tell(
         consents.set(purpose, known)
         return known
       },
+      reaches: (destination) => settings.destinations.has(destination),
       nodeFor(push) {
         const action = settings.destinations.get(push.destination)?.definition.actions[push.add]
         return action && nodeOf(person.nodes, action.identifier)
@@ -268,13 +269,13 @@ function enqueuePush(
   batch: Batch,
   settings: MeasureSettings,
 ): void {
-  const { audience, push, member } = change
+  const { audience, list = audience, push, member } = change
   const destination = settings.destinations.get(push.destination)
   const actions = destination?.definition.actions ?? {}
   const name = member ? push.add : push.remove || DEFAULT_REMOVE.find((one) => Object.hasOwn(actions, one))
   const action = name === undefined ? undefined : actions[name]
   const node: NodeState | undefined = person.nodes.find(({ id }) => id === change.node) ?? person.nodes[0]
-  // The configuration has no such destination any more: nothing can be told it.
+  // Nothing can be told a destination the configuration no longer has; `listsLeft` says who is on its lists.
   if (!action || !node || name === undefined) return
   const now = batch.now
   const id = newId(now)
@@ -299,7 +300,7 @@ function enqueuePush(
     null,
     null,
     'treated',
-    pushMark(audience, member),
+    pushMark(list, member),
     nextOrder(now),
     'queued',
     null,
@@ -311,8 +312,8 @@ function enqueuePush(
     now,
     now,
   ])
-  batch.pushes.set(`${audience}\0${push.destination}\0${node.id}`, {
-    audience,
+  batch.pushes.set(`${list}\0${push.destination}\0${node.id}`, {
+    audience: list,
     destination: push.destination,
     nodeId: node.id,
     personId: person.id,

@@ -113,11 +113,13 @@ export class Rig {
   readonly #master = randomBytes(32)
   #rules: readonly string[]
   #measures: NonNullable<RigOptions['measures']>
+  #destinationsGiven: RigOptions['destinations']
 
   private constructor(options: RigOptions) {
     this.#options = options
     this.#rules = options.rules ?? []
     this.#measures = options.measures ?? {}
+    this.#destinationsGiven = options.destinations
   }
 
   static async open(options: RigOptions = {}): Promise<Rig> {
@@ -253,7 +255,7 @@ export class Rig {
   }
 
   #destinations(): ReadonlyMap<string, DestinationSettings> {
-    const wanted = this.#options.destinations ?? Object.fromEntries([...TEST_DESTINATIONS.keys()].map((id) => [id, {}]))
+    const wanted = this.#destinationsGiven ?? Object.fromEntries([...TEST_DESTINATIONS.keys()].map((id) => [id, {}]))
     return new Map(
       Object.entries(wanted).map(([id, given]) => {
         const { country, ...rest } = { country: 'BR', ...given }
@@ -354,12 +356,11 @@ export class Rig {
   }
 
   /** As after a stop or a crash: everything in memory is gone, the files are opened again. */
-  async restart(
-    change: { readonly rules?: readonly string[]; readonly measures?: RigOptions['measures'] } = {},
-  ): Promise<void> {
+  async restart(change: Pick<RigOptions, 'rules' | 'measures' | 'destinations'> = {}): Promise<void> {
     await this.#shut()
     if (change.rules) this.#rules = change.rules
     if (change.measures) this.#measures = change.measures
+    if (change.destinations) this.#destinationsGiven = change.destinations
     await this.#start()
   }
 

@@ -1,22 +1,16 @@
-/** A rule tried on the past as its people try it: at the terminal and over the admin API, beside a running hub and without. */
-import { writeFileSync } from 'node:fs'
+/** The hub that `anuente serve` starts, from its first line to the files it leaves: commands beside it, over HTTP, and without it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { typed } from '../../cli/typed.fixture.ts'
 import { callLocal, socketPath } from '../../core/local-socket.ts'
 import type { BacktestDetail, BacktestJob, BacktestReport } from '../../schemas/backtest.ts'
-import {
-  basic,
-  type HubProcess,
-  makePlace,
-  openPlace,
-  type Place,
-  post,
-  spawnHub,
-  startVendor,
-  type Vendor,
-  WRITE_KEYS,
-} from './rig.ts'
+import { basic, openPlace, post, startVendor, type Vendor } from './rig.ts'
 
 const PEOPLE = 60
 const DAY_MS = 86_400_000
@@ -30,17 +24,49 @@ then: {all: [{destination: hook, action: sendMessage, with: {text: Olá}}]}
 const LARGE = 'who: {all: [{field: event.price, op: gte, value: 50}]}\n'
 const BROKEN = rule(7).replace('purpose: email_marketing', 'purpose: email')
 
+const bin = fileURLToPath(new URL('../../bin/anuente.js', import.meta.url))
+
 let vendor: Vendor
-let place: Place
-let hub: HubProcess
+let dir: string
+let serving: ChildProcess
+let started: { readonly url: string; readonly publicUrl: string; readonly invitation: string }
 let token: string
+const at = (name: string) => join(dir, name)
 
 beforeAll(async () => {
   vendor = await startVendor()
-  place = await makePlace(vendor, { rules: { 'aviso.yaml': rule(1) } })
-  hub = await spawnHub(place)
+  dir = mkdtempSync(join(tmpdir(), 'anuente-serve-'))
+  const config = () => at('anuente.yaml')
+  expect(await typed(['init'], { config: config() })).toMatchObject({ code: 0 })
+  const written = parse(readFileSync(config(), 'utf8')) as {
+    server: { port: number }
+    sources: { site: { settings: { writeKey: string } } }
+    purposes: { email_marketing: { signals: object } }
+  }
+  written.server.port = 0
+  written.sources.site.settings.writeKey = 'wk_serve'
+  written.purposes.email_marketing.signals = { segment: ['Marketing'], person: true }
+  const hook = {
+    connector: 'webhook',
+    role: 'operator',
+    country: 'BR',
+    purposes: ['email_marketing'],
+    settings: { url: 'https://hook.example/in', secret: 'a-secret-of-sixteen' },
+    sandbox: vendor.url,
+    actions: [],
+  }
+  writeFileSync(config(), stringify({ ...written, destinations: { hook }, simulated: true }))
+  writeFileSync(at('rules/aviso.yaml'), rule(1))
+  serving = spawn(process.execPath, [bin, 'serve', '--json', '--config', config()], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const first = await new Promise<string>((resolve, reject) => {
+    serving.stdout!.once('data', (line: Buffer) => resolve(line.toString()))
+    serving.once('close', () => reject(new Error('the hub did not start')))
+  })
+  started = JSON.parse(first) as typeof started
   await send(0, PEOPLE)
-  const made = await callLocal(socketPath(join(place.dir, 'data')), {
+  const made = await callLocal(socketPath(at('data')), {
     name: 'createToken',
     args: { name: 'tests', role: 'marketing' },
   })
@@ -48,9 +74,9 @@ beforeAll(async () => {
   await vi.waitFor(async () => expect(await kept()).toBe(PEOPLE * 2), { timeout: 30_000, interval: 50 })
 }, 90_000)
 afterAll(async () => {
-  await hub?.kill('SIGKILL')
+  serving?.kill('SIGKILL')
   await vendor?.close()
-  place?.remove()
+  rmSync(dir, { recursive: true, force: true })
 })
 
 /** Every third person says no; prices go from 1 up. */
@@ -70,20 +96,20 @@ async function send(from: number, to: number): Promise<void> {
       },
     ]
   })
-  expect(await post(`${hub.url}/v1/batch`, { batch }, basic(WRITE_KEYS.site))).toBe(200)
+  expect(await post(`${started.url}/v1/batch`, { batch }, basic('wk_serve'))).toBe(200)
 }
 
 async function kept(): Promise<number> {
-  const { state } = await openPlace(place)
+  const { state } = await openPlace({ dir })
   const rows = await state.db.selectFrom('history').select('id').execute()
   await state.close()
   return rows.length
 }
 
-const anuente = (words: readonly string[], terminal = false) => typed(words, { config: place.configFile, terminal })
+const anuente = (words: readonly string[], terminal = false) => typed(words, { config: at('anuente.yaml'), terminal })
 const write = (name: string, text: string) => {
-  writeFileSync(join(place.dir, name), text)
-  return join(place.dir, name)
+  writeFileSync(at(name), text)
+  return at(name)
 }
 const today = () => new Date(Date.now() - DAY_MS).toISOString()
 const reportOf = async (...args: string[]) => {
@@ -93,7 +119,7 @@ const reportOf = async (...args: string[]) => {
 }
 
 async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: T }> {
-  const answer = await fetch(`${hub.url}${path}`, {
+  const answer = await fetch(`${started.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
     ...(body && { body: JSON.stringify(body) }),
@@ -111,7 +137,14 @@ async function ended(id: string): Promise<BacktestDetail> {
   return detail(id)
 }
 
-test('at the terminal: the rule of the files, a changed text, a draft, and what it says of each', async () => {
+test('port 0 takes any free port, and the links it prints lead there', () => {
+  const { port } = new URL(started.url)
+  expect(port).toMatch(/^[1-9]\d+$/)
+  expect(started.publicUrl).toBe(`http://localhost:${port}`)
+  expect(started.invitation).toMatch(new RegExp(`^http://localhost:${port}/setup#`))
+})
+
+test('a backtest at the terminal: the rule of the files, a changed text, a draft, and what it says of each', async () => {
   const live = await reportOf('aviso', '--from', today())
   expect(live.rule).toMatchObject({ id: 'aviso', version: 1, published: true })
   expect(live).toMatchObject({
@@ -147,7 +180,7 @@ test('at the terminal: the rule of the files, a changed text, a draft, and what 
   expect(nothing.out).toContain('Nenhum caso nestes dias')
 })
 
-test('mistakes are told with code, place and what to do, and end with 1', async () => {
+test('mistakes in a backtest are told with code, place and what to do, and end with 1', async () => {
   const refused = async (code: string, path: string, ...args: string[]) => {
     const { code: ended, out } = await anuente(['backtest', ...args, '--json'])
     const { error } = JSON.parse(out) as { error: { code: string; path: string; message: string } }
@@ -172,7 +205,7 @@ test('mistakes are told with code, place and what to do, and end with 1', async 
   expect((await anuente(['backtest', two])).err).toContain('has 2 rules; a backtest tries one')
 })
 
-test('over HTTP, in a thread of its own: the hub takes events meanwhile; cancelled, the next one runs to its report', async () => {
+test('a backtest over HTTP, in a thread of its own: the hub takes events meanwhile; cancelled, the next one runs to its report', async () => {
   const first = await start({ text: rule(3), from: today() })
   await send(PEOPLE, PEOPLE + 1)
   expect(await call('POST', '/api/backtests', { rule: 'aviso' })).toMatchObject({
@@ -210,62 +243,69 @@ test('over HTTP, in a thread of its own: the hub takes events meanwhile; cancell
   expect(broken.job).toMatchObject({ status: 'failed', error: expect.stringContaining('rule.yaml:5:10: rule aviso') })
 })
 
-test('replay: compares beside a running hub, writes only without one, and the backtest reads the files it left', async () => {
+test('explains and re-drives beside the hub; a second hub does not start', async () => {
+  const batch = [
+    { type: 'track', userId: 'x1', event: 'Order Completed', messageId: 'm-kept', properties: { order_id: 'o1' } },
+    { type: 'track', userId: 'x1', event: 'Product Viewed', messageId: 'm-held' },
+    { type: 'nope', userId: 'x1', messageId: 'm-bad' },
+  ]
+  expect(await post(`${started.url}/v1/batch`, { batch }, basic('wk_serve'))).toBe(200)
+  const journey = async (id: string) => JSON.parse((await anuente(['explain', id, '--json'])).out) as object
+  await expect
+    .poll(() => journey('m-held'), { timeout: 20_000 })
+    .toMatchObject({
+      found: 'event',
+      journey: expect.arrayContaining([expect.objectContaining({ stage: 'collect', exit: 'HELD' })]),
+    })
+  expect(await journey('m-kept')).toMatchObject({
+    event: { name: 'Order Completed', source: 'site' },
+    sentence: { pt: expect.stringContaining('Guardado no histórico desta pessoa.') },
+  })
+  const inPortuguese = await anuente(['explain', 'm-kept', '--lang', 'pt'])
+  expect(inPortuguese.out).toContain('Guardado no histórico desta pessoa.')
+  expect(await anuente(['explain', 'm-unknown'])).toMatchObject({ code: 1, err: expect.stringContaining('m-unknown') })
+  expect(await redrive()).toMatchObject({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+  expect(await anuente(['serve'])).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^another hub is running on/),
+  })
+})
+
+/** Through the socket of the running hub, or on the files it left. */
+const redrive = async () => JSON.parse((await anuente(['redrive', 'quarantine', '--json'])).out) as object
+
+test('replay compares beside the hub; it ends in order, and what it left is replayed, re-driven and tried on', async () => {
   const beside = await anuente(['replay', '--json'])
-  expect(JSON.parse(beside.out)).toMatchObject({ people: PEOPLE + 3, changed: 0, incomplete: 0, written: false })
+  expect(JSON.parse(beside.out)).toMatchObject({ people: PEOPLE + 4, changed: 0, incomplete: 0, written: false })
   expect(await anuente(['replay', '--write'])).toMatchObject({
     code: 1,
     out: '',
     err: expect.stringContaining('stop it, then replay with --write'),
   })
-  await hub.kill('SIGTERM')
+  serving.kill('SIGTERM')
+  expect(await once(serving, 'close')).toEqual([0, null])
   const written = await anuente(['replay', '--write', '--lang', 'pt'], true)
-  expect(written.out).toMatch(/pessoas +63\neventos +126\niguais +63\ngravadas +0\nhistórico incompleto +0\n$/)
+  expect(written.out).toMatch(/pessoas +64\neventos +127\niguais +64\ngravadas +0\nhistórico incompleto +0\n$/)
   expect(written.err).toMatch(/replay .*%/s)
   expect(await anuente(['replay', '--lang', 'fr'])).toMatchObject({ code: 1, err: '--lang is pt or en\n' })
   expect((await reportOf('aviso', '--from', today())).sends.total).toBe(42)
+  expect(await redrive()).toMatchObject({ redriven: 0, refused: { UNKNOWN_CALL: 1 }, dryRun: false })
+  expect(await anuente(['redrive', 'deliveries', '--dry-run'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('would go again  0'),
+  })
 })
 
-test('a rule that is published for a part of people is tried on everybody, or on those it is published for', async () => {
-  const done = async (...words: string[]) =>
-    expect(await anuente(['rules', ...words, '--reason', 'prova'])).toMatchObject({ code: 0 })
-  const all = await reportOf('aviso', '--from', today(), '--share', 'live')
-  expect([all.share, all.sends.total]).toEqual([{ tried: 1, live: 1 }, 42])
-  expect(await anuente(['backtest', 'aviso@2', '--share', 'live'])).toMatchObject({
+test('files that do not belong together, or are not there, are named with what to do and without a stack trace', async () => {
+  for (const name of ['log.db', 'log.db-wal', 'log.db-shm']) rmSync(at(`data/${name}`), { force: true })
+  expect(await anuente(['serve'])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('not live'),
+    err: expect.stringMatching(/^The state belongs to another log [^\n]*Restore both from one backup[^\n]*\n$/),
   })
-  expect(await anuente(['backtest', 'aviso', '--share', '10%'])).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('--share is all or live'),
-  })
-  await done('publish', 'aviso@2', '--to', '50%')
-  const everybody = await reportOf('aviso@2', '--from', today())
-  expect([everybody.share, everybody.clock, everybody.sends.total]).toEqual([{ tried: 1, live: 0.5 }, 'ideal', 9])
-  expect(everybody.notes.map(({ pt }) => pt).join()).toContain('só para uma parte das pessoas')
-  const some = await reportOf('aviso@2', '--from', today(), '--share', 'live')
-  const outside = some.blocked.reasons['NOT_PUBLISHED']?.count ?? 0
-  expect(some.share).toEqual({ tried: 0.5, live: 0.5 })
-  expect([some.blocked.matches, some.sends.total + outside]).toEqual([9, 9])
-  expect(some.notes.map(({ pt }) => pt).join()).not.toContain('pausada')
-  await done('pause', 'aviso')
-  const paused = await reportOf('aviso@2', '--from', today())
-  expect(paused.sends.total).toBe(9)
-  expect(paused.notes.map(({ pt }) => pt).join()).toContain('esteve pausada')
-})
-
-test('where no hub has run yet, both say so', async () => {
-  const empty = await makePlace(vendor, { rules: { 'aviso.yaml': rule(1) } })
-  const before = place
-  place = empty
-  try {
-    for (const words of [['backtest', 'aviso'], ['replay']])
-      expect(await anuente(words)).toMatchObject({
-        code: 1,
-        err: expect.stringContaining('Start one with anuente serve'),
-      })
-  } finally {
-    place = before
-    empty.remove()
-  }
+  rmSync(at('data'), { recursive: true })
+  for (const words of [['backtest', 'aviso'], ['replay']])
+    expect(await anuente(words)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Start one with anuente serve'),
+    })
 })
