@@ -193,7 +193,7 @@ export async function spawnHub(place: Place): Promise<HubProcess> {
 }
 
 /** Opens the state of a stopped or running hub, for looking. */
-export async function openPlace(place: Place, postgres?: string) {
+export async function openPlace(place: Pick<Place, 'dir'>, postgres?: string) {
   const state = await openState({ file: join(place.dir, 'data', 'state.db'), postgres }, { migrate: false })
   return { state, keys: createKeys(loadMasterKey(join(place.dir, 'data', 'master.key'))) }
 }
