@@ -50,10 +50,19 @@ const QuietHours = Type.Object(
     default_zone: DefaultZone,
     holidays: Type.Optional(
       Type.Union(
-        [Type.Literal('BR'), Type.Array(Type.String({ pattern: '^(BR|\\d{4}-\\d{2}-\\d{2})$' }), { minItems: 1 })],
+        [
+          Type.Literal('BR'),
+          Type.Array(
+            Type.String({
+              pattern: '^(BR(-(A[CLMP]|BA|CE|DF|ES|GO|M[AGST]|P[ABEIR]|R[JNORS]|S[CEP]|TO))?|\\d{4}-\\d{2}-\\d{2})$',
+              description: 'BR, a state such as BR-SP, or a date.',
+            }),
+            { minItems: 1 },
+          ),
+        ],
         {
           description:
-            'Whole days of silence: BR, the national holidays; a list may add local ones, e.g. [BR, 2026-01-25].',
+            'Whole days of silence: BR, the national holidays; a list may add those of states and local ones, e.g. [BR, BR-SP, 2026-01-25].',
         },
       ),
     ),

@@ -1,6 +1,7 @@
 /** Days, weeks and months by the clock of a zone. Pure. Instants are epoch milliseconds. */
 import { DateTime, IANAZone } from 'luxon'
 import { nationalHolidays } from '../../consent/reports/business-days.ts'
+import { stateHolidays } from './state-holidays.ts'
 
 export const DAY_MS = 86_400_000
 
@@ -44,7 +45,7 @@ export const LONGEST: Readonly<Record<Period, number>> = {
 
 const years = new Map<number, ReadonlySet<string>>()
 
-/** National holidays of Brazil; local ones by their date. */
+/** National holidays of Brazil, those of the states named as BR-SP, local ones by their date. */
 export function isHoliday(day: number, local: ReadonlySet<string>): boolean {
   const date = dateOf(day)
   if (local.has(date)) return true
@@ -54,5 +55,7 @@ export function isHoliday(day: number, local: ReadonlySet<string>): boolean {
     holidays = new Set(nationalHolidays(year))
     years.set(year, holidays)
   }
-  return holidays.has(date)
+  if (holidays.has(date)) return true
+  for (const one of local) if (one.startsWith('BR-') && stateHolidays(one, year).has(date)) return true
+  return false
 }

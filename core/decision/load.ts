@@ -161,7 +161,11 @@ function child(value: unknown, step: string | undefined): unknown {
 
 /** The alternative that shares most words with the value, compulsory words first. */
 function meantAlternative(alternatives: readonly Shape[], value: unknown): Shape | undefined {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
+  if (value === null || typeof value !== 'object') return undefined
+  if (Array.isArray(value)) {
+    const [list, ...more] = alternatives.filter(({ type }) => type === 'array')
+    return more.length === 0 ? list : undefined
+  }
   let best: { shape: Shape; score: number } | undefined
   for (const shape of alternatives) {
     const shared = (names: readonly string[]) => names.filter((name) => Object.hasOwn(value, name)).length
