@@ -1,6 +1,8 @@
 /** What people know from other tools and rely on here, each under its own clock; faults of those tools are named. */
+import { array, assert, integer, property } from 'fast-check'
 import { expect, test } from 'vitest'
-import { at, event, Person, rulesFrom } from './person.fixture.ts'
+import { cases } from '../testing/effort.ts'
+import { at, event, MINUTE, Person, rulesFrom, T0 } from './person.fixture.ts'
 
 const DAY = 24 * 60
 const personWith = (...texts: string[]) => new Person(rulesFrom(...texts))
@@ -133,4 +135,56 @@ test('a trigger that comes twice with one id is one decision: the deliveries hav
   }
   expect(taken()).toEqual(taken())
   expect(taken()).toHaveLength(1)
+})
+
+/** Minutes of the virtual clock at a moment. */
+const minuteOf = (iso: string) => (Date.parse(iso) - T0) / MINUTE
+
+test.each([
+  ['began, at a midnight that did not exist', '2018-11-03T23:30:00-03:00', '2018-11-04T01:30:00-02:00'],
+  ['ended, in the hour that came twice', '2018-02-17T23:30:00-02:00', '2018-02-17T23:30:00-03:00'],
+])("a wait of an hour is an hour long also when São Paulo's summer time %s", (_, start, due) => {
+  const person = personWith(rule(CART.replace('PT30M', 'PT1H')))
+  person.take(event('Product Added', minuteOf(start)))
+  expect(person.wake(minuteOf(due) - 1)).toEqual([])
+  person.wake(minuteOf(due))
+  person.wake(minuteOf(due) + 60)
+  expect(person.results).toEqual(['ARMED', 'ENQUEUED'])
+})
+
+test('whatever a clock does, forward or back, a wait that is due is answered once and never before its time', () => {
+  assert(
+    property(array(integer({ min: -500, max: 500 }), { maxLength: 30 }), (looks) => {
+      const person = personWith(rule(CART))
+      person.take(event('Product Added', 0))
+      for (const minute of looks) person.wake(minute)
+      expect(person.deliveries.length).toBe(looks.some((minute) => minute >= 30) ? 1 : 0)
+      person.wake(1000)
+      person.wake(-1000)
+      expect(person.results).toEqual(['ARMED', 'ENQUEUED'])
+    }),
+    { numRuns: cases(50) },
+  )
+})
+
+test("a vendor's journey is started by coming into an audience and stopped by leaving it, each once", () => {
+  const act = (id: string, change: string, action: string) =>
+    rule(`{audience: {${change}: carrinho}}`, '', '', id).replace('action: send', `action: ${action}`)
+  const person = personWith(act('start', 'enters', 'addToAudience'), act('stop', 'leaves', 'removeFromAudience'))
+  const change = (what: 'entered' | 'left', minutes: number, cause: string) =>
+    person.fire(
+      {
+        kind: 'audience',
+        audience: 'carrinho',
+        change: what,
+        at: at(minutes),
+        seq: minutes,
+        event: event(cause, minutes),
+      },
+      minutes,
+    )
+  change('entered', 1, 'Product Added')
+  // The goal: they bought, and so left.
+  change('left', 9, 'Order Completed')
+  expect(person.deliveries.map(({ action }) => action)).toEqual(['addToAudience', 'removeFromAudience'])
 })
