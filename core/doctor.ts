@@ -11,6 +11,7 @@ import { oauthOf } from './connections/tokens.ts'
 import { loadRules } from './decision/index.ts'
 import { askVendor } from './delivery/ask-vendor.ts'
 import { type AccountLook, examineAccounts, examineVersions, lookAtAccounts } from './doctor/connections.ts'
+import { examineLists } from './doctor/lists.ts'
 import { ConfigError, RetryableError } from './kit/errors.ts'
 import type { HttpResponse, Transport } from './kit/http.ts'
 import { createMailer } from './kit/smtp.ts'
@@ -18,7 +19,7 @@ import { createTransport } from './kit/transport.ts'
 import { lintRulesOf } from './roles/surroundings.ts'
 
 export interface Finding {
-  /** Stable word for programs: node, data, disk, clock, port, config, secrets, connection, version, public-url, https, proxies, mail, purposes, rules, destination. */
+  /** Stable word for programs: node, data, disk, clock, port, config, secrets, connection, version, public-url, https, proxies, mail, purposes, rules, lists, destination. */
   readonly check: string
   readonly status: 'ok' | 'warn' | 'fail'
   readonly text: string
@@ -71,6 +72,7 @@ export async function* examine(
   yield* examineVersions(loaded, now())
   const accounts = await lookAtAccounts(loaded, env, now())
   yield* examineAccounts(accounts)
+  yield* examineLists(loaded)
   for (const destination of loaded.destinationSettings.values())
     yield* examineDestination(destination, loaded, online, accounts)
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { importConsent } from './answers/import.ts'
+import { definedIn, leftInWords, listsLeft } from './audiences/lists.ts'
 import { createBacktestDesk } from './backtests/jobs.ts'
 import { runBacktest } from './backtests/run.ts'
 import { backtestInThread } from './backtests/thread.ts'
@@ -382,6 +383,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const address = app.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
 
+  const left = await listsLeft(state.db, definedIn(surroundings.measures), (id) => config.destinationSettings.has(id))
   let closed: Promise<void> | undefined
   const close = async () => {
     // No new requests first; then what was answered is on disk already, and the roles stop between batches.
@@ -402,7 +404,12 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     port,
     config,
     state,
-    warnings: [...config.warnings.map(({ message }) => message), ...surroundings.warnings, ...desk.warnings],
+    warnings: [
+      ...config.warnings.map(({ message }) => message),
+      ...surroundings.warnings,
+      ...desk.warnings,
+      ...left.flatMap((one) => (one.state === 'leaving' ? [] : [Object.values(leftInWords(one)).join(' ')])),
+    ],
     run,
     async drained() {
       await roles.process.drained()

@@ -1,6 +1,9 @@
 /** Whoever is on a list that the configuration no longer describes is taken out the way they were put in, or listed. */
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AudienceLeft } from '../../schemas/audience.ts'
+import { examineLists } from '../doctor/lists.ts'
+import type { Finding } from '../doctor.ts'
 import { CommandError } from '../server/context.ts'
 import { measures, says, VIEWERS, views } from '../testing/audience-world.ts'
 import type { Rig } from '../testing/pipeline-rig.ts'
@@ -22,6 +25,15 @@ async function asks(rig: Rig, given: object, name: string, args: object = {}): P
     () => settings,
   )
   return (await commands[name]!({ ...args }, { state: rig.state, actor: 'rita', now: rig.now })) as AudienceLeft[]
+}
+
+/** Of the files as the hub leaves them, read beside it. */
+async function doctor(rig: Rig, config: object = {}): Promise<Finding[]> {
+  const { destinations: destinationSettings } = rig.processPorts.settings
+  const found: Finding[] = []
+  for await (const one of examineLists({ config, dataDir: dirname(rig.stateFile), destinationSettings } as never))
+    found.push(one)
+  return found
 }
 
 async function onTheList(open: OpenRig): Promise<Rig> {
@@ -96,10 +108,19 @@ onSqlite('lists', (open) => {
     await rig.passOn()
     const left = { audience: 'viewers', destination: 'lists', state: 'no_destination', people: 1 }
     expect(await asks(rig, {}, 'audiencesLeft')).toMatchObject([left])
+    expect(await doctor(rig)).toMatchObject([
+      {
+        check: 'lists',
+        status: 'warn',
+        text: '1 person is on the list of "viewers" at "lists", and the configuration no longer has that destination: nobody can be taken out, not even by a withdrawal.',
+        todo: expect.stringContaining('anuente audiences close viewers lists'),
+      },
+    ])
     await rig.restart({ measures, destinations: { mail: {}, lists: {} } })
     await rig.passOver()
     await rig.deliver('lists')
     expect(told(rig)).toEqual([['DELETE', member('l1')]])
+    expect(await doctor(rig, measures)).toEqual([])
     expect(await asks(rig, measures, 'audiencesLeft')).toEqual([])
   })
 

@@ -123,6 +123,21 @@ export async function listsLeft(
   )
 }
 
+/** For a terminal: what is the case, and what somebody has to do, if anything. */
+export function leftInWords({ audience, destination, state, people }: AudienceLeft): { text: string; todo?: string } {
+  const who = `${people} ${people === 1 ? 'person is' : 'people are'} on the list of "${audience}" at "${destination}"`
+  if (state === 'leaving') return { text: `${who}, which no audience keeps; they are being taken out.` }
+  if (state === 'failed')
+    return {
+      text: `${who}, which no audience keeps, and the vendor refused to take them out.`,
+      todo: 'Look at the reason under Deliveries, then: anuente audiences sync',
+    }
+  return {
+    text: `${who}, and the configuration no longer has that destination: nobody can be taken out, not even by a withdrawal.`,
+    todo: `Put destinations.${destination} back until the list is empty, or empty it at the vendor and write that down: anuente audiences close ${audience} ${destination} --reason "…"`,
+  }
+}
+
 /** Somebody says that a list the hub cannot reach was emptied by hand. */
 export async function closeList(
   {
