@@ -53,7 +53,10 @@ export const PLACES: readonly Place[] = [
   {
     place: 'profile',
     tables: ['persons', 'wakeups'],
-    holds: { pt: 'contadores, carrinho, características abertas, prazos', en: 'counters, cart, open traits, timers' },
+    holds: {
+      pt: 'contadores, carrinho, características abertas, prazos, públicos e pontuações; sobre contatá-los: fuso, mensagens abertas e clicadas, devoluções, reclamações, chamados abertos',
+      en: 'counters, cart, open traits, timers, audiences and scores; about writing to them: zone, messages opened and clicked, bounces, complaints, open tickets',
+    },
     key: OPEN,
     clock: {
       pt: 'políticas profile/*/ended, profile/*/last_seen e unidentified/*/last_seen',
