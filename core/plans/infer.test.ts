@@ -84,6 +84,19 @@ test('a word that fewer than five people sent is not written down', () => {
   expect(text).not.toContain('BRL')
 })
 
+test('an event called like a person is in no plan, and a source that makes up names fills none', () => {
+  const named = (name: string) => track({ name, userId: 'u1', properties: { x: 1 } })
+  const { plan, text } = infer([
+    named('Order Completed'),
+    named('Pedido de ana@loja.example'),
+    named('CPF 52998224725'),
+    ...Array.from({ length: 700 }, (_, n) => named(`Made up ${n}`)),
+  ])
+  expect(Object.keys(plan.events)).toContain('Order Completed')
+  expect(Object.keys(plan.events)).toHaveLength(500)
+  for (const word of ['ana@', '52998224725']) expect(text).not.toContain(word)
+})
+
 test('it accepts whatever it was made from', () => {
   const value = fc.letrec((tie) => ({
     any: fc.oneof(

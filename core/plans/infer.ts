@@ -16,6 +16,10 @@ const MOST_WORD_LENGTH = 40
 /** More keys than these are data, not names. */
 const MOST_KEYS = 60
 const MOST_DEPTH = 8
+/** A source that makes up names describes nothing: the rest stays unplanned. */
+const MOST_EVENTS = 500
+/** An event may be called like a person: such a name is in no plan. */
+const PERSONAL_NAME = /@|\d{5}/
 
 const FORMATS = ['date-time', 'date', 'email', 'uri', 'uuid'] as const
 type Format = (typeof FORMATS)[number]
@@ -57,8 +61,10 @@ export function observe(openTraits: ReadonlySet<string>): Observation {
     add(event, who) {
       events += 1
       const name = plannedName(event)
+      if (PERSONAL_NAME.test(name)) return
       let seen = named.get(name)
       if (!seen) {
+        if (named.size >= MOST_EVENTS) return
         seen = nothingSeen()
         named.set(name, seen)
       }
