@@ -5,7 +5,14 @@ import type { TSchema } from 'typebox'
 import { type Path, parsePointer, pointer, unknownName } from './words.ts'
 
 // Settings schemas carry words of the kit; their spelling is the connector suite's business, not the operator's.
-const ajv = new Ajv2020({ strict: false, allErrors: true, useDefaults: true, verbose: true })
+const ajv = new Ajv2020({
+  strict: false,
+  allErrors: true,
+  useDefaults: true,
+  verbose: true,
+  // Checked once at start: smoothing the code would take longer than it saves.
+  code: { optimize: false },
+})
 ;(addFormats as unknown as (instance: Ajv2020) => void)(ajv)
 
 const validators = new WeakMap<TSchema, ValidateFunction>()

@@ -1,5 +1,5 @@
 /** From rule documents to compiled rules. Every mistake is told with its file, line, column and what to write instead. */
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml'
 import { conditionDefs } from '../../schemas/conditions.ts'
 import { Rule } from '../../schemas/rule.ts'
@@ -17,9 +17,18 @@ export interface RuleDocument {
 
 type Path = readonly (string | number)[]
 
-const validate = new Ajv2020({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true }).compile<Rule>(
-  Rule,
-)
+let compiled: ValidateFunction<Rule> | undefined
+/** Compiled when the first rule is read, in each thread that reads one; smoothing the code would take longer than it saves. */
+function validator(): ValidateFunction<Rule> {
+  compiled ??= new Ajv2020({
+    strict: true,
+    allErrors: true,
+    verbose: true,
+    allowUnionTypes: true,
+    code: { optimize: false },
+  }).compile<Rule>(Rule)
+  return compiled
+}
 
 /** @throws ConfigError with one line per problem of all documents; `path` is the place of the first. */
 export function loadRules(documents: readonly RuleDocument[]): { rules: CompiledRule[] } {
@@ -46,7 +55,7 @@ export function loadRules(documents: readonly RuleDocument[]): { rules: Compiled
       const value = read(document)
       if (value instanceof Error)
         problems.push({ ...positionOf([]), message: `${value.message}; write the values out` })
-      else if (validate(value)) {
+      else if (validator()(value)) {
         const found = ruleProblems(value)
         problems.push(
           ...found.map(({ path, message }) => ({ ...positionOf(path), message: `rule ${value.id}: ${message}` })),
@@ -61,7 +70,7 @@ export function loadRules(documents: readonly RuleDocument[]): { rules: Compiled
         if (found.length === 0 && !first) rules.push(compileRule(value, positionOf))
       } else
         problems.push(
-          ...schemaProblems(validate.errors ?? [], value).map(({ path, message }) => ({
+          ...schemaProblems(validator().errors ?? [], value).map(({ path, message }) => ({
             ...positionOf(path),
             message,
           })),
