@@ -17,6 +17,7 @@ import type { LoadedConfig } from '../config.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
 import { buildRuleSet } from '../decision/index.ts'
 import type { Keys } from '../keys.ts'
+import { personOf } from '../retention/commands.ts'
 import { processSettings, readSurroundings } from '../roles/surroundings.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
@@ -176,11 +177,13 @@ export function audienceCommands(
       return listsLeft(db, definedIn(set), (id) => config.destinationSettings.has(id))
     },
 
+    /** {person}: an id, also one of before a merge, or a ledger subject. */
     async audiencesOfPerson(args, { state: { db } }): Promise<AudienceStay[]> {
+      const person = await personOf({ db }, String(args['person']))
       const rows = await db
         .selectFrom('audience_stays')
         .selectAll()
-        .where('person_id', '=', String(args['person']))
+        .where('person_id', '=', person)
         .orderBy('entered_at', 'desc')
         .limit(500)
         .execute()

@@ -86,6 +86,35 @@ describe('told by difference', () => {
     expect(rig.sent('email').sort()).toEqual(['ana@loja.example', 'ana@loja.example', 'bia@loja.example'])
   })
 
+  test('telling everything again mends a list that went its own way, in both directions', async () => {
+    await start()
+    await says(rig, 'bia')
+    await views(rig, 'bia')
+    rig.advance(2 * DAY)
+    await rig.fire()
+    await views(rig, 'ana')
+    await rig.deliver('lists')
+    // Bia came and went between two rounds and was never told; Cida was in and is out.
+    await says(rig, 'cida')
+    await views(rig, 'cida')
+    await rig.deliver('lists')
+    await says(rig, 'cida', 'revoke')
+    await rig.passOn()
+    await rig.deliver('lists')
+    // At the vendor somebody restored a copy: Ana is missing, Cida is back.
+    const list = new Set(['cida@loja.example'])
+    rig.answer = ({ request, json }) => {
+      const { email } = json as { email: string }
+      if (request.method === 'PUT') list.add(email)
+      else list.delete(email)
+      return { status: 200 }
+    }
+    await startPass({ kind: 'sync:full', audience: null, hash: '' }, rig.state.db, rig.now)
+    await rig.passOver()
+    await rig.deliver('lists')
+    expect([...list]).toEqual(['ana@loja.example'])
+  })
+
   test('who is held out is a member, is never sent, and is on the exclusion list', async () => {
     await start({
       measures: {

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { audienceCommands } from '../../audiences/commands.ts'
 import { adminCalls } from '../../testing/admin-calls.ts'
 import { type AdminHub, startAdminHub } from '../../testing/admin-hub.ts'
-import { says, VIEWERS, views } from '../../testing/audience-world.ts'
+import { says, times, VIEWERS, views } from '../../testing/audience-world.ts'
+import { signal } from '../../testing/consent-signals.ts'
+import { identify } from '../../testing/events.ts'
 import { DAY, HOUR, Rig } from '../../testing/pipeline-rig.ts'
 
 const seen = (min: number) => ({
@@ -16,6 +18,7 @@ const measures = { audiences: { viewers: VIEWERS, week: seen(1), often: seen(2) 
 let rig: Rig
 let hub: AdminHub
 const call = adminCalls(() => hub)
+const grants = () => [signal('email_marketing', 'grant', rig.at())]
 
 beforeAll(async () => {
   rig = await Rig.open({ measures })
@@ -94,11 +97,32 @@ test('who was in it at any moment, though time alone took them out since; a mome
   )
 })
 
+test('the stays of two who became one are found by the id of before, by the subject, and by nobody else’s', async () => {
+  const bia = (await rig.person('userId', 'bia'))!
+  const of = async (id: string) => await call('GET', `/api/people/${id}/audiences`, 'marketing')
+  expect((await of(bia.nodes[0]!.subject)).body).toEqual((await of(bia.id)).body)
+  expect((await of('01NOBODY')).status).toBe(404)
+  await rig.take(
+    identify({ anonymousId: 'd1', traits: { email: 'dora@loja.example' }, ...times(rig), consent: grants() }),
+  )
+  rig.advance(1000)
+  await rig.take(
+    identify({ anonymousId: 'd2', traits: { email: 'eva@loja.example' }, ...times(rig), consent: grants() }),
+  )
+  await views(rig, '', { identifiers: [{ type: 'anonymousId', value: 'd2' }] })
+  const old = (await rig.person('anonymousId', 'd2'))!.id
+  const stays = (await of(old)).body
+  expect(stays.items).not.toEqual([])
+  await rig.take(identify({ anonymousId: 'd1', traits: { email: 'eva@loja.example' }, ...times(rig) }))
+  expect((await rig.person('anonymousId', 'd2'))!.id).not.toBe(old)
+  expect((await of(old)).body).toEqual(stays)
+})
+
 test('how many members two audiences share', async () => {
   const { body } = await call('GET', '/api/audiences/often/overlap', 'marketing')
   expect(body.items).toEqual([
-    { audience: 'viewers', size: 0, both: 0 },
-    { audience: 'week', size: 2, both: 1 },
+    { audience: 'viewers', size: 1, both: 0 },
+    { audience: 'week', size: 3, both: 1 },
   ])
 })
 
@@ -107,8 +131,8 @@ test('how large it would be, from nothing: nobody enters by looking, and nothing
   const { body } = await call('GET', '/api/audiences/often/preview', 'marketing')
   expect(body).toEqual({
     audience: 'often',
-    people: 3,
-    looked: 3,
+    people: 4,
+    looked: 4,
     members: 1,
     size: { about: 1, low: 1, high: 1 },
     destinations: [],

@@ -127,10 +127,12 @@ export const audienceRoutes: readonly AnyRoute[] = [
     path: '/api/people/{id}/audiences',
     operationId: 'listAudiencesOfPerson',
     tag: TAG,
-    summary: "One person's stays in audiences, with the clauses and values of entering and leaving.",
+    summary:
+      "One person's stays in audiences, with the clauses and values of entering and leaving; by person id (old ones too) or ledger subject.",
     permission: 'rules.read',
     params: IdParams,
     answer: items(AudienceStay),
+    errors: [{ status: 404, code: 'NOT_FOUND', when: 'Nobody has this id.' }],
     handle: async ({ context, identity, params }) => ({
       items: expectOk(
         await context.run({ name: 'audiencesOfPerson', args: { person: params.id }, actor: identity.id }),
