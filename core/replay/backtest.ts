@@ -487,7 +487,7 @@ class Tally {
         .slice(0, 20)
         .map(({ clause: { id, clause, pt }, count }) => ({ id, clause, pt, count })),
       overlap: [...this.#overlap]
-        .sort(([, a], [, b]) => b.people - a.people)
+        .sort(([x, a], [y, b]) => b.people - a.people || b.sends - a.sends || (x < y ? -1 : 1))
         .map(([other, counts]) => ({ rule: other, ...counts })),
       samples: this.#samples.map(({ sample }) => sample),
       notes: this.#notes(limits),
