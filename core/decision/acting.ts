@@ -224,10 +224,7 @@ const organizationZone = ({ context }: Deciding): string => context.zones?.organ
 function enter(deciding: Deciding, { compiled, sinceMs }: Instance, { event }: RuleView): void {
   const { reentry, rule } = compiled
   if (!reentry) return
-  if (reentry.perSession) {
-    const lastMs = Math.min(Date.parse(deciding.state.lastSeenAt), deciding.nowMs)
-    deciding.sessions[rule.id] = withEntry(deciding.sessions[rule.id], { event, sinceMs }, lastMs)
-  }
+  if (reentry.perSession) deciding.sessions[rule.id] = withEntry(deciding.sessions[rule.id], { event, sinceMs })
   deciding.entries[rule.id] = [...(deciding.entries[rule.id] ?? []), deciding.context.now].slice(-(reentry.max ?? 1))
 }
 

@@ -77,15 +77,15 @@ export function entriesInSession(known: EnteredSessions[string] = {}, visit: Vis
   return key === undefined ? 0 : known[key]![1]
 }
 
-/** @param lastMs when the person was last active. */
-export function withEntry(known: EnteredSessions[string] = {}, visit: Visit, lastMs: number): EnteredSessions[string] {
+/** A wait is of the session in which it began. */
+export function withEntry(known: EnteredSessions[string] = {}, visit: Visit): EnteredSessions[string] {
   const session = sessionOf(visit.event)
   const atMs = momentOf(visit)
   const key = keyAt(known, session, atMs)
   const before = key === undefined ? undefined : known[key]
   const { [key ?? session]: _, ...others } = known
-  const last = new Date(Math.max(atMs, visit.event ? 0 : lastMs)).toISOString()
-  return { ...others, [session]: before ? [later(before[0], last), before[1] + 1] : [last, 1] }
+  const last = new Date(atMs).toISOString()
+  return { ...others, [session || (key ?? UNCOUNTED)]: before ? [later(before[0], last), before[1] + 1] : [last, 1] }
 }
 
 /** Of two people who are one: the later activity, and the entries of both. */

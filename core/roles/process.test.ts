@@ -32,7 +32,7 @@ async function started(): Promise<ProcessRole> {
     log: rig.log,
     rules: await openRuleBook(rig.state, { clock: () => rig.now }),
     settingsFor: () => rig.processPorts.settings,
-    ledger: { anchorFolder: undefined, privacy: { includeSource: false } },
+    ledger: { anchorFolder: undefined, privacy: 'strict' },
     publicUrl: 'https://hub.example',
     commands: {},
     clock: () => rig.now,
