@@ -467,7 +467,8 @@ describe('what the encarregado does', () => {
       await page.getByRole('button', { name: 'Ver dados de contato' }).click()
       await page.getByRole('dialog').getByLabel('Por que você procura').fill('conferir o e-mail da carta')
       await page.getByRole('dialog').getByRole('button', { name: 'Ver dados de contato' }).click()
-      await page.getByText('ana@example.com').waitFor()
+      await page.getByRole('region', { name: 'De quem se trata' }).getByText('ana@example.com').waitFor()
+      await page.getByRole('cell', { name: 'Valor ana@example.com' }).waitFor()
       expect(hub.ran.filter(({ name }) => name === 'findPerson' || name === 'reveal').map(({ name }) => name)).toEqual([
         'findPerson',
         'reveal',
