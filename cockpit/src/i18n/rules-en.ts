@@ -266,6 +266,7 @@ export const rulesEn: typeof rulesPt = {
     unless: 'exception',
     offer: 'offer',
     channel: 'channel',
+    branch: 'branch',
     expires: 'expiry',
     action: 'action',
   },

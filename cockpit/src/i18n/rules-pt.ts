@@ -266,6 +266,7 @@ export const rulesPt = {
     unless: 'exceção',
     offer: 'oferta',
     channel: 'canal',
+    branch: 'ramo',
     expires: 'prazo',
     action: 'ação',
   },

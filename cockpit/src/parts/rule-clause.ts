@@ -14,6 +14,7 @@ const CLAUSES = [
   ['unless', 'unless'],
   ['then.offer', 'offer'],
   ['then.channel', 'channel'],
+  ['then.branches', 'branch'],
   ['then.expires', 'expires'],
 ] as const
 
