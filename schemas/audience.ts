@@ -27,6 +27,26 @@ export const AudienceDestination = Type.Object(
 )
 export type AudienceDestination = Static<typeof AudienceDestination>
 
+/** Where a computed trait or a score is told as it changes. */
+const TraitDestinations = Type.Optional(
+  Type.Array(
+    Type.Union([
+      Type.String(),
+      Type.Object(
+        {
+          destination: Type.String({ description: 'Instance name under destinations.' }),
+          action: Type.Optional(
+            Type.String({ description: 'Action whose payload has traits; sendTraits when absent.' }),
+          ),
+          as: Type.Optional(Type.String({ minLength: 1, description: 'Name of the trait there; its id when absent.' })),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
+    { description: 'Destinations that are told the value whenever it becomes another one.' },
+  ),
+)
+
 export const HeldOut = Type.Union(
   [
     Type.Object(
@@ -88,6 +108,7 @@ export const ComputedConfig = Type.Object(
   {
     title: Text,
     purpose: Type.String({ description: 'Purpose whose events feed it, and for which it may be read.' }),
+    destinations: TraitDestinations,
     count: Type.Optional(counting),
     sum: Type.Optional(summing),
     avg: Type.Optional(summing),
@@ -124,7 +145,7 @@ export const ComputedConfig = Type.Object(
       ),
     ),
   },
-  { additionalProperties: false, minProperties: 3, maxProperties: 3 },
+  { additionalProperties: false, minProperties: 3, maxProperties: 4 },
 )
 export type ComputedConfig = Static<typeof ComputedConfig>
 
@@ -132,6 +153,7 @@ export const ScoreConfig = Type.Object(
   {
     title: Text,
     purpose: Type.String(),
+    destinations: TraitDestinations,
     scorecard: Type.Optional(
       Type.Object(
         {

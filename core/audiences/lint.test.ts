@@ -73,3 +73,13 @@ test.each([
 ])('%s', (_, audiences, message) => {
   expect(told(audiences).join('\n')).toContain(message)
 })
+
+test('of values that are told: a destination that is not there, an action that takes none, two things computed', () => {
+  const count = { event: 'A' }
+  const of = (computed: object) =>
+    told({}, { computed: { a: { title, purpose: 'ads', count, ...computed } } }).join('\n')
+  expect(of({})).toBe('')
+  expect(of({ destinations: ['nada'] })).toContain('computed.a.destinations.0: destination "nada" is not in the config')
+  expect(of({ destinations: ['meta'] })).toContain('has no action "sendTraits" that takes traits')
+  expect(of({ days_since: count })).toContain('computed.a: computes two things: keep one of count, days_since')
+})

@@ -9,6 +9,7 @@ import { counterPurpose, FIELDS, isField } from '../decision/fields.ts'
 import { isMeasure, leavesOf, measureOf } from '../decision/measures.ts'
 import { DEFAULT_ADD, DEFAULT_REMOVE } from './set.ts'
 import { emptyReads, type Reads, readConditions, readField } from './touch.ts'
+import { TRAITS_ACTION } from './traits.ts'
 
 export interface MeasureProblem {
   readonly path: Path
@@ -109,6 +110,8 @@ export function measureProblems(config: Config3, surroundings: LintSurroundings)
     purpose(one.purpose, ['audiences', id, 'purpose'])
     audienceProblems(id, one, checks, surroundings)
   }
+  for (const root of ['computed', 'scores'] as const)
+    for (const [id, one] of Object.entries(config[root] ?? {})) traitProblemsOf([root, id], one, checks, surroundings)
   for (const circle of circlesIn(config)) report(circle.path, circle.message)
   return problems
 }
@@ -131,6 +134,12 @@ interface Checks {
 
 function computedProblems(id: string, config: ComputedConfig, checks: Checks): void {
   const at = ['computed', id]
+  const said = [...MEASURING, 'days_since', 'ratio', 'bucket'] as const
+  if (said.filter((name) => config[name] !== undefined).length > 1)
+    checks.report(
+      at,
+      `computes two things: keep one of ${said.filter((name) => config[name] !== undefined).join(', ')}.`,
+    )
   const fn = [...MEASURING, 'days_since' as const].find((name) => config[name] !== undefined)
   if (fn) {
     const measured: { readonly window?: string; readonly where?: Conditions } = config[fn]!
@@ -256,6 +265,35 @@ function destinationProblems(
       if (filled || listId || own || Object.hasOwn(named.with ?? {}, field)) continue
       checks.report(path, `${name} needs "${field}": write with: {${field}: …}.`)
     }
+  }
+}
+
+function traitProblemsOf(
+  at: Path,
+  { destinations = [], purpose }: Pick<ComputedConfig, 'destinations' | 'purpose'>,
+  checks: Checks,
+  { actionsOf, purposesOf }: LintSurroundings,
+): void {
+  for (const [index, given] of destinations.entries()) {
+    const { destination, action = TRAITS_ACTION } =
+      typeof given === 'string' ? { destination: given, action: undefined } : given
+    const path = [...at, 'destinations', index]
+    const actions = actionsOf(destination)
+    if (!actions) checks.report(path, `destination "${destination}" is not in the configuration.`)
+    else if (!Object.hasOwn(actions[action]?.payload.properties ?? {}, 'traits'))
+      checks.report(
+        path,
+        `destination "${destination}" has no action "${action}" that takes traits: use ${list(
+          Object.keys(actions).filter((name) => Object.hasOwn(actions[name]!.payload.properties, 'traits')),
+        )}.`,
+      )
+    else if (actions[action]!.kind !== 'state')
+      checks.report(path, `${action} does not write what somebody is: use an action that does, such as sendTraits.`)
+    else if (!purposesOf(destination).includes(purpose))
+      checks.report(
+        path,
+        `destination "${destination}" does not declare the purpose "${purpose}", so nobody would ever be sent: add it to its purposes.`,
+      )
   }
 }
 

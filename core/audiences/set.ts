@@ -9,6 +9,7 @@ import { type CompiledComputed, compileComputed } from './computed.ts'
 import type { FormerLists } from './lists.ts'
 import { type CompiledScore, compileScore } from './scores.ts'
 import { emptyReads, type Reads, readConditions, TouchIndex } from './touch.ts'
+import { compileTraitPushes, type TraitPush } from './traits.ts'
 
 /** One destination that is told of an audience. */
 export interface Push {
@@ -45,6 +46,7 @@ export interface MeasureSet {
   readonly askers: readonly Asker[]
   /** Lists that are no longer told as they were; `noteLists` fills it in. */
   readonly former: FormerLists
+  readonly traits: readonly TraitPush[]
   /** Of everything: another one means that all people are gone through once. */
   readonly hash: string
   readonly empty: boolean
@@ -92,6 +94,7 @@ export function compileMeasures(
       ),
     ],
     former: new Map(),
+    traits: compileTraitPushes(config),
     hash: createHash('sha256')
       .update(JSON.stringify([a ?? {}, c ?? {}, s ?? {}]))
       .digest('hex'),

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { pushOfDelivery } from '../audiences/pushes.ts'
+import { tellsTraits } from '../audiences/traits.ts'
 import { fullContacts, requestsLeft } from '../delivery/quotas.ts'
 import { chunks, run, runIn, type StateStore, sql } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -265,7 +266,9 @@ const waitsForItsTime = ({ reason, due_at, kind }: LaneRow, now: number): boolea
  */
 function valueKept({ action, event_id, node_id }: Pick<LaneRow, 'action' | 'event_id' | 'node_id'>): string {
   const push = pushOfDelivery({ event_id })
-  return push ? `audience\0${push.audience}\0${node_id}` : action
+  if (push) return `audience\0${push.audience}\0${node_id}`
+  // Values of one purpose say nothing of another's.
+  return tellsTraits({ event_id }) ? `${action}\0${event_id}` : action
 }
 
 async function claim(

@@ -15,6 +15,7 @@ import {
 } from '../audiences/measure.ts'
 import { mayDiffer, nodeOf, type PushChange, pushDifference, pushMark } from '../audiences/pushes.ts'
 import { DEFAULT_REMOVE, type MeasureSet, NO_MEASURES } from '../audiences/set.ts'
+import { traitsMark, traitsOf } from '../audiences/traits.ts'
 import type { DecisionInput, OtherInput } from '../decision/index.ts'
 import { newId, nextOrder } from '../ids.ts'
 import { sealJson } from '../seal.ts'
@@ -57,6 +58,7 @@ export function measureApplied(applied: Applied, turn: Turn, batch: Batch, setti
     contextFor(person, batch.now, settings),
   )
   note(person, measured, event.id, batch)
+  tellTraits(person, turn, batch, settings, applied.joined || event.consent.length > 0 ? undefined : measured)
   if (applied.joined || event.consent.length > 0) tell(person, turn, batch, settings)
   else if (measured.changes.length > 0)
     tell(
@@ -102,6 +104,7 @@ export function measurePassed(person: PersonState, watermark: number, batch: Bat
   const measured = measureTime(profile, measures, contextFor(person, watermark, settings))
   note(person, measured, undefined, batch)
   person.unheard = true
+  tellTraits(person, turnOf(person), batch, settings, measured)
   tell(person, turnOf(person), batch, settings)
   return moves(person, measured, undefined, settings)
 }
@@ -118,6 +121,7 @@ export function measureConsent(identified: Identified, batch: Batch, settings: M
   )
   for (const person of people) {
     const { seq } = person
+    tellTraits(person, turnOf(person), batch, settings)
     if (!tellConsent(person, batch, settings)) continue
     // Found only once it was told; it stands before what it led to.
     noteInput({ ...person, seq }, 'consent', {}, batch)
@@ -145,12 +149,67 @@ export function measureWhole(
   const { profile, dirty } = person
   const before = JSON.stringify(profile)
   profile.measuresDueAt = 0
-  if (!measures.empty || profile.audiences || profile.computed || profile.scores)
-    note(person, measureTime(profile, measures, contextFor(person, batch.now, settings)), undefined, batch)
-  else delete profile.measuresDueAt
+  if (!measures.empty || profile.audiences || profile.computed || profile.scores) {
+    const measured = measureTime(profile, measures, contextFor(person, batch.now, settings))
+    note(person, measured, undefined, batch)
+    tellTraits(person, turnOf(person), batch, settings, measured)
+  } else delete profile.measuresDueAt
   tell(person, turnOf(person), batch, settings, undefined, again)
   person.dirty = dirty || JSON.stringify(profile) !== before
   if (!dirty) person.unheard = true
+}
+
+/**
+ * Values that became others are told, under consent and to whoever has an address.
+ * @param measured undefined: all there are, since who may be told of may be another now.
+ */
+function tellTraits(
+  person: PersonState,
+  turn: Turn,
+  batch: Batch,
+  settings: MeasureSettings,
+  measured?: Pick<Measured, 'computed' | 'scores'>,
+): void {
+  const { measures = NO_MEASURES } = settings
+  if (measures.traits.length === 0) return
+  const changed = measured && new Set([...measured.computed, ...measured.scores.map(({ score }) => score)])
+  for (const push of measures.traits) {
+    if (changed && !push.of.some(({ id }) => changed.has(id))) continue
+    const traits = traitsOf(person.profile, push)
+    const action = settings.destinations.get(push.destination)?.definition.actions[push.action]
+    const address = traits && action && nodeOf(person.nodes, action.identifier)
+    const node = person.nodes.find(({ id }) => id === address)
+    const { granted, entryId } = contextOf(turn, batch, settings).consent(push.purpose)
+    if (!action || !node || !granted) continue
+    const now = batch.now
+    const { properties } = action.payload
+    const fields = { traits, ...('occurredAt' in properties && { occurredAt: new Date(now).toISOString() }) }
+    batch.rows.deliveries.push([
+      newId(now),
+      push.destination,
+      push.action,
+      'state',
+      person.id,
+      node.id,
+      push.purpose,
+      action.channel ?? null,
+      null,
+      null,
+      'treated',
+      traitsMark(push.purpose),
+      nextOrder(now),
+      'queued',
+      null,
+      entryId ?? null,
+      now,
+      null,
+      0,
+      sealJson(batch.keys.unwrap(node.dataKey), { with: fields, device: turn.deviceNode?.id }),
+      now,
+      now,
+    ])
+    batch.count(`destination:${push.destination}`, 'RECEIVED')
+  }
 }
 
 /** Destinations that were told somebody left are told so once more. */

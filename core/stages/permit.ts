@@ -5,6 +5,7 @@
 import { type Halt, isHalt, type Permit, permit, permitRemoval, permitWithdrawal } from '../../consent/gate.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import { newestPushes, pushOfDelivery } from '../audiences/pushes.ts'
+import { tellsTraits } from '../audiences/traits.ts'
 import { goalReached } from '../decision/index.ts'
 import type { Stopped } from '../decision/rollout.ts'
 import { silentUntil } from '../decision/send-plan.ts'
@@ -134,7 +135,7 @@ function askPermit(
   }
   const answer = permit({
     purpose:
-      row.rule === null && !member
+      row.rule === null && !member && !tellsTraits(row)
         ? ports.purposes.resolve(line.destination.id, action.purpose)
         : ports.purposes.get(row.purpose),
     destinationId: line.destination.id,

@@ -211,6 +211,11 @@ const member = (id: string, purpose: string) => ({
   payload: Member,
 })
 
+const Traits = Type.Object({
+  email: Type.String({ from: 'identifiers.email', pii: true }),
+  traits: Type.Record(Type.String(), Type.Unknown(), { minProperties: 1 }),
+})
+
 /** Keeps lists of people: what audiences are told to. */
 export const lists = defineDestination({
   ...COMMON,
@@ -221,6 +226,12 @@ export const lists = defineDestination({
     addToAudience: {
       ...member('addToAudience', 'email_marketing'),
       perform: ({ http, payload }) => http.request('PUT', '/members', { json: payload }),
+    },
+    sendTraits: {
+      ...member('sendTraits', 'email_marketing'),
+      kind: 'state' as const,
+      payload: Traits,
+      perform: ({ http, payload }) => http.request('PATCH', '/members', { json: payload }),
     },
     removeFromAudience: {
       ...member('removeFromAudience', 'customer_care'),
