@@ -231,6 +231,28 @@ onBothDatabases('timers', (open: OpenRig) => {
     expect(await rig.counts('destination:mail')).toEqual({ RECEIVED: 1, GOAL_REACHED: 1 })
   })
 
+  test('a goal cancels what waits of every rule that has it, and of no other rule', async () => {
+    const rig = await open({
+      rules: [
+        CART,
+        CART.replace('id: carrinho', 'id: carrinho-2'),
+        CART.replace('id: carrinho', 'id: outra').replace('exit_on: [Order Completed]', ''),
+      ],
+    })
+    await ana(rig)
+    await rig.take(happens(rig, 'Product Added'))
+    rig.advance(36 * MINUTE)
+    await rig.fire()
+    rig.advance(SECOND)
+    await rig.take(happens(rig, 'Order Completed', { properties: { order_id: 'o1', total: 10 } }))
+    const ends = (await rig.deliveries('mail')).map(({ rule, status, reason }) => [rule, status, reason])
+    expect(ends.sort()).toEqual([
+      ['carrinho', 'cancelled', 'GOAL_REACHED'],
+      ['carrinho-2', 'cancelled', 'GOAL_REACHED'],
+      ['outra', 'queued', null],
+    ])
+  })
+
   test('a goal older than the story cancels nothing', async () => {
     const rig = await open({ rules: [CART] })
     await ana(rig)
