@@ -11,6 +11,14 @@ export const audiencesEn: typeof audiencesPt = {
   empty: 'No audience is defined',
   emptyText: 'Write one under audiences in anuente.yaml: who, for which purpose, and for which tools.',
   file: 'audiences',
+  behind: {
+    title: 'People on lists that no audience keeps',
+    leaving: '{{audience}} at {{destination}}: {{n}} leaving',
+    failed:
+      '{{audience}} at {{destination}}: the tool refused to take out {{n}}. See why under Deliveries, and synchronise.',
+    no_destination:
+      '{{audience}} at {{destination}}: {{n}} are still on it, and the destination is no longer in anuente.yaml; not even a withdrawal reaches them. Put the destination back, or empty the list in the tool and write that down with anuente audiences close.',
+  },
   see: 'Open',
   seeOf: 'Open the audience {{audience}}',
   filling: 'filling in',

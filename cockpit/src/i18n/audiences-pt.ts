@@ -10,6 +10,14 @@ export const audiencesPt = {
   empty: 'Nenhum público definido',
   emptyText: 'Escreva um em audiences, no anuente.yaml: quem, para qual finalidade e para quais ferramentas.',
   file: 'publicos',
+  behind: {
+    title: 'Pessoas em listas que nenhum público mantém',
+    leaving: '{{audience}} em {{destination}}: saindo {{n}}',
+    failed:
+      '{{audience}} em {{destination}}: a ferramenta recusou a saída de {{n}}. Veja o motivo em Entregas e sincronize.',
+    no_destination:
+      '{{audience}} em {{destination}}: {{n}} continuam lá, e o destino não está mais no anuente.yaml; nem uma revogação chega a elas. Recoloque o destino, ou esvazie a lista na ferramenta e registre com anuente audiences close.',
+  },
   see: 'Abrir',
   seeOf: 'Abrir o público {{audience}}',
   filling: 'preenchendo',

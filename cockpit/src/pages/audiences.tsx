@@ -1,10 +1,10 @@
-import { Button, Checkbox, Drawer } from '@mantine/core'
+import { Alert, Button, Checkbox, Drawer } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { AudienceMember, AudienceSummary, AudienceSync } from '../../../schemas/audience.ts'
+import type { AudienceLeft, AudienceMember, AudienceSummary, AudienceSync } from '../../../schemas/audience.ts'
 import { linkChanging, useAddress, useChangeAddress } from '../address.ts'
 import { get, post } from '../api.ts'
 import { dateTime, number, utcDay } from '../format.ts'
@@ -111,6 +111,7 @@ function Audiences() {
   ]
   return (
     <Page title={t('audiences.title')} about={t('audiences.about')} at={list.dataUpdatedAt || undefined}>
+      <Left />
       <DataTable
         listing={listingOf(list)}
         columns={columns}
@@ -130,6 +131,28 @@ function Audiences() {
         {chosen && <Parts key={chosen.id} audience={chosen} />}
       </Drawer>
     </Page>
+  )
+}
+
+/** Whoever is on a list that the configuration no longer describes: nobody else would notice. */
+function Left() {
+  const { t } = useTranslation()
+  const left = useQuery({
+    queryKey: ['audiences', 'left'],
+    queryFn: () => get<{ items: AudienceLeft[] }>('/api/audience-lists/left'),
+  })
+  if (!left.data || left.data.items.length === 0) return null
+  const worst = left.data.items.some(({ state }) => state !== 'leaving')
+  return (
+    <Alert color={worst ? 'red' : 'yellow'} variant="outline" role="status" mb="md" title={t('audiences.behind.title')}>
+      <ul>
+        {left.data.items.map(({ audience, destination, state, people }) => (
+          <li key={`${audience} ${destination} ${state}`}>
+            {t(`audiences.behind.${state}`, { audience, destination, n: number(people) })}
+          </li>
+        ))}
+      </ul>
+    </Alert>
   )
 }
 
