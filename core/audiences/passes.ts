@@ -18,7 +18,7 @@ import { runIn } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { graft } from './graft.ts'
 import { listKey, noteLists } from './lists.ts'
-import { NO_MEASURES } from './set.ts'
+import { type MeasureSet, NO_MEASURES } from './set.ts'
 
 /** Our choice: a page takes a fraction of a second, and events wait no longer than that. */
 const PAGE = 100
@@ -36,11 +36,10 @@ export function createAudienceKeeper(ports: () => ProcessPorts): AudienceKeeper 
     async round() {
       const now = ports()
       const { measures = NO_MEASURES } = now.settings
-      const { hash } = measures
-      if (noted !== hash) {
-        await noteDefinitions(hash, now.state.db, now.clock())
+      if (noted !== measures.hash) {
+        await noteDefinitions(measures, now.state.db, now.clock())
         await noteLists(measures, now.state.db)
-        noted = hash
+        noted = measures.hash
       }
       const pass = await openPass(now.state.db)
       return pass && runPage(pass, now)
@@ -48,8 +47,22 @@ export function createAudienceKeeper(ports: () => ProcessPorts): AudienceKeeper 
   }
 }
 
-/** A pass for definitions that nobody was held against yet; whatever another one had begun is for nothing. */
-export async function noteDefinitions(hash: string, db: Db, now: number): Promise<void> {
+/**
+ * Called before anything is held against them: since when they are in force, and a pass for definitions that nobody was
+ * held against yet; whatever another one had begun is for nothing.
+ */
+export async function noteDefinitions({ hash, definitions }: MeasureSet, db: Db, now: number): Promise<void> {
+  const known = await db
+    .selectFrom('measure_definitions')
+    .select('hash')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (known ? known.hash !== hash : hash !== NO_MEASURES.hash)
+    await db
+      .insertInto('measure_definitions')
+      .values({ id: newId(now), hash, at: now, body: JSON.stringify(definitions) })
+      .execute()
   const last = await db
     .selectFrom('audience_passes')
     .select('hash')
@@ -113,10 +126,13 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
   await loadPeople(batch, state, [], ids)
   const people = ids.flatMap((id) => batch.persons.get(id) ?? [])
   if (pass.kind === 'fill') {
+    const before = new Map(people.map(({ id, profile }) => [id, JSON.stringify(profile)]))
     await remember(people, ports)
     for (const person of people) {
       // A list that is another one now: out of the one of before, into today's.
       measureWhole(person, batch, settings, (audience, at) => former.get(listKey(audience, at))?.changed === true)
+      // What history gave them is theirs also where nothing follows from it yet.
+      if (JSON.stringify(person.profile) !== before.get(person.id)) person.dirty = true
       noteInput(person, 'measured', { fill: true, hash }, batch)
     }
   } else {

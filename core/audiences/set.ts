@@ -44,6 +44,8 @@ export interface MeasureSet {
   }
   /** What has to be kept of events, so that conditions can be answered. */
   readonly askers: readonly Asker[]
+  /** As the configuration has them. */
+  readonly definitions: Definitions
   /** Lists that are no longer told as they were; `noteLists` fills it in. */
   readonly former: FormerLists
   readonly traits: readonly TraitPush[]
@@ -93,6 +95,7 @@ export function compileMeasures(
         (scorecard?.points ?? []).map((line) => ({ purpose, conditions: line.if })),
       ),
     ],
+    definitions: { ...(a && { audiences: a }), ...(c && { computed: c }), ...(s && { scores: s }) },
     former: new Map(),
     traits: compileTraitPushes(config),
     hash: createHash('sha256')

@@ -14,6 +14,7 @@ import type { MeasuredInput, SlotInput, WakeInput } from '../stages/note-inputs.
 import type { NodeState, PersonState } from '../stages/people.ts'
 import { chunks, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
+import { type DefinitionsOfThen, definitionsSoFar } from './definitions.ts'
 import type { Relevance } from './relevance.ts'
 
 export interface Join {
@@ -62,6 +63,8 @@ export interface PersonHistory {
   readonly steps: readonly Step[]
   /** Deliveries of rules that did not happen: id -> when their reservation was given back. */
   readonly released: ReadonlyMap<string, number>
+  /** What people were held against, and since when; oldest first. */
+  readonly definitions: readonly DefinitionsOfThen[]
   /** Key of the first input of which the hub noted when it took it; undefined: of none. */
   readonly notedFrom: string | undefined
 }
@@ -91,6 +94,7 @@ export async function* histories(
   only?: readonly string[],
 ): AsyncGenerator<PersonHistory> {
   const { db } = ports.state
+  const definitions = await definitionsSoFar(db)
   const wanted = only && [...only].sort()
   let after = ''
   for (let from = 0; ; from += PEOPLE_AT_ONCE) {
@@ -112,11 +116,11 @@ export async function* histories(
       part.push(id)
       rows += seq
       if (rows < ROWS_AT_ONCE) continue
-      yield* await loadHistories(part, until, ports)
+      yield* await loadHistories(part, until, definitions, ports)
       part = []
       rows = 0
     }
-    if (part.length > 0) yield* await loadHistories(part, until, ports)
+    if (part.length > 0) yield* await loadHistories(part, until, definitions, ports)
   }
 }
 
@@ -139,6 +143,7 @@ const RELEASED = `select id, person_id, settled_at from deliveries
 async function loadHistories(
   personIds: readonly string[],
   until: number,
+  definitions: readonly DefinitionsOfThen[],
   { state, keys, now, relevance, leaveOut }: HistoryPorts,
 ): Promise<PersonHistory[]> {
   const { db, dialect } = state
@@ -239,6 +244,7 @@ async function loadHistories(
       nodes: nodes.get(person.id)!,
       steps: steps.sort(byKey),
       released: released.get(person.id) ?? new Map(),
+      definitions,
       notedFrom: notedFrom.get(person.id),
     }
   })

@@ -9,7 +9,6 @@ import type { ConsentSignal } from '../../schemas/consent.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import type { PastEntry } from '../answers/status.ts'
 import { graft } from '../audiences/graft.ts'
-import { NO_MEASURES } from '../audiences/set.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
 import { type CompiledRule, type Explanation, nextWake, type RuleSet, triggerName } from '../decision/index.ts'
 import { ruleOf } from '../decision/rollout.ts'
@@ -28,8 +27,9 @@ import { ageOn } from '../stages/facts-of-person.ts'
 import { namesOf, personStatus, setStatus } from '../stages/identify.ts'
 import { eventOf, type StartEvent } from '../stages/load.ts'
 import { measureWhole, tellConsent } from '../stages/measure.ts'
-import type { NodeState, PersonState } from '../stages/people.ts'
+import { type NodeState, type PersonState, takeNodes } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
+import { withDefinitions } from './definitions.ts'
 import type { Join, PersonHistory, Step } from './history.ts'
 
 /** How time passes where nothing says when the hub looked. */
@@ -98,9 +98,10 @@ export class Replay {
   readonly #released: { readonly id: string; readonly at: number }[]
   /** Ideal clock: when each scheduled rule is due next. */
   readonly #slots = new Map<ScheduledRule, number>()
-  /** The definitions of today are those of the moment at hand. */
-  #measuring: boolean
-  #unmeasured: { readonly of: ProcessPorts['settings']; readonly settings: ProcessPorts['settings'] } | undefined
+  /** People are held against the definitions of the moment at hand, not against those of today. */
+  readonly #asOfThen: boolean
+  /** How many definitions have been in force so far. */
+  #defined = 0
   #taken = 0
   /** In the steps, where they are taken one by one. */
   #place = 0
@@ -112,10 +113,7 @@ export class Replay {
     if (options.shared) Object.assign(this.#batch, { budgets: options.shared.budgets, offers: options.shared.offers })
     if (options.decided) this.#batch.decided = options.decided
     this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
-    this.#measuring =
-      options.clock === 'ideal' ||
-      options.alwaysMeasured === true ||
-      !history.steps.some((step) => step.kind === 'measured' && step.measured.fill)
+    this.#asOfThen = options.clock === 'noted' && !options.alwaysMeasured && history.definitions.length > 0
     // A node of somebody else stands for a shared device: only its own answers are asked.
     for (const node of history.nodes.values()) if (!this.#isOwn(node)) this.#batch.addNode({ ...node })
   }
@@ -123,9 +121,7 @@ export class Replay {
   get #settings(): ProcessPorts['settings'] {
     const { before, settings } = this.#options
     const of = before && this.#batch.now < before.at ? before.settings : settings
-    if (this.#measuring) return of
-    if (this.#unmeasured?.of !== of) this.#unmeasured = { of, settings: { ...of, measures: NO_MEASURES } }
-    return this.#unmeasured.settings
+    return this.#asOfThen ? withDefinitions(of, this.#history.definitions[this.#defined - 1]) : of
   }
 
   result(): Replayed {
@@ -135,6 +131,8 @@ export class Replay {
   take(step: Step): void {
     if (step.kind === 'event' || step.kind === 'passing' || step.kind === 'wake') this.#letTimePass(step)
     this.#batch.now = step.at
+    const { definitions } = this.#history
+    while (this.#defined < definitions.length && definitions[this.#defined]!.key <= step.key) this.#defined += 1
     switch (step.kind) {
       case 'event':
         this.#event(step)
@@ -330,25 +328,27 @@ export class Replay {
     person.profile.measuresDueAt = 0
   }
 
-  /** Everybody was held against the definitions of then; when they are those of today, they count from here on. */
-  #measured({ key, nodeId, at, measured: { fill, hash } }: Extract<Step, { kind: 'measured' }>): void {
-    const { clock, alwaysMeasured, settings } = this.#options
+  /** Everybody was held against the definitions of then; after a change of these, with what history makes of them. */
+  #measured({ key, nodeId, at, measured: { fill } }: Extract<Step, { kind: 'measured' }>): void {
+    const { clock, alwaysMeasured } = this.#options
     if (clock === 'ideal' || alwaysMeasured) return
     const person = this.#personOf(nodeId, at)
-    if (fill) {
-      this.#measuring = hash === (settings.measures ?? NO_MEASURES).hash
-      if (this.#measuring) for (const profile of this.#asEverMeasured(key)) graft(person.profile, profile)
-    }
+    if (fill) for (const profile of this.#asEverMeasured(person, key)) graft(person.profile, profile)
     measureWhole(person, this.#batch, this.#settings)
   }
 
-  /** Those of before that input, as if the definitions of today had always been there. */
-  #asEverMeasured(key: string): OpenProfile[] {
-    const { settings, keys, clock, until } = this.#options
+  /** The person before that input, as if the definitions of the moment had always been there. */
+  #asEverMeasured({ nodes }: PersonState, key: string): OpenProfile[] {
+    const { keys, clock, until } = this.#options
     const earlier = { ...this.#history, steps: this.#history.steps.filter((step) => step.key < key) }
-    const replay = new Replay(earlier, { settings, keys, clock, until, alwaysMeasured: true })
+    const replay = new Replay(earlier, { settings: this.#settings, keys, clock, until, alwaysMeasured: true })
     for (const step of earlier.steps) replay.take(step)
-    return replay.result().people.map(({ profile }) => profile)
+    const theirs = new Set(nodes.map(({ id }) => id))
+    // Who becomes one with them later is somebody else yet.
+    return replay
+      .result()
+      .people.filter((person) => person.nodes.some(({ id }) => theirs.has(id)))
+      .map(({ profile }) => profile)
   }
 
   #event(step: Extract<Step, { kind: 'event' }>): void {
@@ -481,8 +481,7 @@ export class Replay {
     }
     into.profile = mergeProfiles(into.profile, from.profile)
     into.seq = Math.max(into.seq, from.seq)
-    for (const node of from.nodes) node.personId = into.id
-    into.nodes.push(...from.nodes)
+    takeNodes(into, from)
     into.caps.push(...from.caps)
     into.caps.sort((x, y) => x.at - y.at)
     batch.merged.set(from.id, into.id)

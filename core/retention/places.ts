@@ -309,6 +309,7 @@ export const PLACES: readonly Place[] = [
       'destination_roles',
       'ropa_snapshots',
       'policy_versions',
+      'measure_definitions',
       'audience_lists',
       'plan_versions',
       'polls',

@@ -181,6 +181,7 @@ export function processSettings(
     countWindow: countWindow(neededCounts(all, measures.askers)),
     measuresFor: measuresFor(neededMeasures(all, measures.askers)),
     measures,
+    kept: all,
     timezone: config.timezone,
     offers: offersOf(config),
     holdout: { globalHoldout: experiments?.globalHoldout ?? 0, globalSeed: experiments?.seed ?? 'anuente-global' },

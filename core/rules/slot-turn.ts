@@ -66,6 +66,8 @@ export function decideSlot(
     return false
   }
   noted()
+  // Definitions that hold without anything having happened would wait for the first event, which is the second input now.
+  if (person.seq === 0) person.profile.measuresDueAt = 0
   person.seq += 1
   person.profile.seq = person.seq
   enqueueDecision(result, turn, node, batch)

@@ -195,7 +195,8 @@ export function change(
     counters: fact.changes.length > 0,
     traits: Object.keys(kept.traitPurposes),
     known,
-    first: person.isNew && person.seq === 1,
+    // Whether their nodes were founded with it, or before by an answer about consent, is the same to definitions.
+    first: person.seq === 1,
     everything: joined,
   }
   return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined, touch }, late }

@@ -15,7 +15,7 @@ import { bothHashes, type Snapshot } from '../identity/snapshot.ts'
 import { newId } from '../ids.ts'
 import { type Batch, newPerson } from './batch.ts'
 import { writeEntry } from './ledger-entry.ts'
-import type { NodeState, PersonState } from './people.ts'
+import { type NodeState, type PersonState, takeNodes } from './people.ts'
 import { mergeTakesBack, withdraw, withdrawAgain } from './withdraw.ts'
 
 export interface Named {
@@ -181,8 +181,7 @@ export function mergePeople(
       batch.count(`experiment:${rule}`, 'MULTIPLE')
   into.seq = Math.max(into.seq, from.seq)
   if (from.legalHold) into.legalHold = true
-  for (const node of from.nodes) node.personId = into.id
-  into.nodes.push(...from.nodes)
+  takeNodes(into, from)
   into.caps.push(...from.caps)
   into.caps.sort((x, y) => x.at - y.at)
   into.dirty = true

@@ -50,12 +50,17 @@ function note(
   batch: Batch,
 ): boolean {
   const node = batch.nodes.get(name.hmac) ?? foundNode(name, batch, event.occurredAt)
-  const { next, entry } = applySignal(current, signal, {
+  const context = {
     receivedAt: event.receivedAt,
     newId: () => newId(batch.now),
     ends: purpose.ends,
     verified: isVerified(name, signal),
-  })
+  }
+  const answered = applySignal(current, signal, context)
+  // Said before by another person this event names: for the ledger it is this one's first word until they are one.
+  const own = personStatus(batch.person(node.personId).nodes, purpose.id, batch)?.row.status
+  const { next, entry } =
+    answered.entry || signal.scope === 'device' || own ? answered : applySignal(own, signal, context)
   setStatus(batch, node.id, purpose.id, next)
   if (!entry) return false
   writeEntry(entry, node, [name.identifier], batch)

@@ -37,6 +37,13 @@ export interface PersonState {
   legalHold?: true
 }
 
+/** Nodes of one person are another's from now on, in the order in which they are loaded: the newest comes last. */
+export function takeNodes(into: PersonState, from: PersonState): void {
+  for (const node of from.nodes) node.personId = into.id
+  into.nodes.push(...from.nodes)
+  into.nodes.sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
 export interface CapUse {
   readonly key: string
   readonly at: number

@@ -1,5 +1,6 @@
 /** What the process role works with. */
 import type { LedgerPrivacy } from '../../schemas/ledger.ts'
+import type { CompiledRule } from '../decision/index.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { ApplySettings } from './apply.ts'
@@ -11,7 +12,12 @@ export interface ProcessPorts {
   readonly keys: Keys
   readonly sealKeys: SealKeys
   readonly logId: string
-  readonly settings: ApplySettings & MeasureSettings & { readonly privacy?: LedgerPrivacy }
+  readonly settings: ApplySettings &
+    MeasureSettings & {
+      readonly privacy?: LedgerPrivacy
+      /** Every rule for which something is kept of events, those that only run on included; the current ones when absent. */
+      readonly kept?: readonly CompiledRule[]
+    }
   /** Epoch milliseconds. */
   readonly clock: () => number
 }

@@ -13,6 +13,7 @@ import { offerTables } from './migrations/011-offers.ts'
 import { historyInputs } from './migrations/012-history.ts'
 import { requestMarks } from './migrations/014-request-marks.ts'
 import { pollTables } from './migrations/015-polls.ts'
+import { definitionTables } from './migrations/016-definitions.ts'
 import { listTables } from './migrations/017-lists.ts'
 import { offerIndex } from './migrations/018-offer-index.ts'
 import type { Tables } from './tables.ts'
@@ -187,6 +188,7 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '012-history', run: historyInputs },
   { id: '014-request-marks', run: requestMarks },
   { id: '015-polls', run: pollTables },
+  { id: '016-definitions', run: definitionTables },
   { id: '017-lists', run: listTables },
   { id: '018-offer-index', run: offerIndex },
 ]

@@ -1,6 +1,7 @@
 import type { PlanTables } from './migrations/009-plans.ts'
 import type { OfferTables } from './migrations/011-offers.ts'
 import type { PollTables } from './migrations/015-polls.ts'
+import type { DefinitionTables } from './migrations/016-definitions.ts'
 import type { ListTables } from './migrations/017-lists.ts'
 import type { RequestTables } from './request-tables.ts'
 import type { RuleTables } from './rule-tables.ts'
@@ -9,7 +10,14 @@ import type { RuleTables } from './rule-tables.ts'
  * The tables of the state store, one set for SQLite and PostgreSQL. Times are epoch milliseconds,
  * ids are ULIDs, JSON is text, sealed values are AES-256-GCM under the key named beside them.
  */
-export interface Tables extends RuleTables, OfferTables, PlanTables, PollTables, RequestTables, ListTables {
+export interface Tables
+  extends RuleTables,
+    OfferTables,
+    PlanTables,
+    PollTables,
+    RequestTables,
+    DefinitionTables,
+    ListTables {
   meta: { key: string; value: string }
   /** How far each partition of the log has been processed. Advanced by compare-and-set in the state transaction. */
   positions: { partition: number; log_id: string; position: number }

@@ -12,7 +12,7 @@ import type { Config, DestinationConfig, PurposeConfig } from '../../schemas/con
 import type { CanonicalEvent, IdentifierType } from '../../schemas/event.ts'
 import type { IdentityConfig } from '../../schemas/identity.ts'
 import type { OfferConfig } from '../../schemas/offers.ts'
-import { createAudienceKeeper } from '../audiences/passes.ts'
+import { createAudienceKeeper, noteDefinitions } from '../audiences/passes.ts'
 import { compileMeasures } from '../audiences/set.ts'
 import type { DestinationSettings } from '../config.ts'
 import {
@@ -198,11 +198,13 @@ export class Rig {
         countWindow: countWindow(neededCounts(compiled, measures.askers)),
         measuresFor: measuresFor(neededMeasures(compiled, measures.askers)),
         measures,
+        kept: compiled,
         holdout: { globalHoldout, globalSeed: 'seed' },
         offers,
         identity: identitySettings(this.#options.identity),
       },
     }
+    await noteDefinitions(measures, this.state.db, this.now)
     const lines = new Map<string, Line>()
     for (const [id, destination] of destinations)
       lines.set(id, {
@@ -246,6 +248,7 @@ export class Rig {
       settings: {
         ...this.processPorts.settings,
         rules,
+        kept,
         recentWindow: recentWindow(neededWindows(kept)),
         countWindow: countWindow(neededCounts(kept, this.processPorts.settings.measures!.askers)),
         measuresFor: measuresFor(neededMeasures(kept, this.processPorts.settings.measures!.askers)),

@@ -1,10 +1,12 @@
 /** A random life of a few people on the rig: events, answers about consent, time, deliveries. The same seed, the same life. */
 import fc from 'fast-check'
 import type { CanonicalEvent } from '../../schemas/event.ts'
+import { startPass } from '../audiences/passes.ts'
 import { fireSchedules } from '../rules/slots.ts'
 import { signal } from './consent-signals.ts'
 import { alias, identify, page, track } from './events.ts'
-import { MINUTE, type Rig } from './pipeline-rig.ts'
+import { LIFE_MEASURES, OTHER_MEASURES } from './life-measures.ts'
+import { DAY, MINUTE, type Rig } from './pipeline-rig.ts'
 
 export const LIFE_RULES = [
   `
@@ -85,17 +87,37 @@ rollout: {stage: shadow}
 `,
 ]
 
-type Happening =
-  | { kind: 'events'; list: { what: number; who: number; product: number; late: number; source: number }[] }
-  | { kind: 'time'; minutes: number; fire: boolean }
-  | { kind: 'deliver' }
+interface Happened {
+  readonly what: number
+  readonly who: number
+  readonly product: number
+  /** Minutes between when it happened and when it came. */
+  readonly late: number
+  readonly source: number
+  /** A file tells of it the day after. */
+  readonly past?: boolean
+}
 
-const one = fc.record({
-  what: fc.nat(11),
+type Happening =
+  | { kind: 'events'; list: Happened[] }
+  | { kind: 'time'; minutes: number; fire: boolean }
+  /** A vendor takes what is due, refuses it, or fails. */
+  | { kind: 'deliver'; status?: number }
+  /** Withdrawals go on to the tools that have the person. */
+  | { kind: 'passes on' }
+  /** Destinations are told again of the members they refused, or of all. */
+  | { kind: 'syncs'; full: boolean }
+  | { kind: 'restarts' }
+  /** Audiences, computed traits and scores become others; everybody is gone through at once, or later. */
+  | { kind: 'defines'; which: number; fill: boolean }
+
+const one: fc.Arbitrary<Happened> = fc.record({
+  what: fc.nat(14),
   who: fc.nat(4),
   product: fc.nat(2),
   late: fc.constantFrom(0, 0, 0, 0, 3, 25, 50),
   source: fc.nat(2),
+  past: fc.nat(15).map((n) => n === 15),
 })
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
@@ -110,9 +132,20 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       fire: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.constant({ kind: 'deliver' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('deliver' as const), status: fc.constantFrom(200, 200, 400, 500) }),
+  },
+  { weight: 1, arbitrary: fc.constantFrom<Happening>({ kind: 'passes on' }, { kind: 'restarts' }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('syncs' as const), full: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('defines' as const), which: fc.nat(2), fill: fc.boolean() }),
+  },
 )
 export const life = fc.array(happening, { minLength: 5, maxLength: 30 })
+
+const DEFINITIONS = [LIFE_MEASURES, OTHER_MEASURES, {}]
 
 const SOURCES = [
   { id: 'site', connector: 'segment' },
@@ -127,16 +160,24 @@ export async function live(happenings: readonly Happening[], rig: Rig, prefix: s
     // No two transactions share a moment: what a delivery gave back is then clearly before or after.
     rig.advance(1)
     if (one.kind === 'deliver') {
+      rig.answer = () => ({ status: one.status ?? 200 })
       for (const destination of ['mail', 'sms', 'lists']) await rig.deliver(destination)
-      continue
-    }
-    if (one.kind === 'time') {
+    } else if (one.kind === 'passes on') await rig.passOn()
+    else if (one.kind === 'restarts') await rig.restart()
+    else if (one.kind === 'defines') {
+      await rig.restart({ measures: DEFINITIONS[one.which]! })
+      if (one.fill) await rig.passOver()
+    } else if (one.kind === 'syncs') {
+      const { hash } = rig.processPorts.settings.measures!
+      await startPass({ kind: one.full ? 'sync:full' : 'sync', audience: null, hash }, rig.state.db, rig.now)
+      await rig.passOver()
+    } else if (one.kind === 'time') {
       rig.advance(one.minutes * MINUTE)
       if (one.fire) await passTime(rig)
-      continue
+    } else {
+      const events = one.list.map((given) => eventOf(given, rig, `${prefix}-${++made}`))
+      await rig.take(...events.filter((event) => event !== undefined))
     }
-    const events = one.list.map((given) => eventOf(given, rig, `${prefix}-${++made}`))
-    await rig.take(...events.filter((event) => event !== undefined))
   }
   rig.advance(MINUTE)
   await passTime(rig)
@@ -159,17 +200,17 @@ const WHO = [
 ]
 
 function eventOf(
-  { what, who, product, late, source }: { what: number; who: number; product: number; late: number; source: number },
+  { what, who, product, late, source, past }: Happened,
   rig: Rig,
   messageId: string,
 ): CanonicalEvent | undefined {
-  const at = rig.at(-late * MINUTE)
+  const at = rig.at(-late * MINUTE - (past ? DAY : 0))
   const given = {
     ...WHO[who],
     messageId,
     occurredAt: at,
     receivedAt: rig.at(),
-    source: SOURCES[source]!,
+    source: { ...SOURCES[source]!, ...(past && { past: true as const }) },
     properties: { product_id: `p${product}`, price: 4 + product, quantity: 1 },
   }
   const name = (word: string) => track({ ...given, name: word })
@@ -208,6 +249,15 @@ function eventOf(
       return who === 0
         ? alias({ userId: 'ana', previousId: 'a2', messageId, occurredAt: at, receivedAt: rig.at() })
         : name('Cart Viewed')
+    case 12:
+      return track({
+        ...given,
+        name: ['Email Bounced', 'Email Opened', 'Message Marked as Spam'][product]!,
+        properties: { channel: 'email' },
+        source: { id: 'mail', connector: 'mail', ...(source > 0 && { feedback: true as const }) },
+      })
+    case 13:
+      return name(product === 0 ? 'Ticket Opened' : 'Ticket Closed')
     default:
       return identify({
         ...given,

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { histories } from '../replay/history.ts'
 import { type ReplayedTurn, replayPerson } from '../replay/person.ts'
+import { LIFE_MEASURES, MEASURE_RULES } from './life-measures.ts'
 import type { Rig, RigOptions } from './pipeline-rig.ts'
 import { LIFE_RULES, life, live, TRIGGER_RULES } from './random-history.ts'
 
@@ -57,22 +58,31 @@ const seen = (profiles: Record<string, unknown>) =>
       .map(([id, { firstSeenAt: _first, lastSeenAt: _last, ...profile }]) => [id, profile]),
   )
 
-export async function expectTheSame(rig: Rig): Promise<void> {
+/** What a rig decided and whom it has, and what a replay says of both. */
+export async function compared(rig: Rig) {
   const [was, is] = [await lived(rig), await replayed(rig)]
-  expect(now(is.explanations)).toEqual(now(was.explanations, was.moved))
-  expect(seen(is.profiles)).toEqual(seen(was.profiles))
+  return {
+    was: { decided: now(was.explanations, was.moved), people: seen(was.profiles) },
+    is: { decided: now(is.explanations), people: seen(is.profiles) },
+  }
 }
+
+export const OPTIONS = {
+  rules: [...LIFE_RULES, ...TRIGGER_RULES, ...MEASURE_RULES],
+  measures: LIFE_MEASURES,
+  globalHoldout: 0.1,
+} satisfies RigOptions
 
 /** Rules of many kinds over lives of a few people. */
 export async function replaysAsLived(runs: number, open: (options: RigOptions) => Promise<Rig>): Promise<void> {
   let run = 0
-  const options = { rules: [...LIFE_RULES, ...TRIGGER_RULES], globalHoldout: 0.1 }
   await fc.assert(
     fc.asyncProperty(life, async (happenings) => {
-      const rig = await open(options)
+      const rig = await open(OPTIONS)
       try {
         await live(happenings, rig, `h${++run}`)
-        await expectTheSame(rig)
+        const { was, is } = await compared(rig)
+        expect(is).toEqual(was)
       } finally {
         await rig.close()
       }
