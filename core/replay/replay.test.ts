@@ -1,11 +1,26 @@
-/** Rules of many kinds decide in a replay what they decided live, and people end as they are. */
-import { test } from 'vitest'
+/** Rules of every kind decide in a replay what they decided live, and people end as they are: in both stores. */
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
+import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { replaysAsLived } from '../testing/replay-property.ts'
 
 test(
   'a replay decides what was decided, and ends with the people there are',
-  () => replaysAsLived(cases(4), Rig.open),
+  () => replaysAsLived(cases(6), Rig.open),
   patience(60_000),
 )
+
+describe('on PostgreSQL', () => {
+  let server: TestPostgres
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+
+  test(
+    'the same',
+    () => replaysAsLived(cases(2), async (options) => Rig.open({ ...options, postgres: await server.url() })),
+    patience(60_000),
+  )
+})

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { histories } from '../replay/history.ts'
 import { type ReplayedTurn, replayPerson } from '../replay/person.ts'
+import { rebuild } from '../replay/rebuild.ts'
 import { LIFE_MEASURES, MEASURE_RULES } from './life-measures.ts'
 import type { Rig, RigOptions } from './pipeline-rig.ts'
 import { LIFE_RULES, life, live, TRIGGER_RULES } from './random-history.ts'
@@ -58,12 +59,22 @@ const seen = (profiles: Record<string, unknown>) =>
       .map(([id, { firstSeenAt: _first, lastSeenAt: _last, ...profile }]) => [id, profile]),
   )
 
-/** What a rig decided and whom it has, and what a replay says of both. */
+/** What a rig decided and whom it has, and what a replay says of both: here, and as `anuente replay` tells it. */
 export async function compared(rig: Rig) {
   const [was, is] = [await lived(rig), await replayed(rig)]
+  const { changed, incomplete, different } = await rebuild({
+    state: rig.state,
+    keys: rig.keys,
+    settings: rig.processPorts.settings,
+    now: rig.now,
+  })
   return {
-    was: { decided: now(was.explanations, was.moved), people: seen(was.profiles) },
-    is: { decided: now(is.explanations), people: seen(is.profiles) },
+    was: {
+      decided: now(was.explanations, was.moved),
+      people: seen(was.profiles),
+      rebuilt: { changed: 0, incomplete: 0, different: {} },
+    },
+    is: { decided: now(is.explanations), people: seen(is.profiles), rebuilt: { changed, incomplete, different } },
   }
 }
 

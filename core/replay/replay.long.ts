@@ -1,0 +1,22 @@
+/** Many more lives than `npm test` has time for, in both stores. */
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { cases, patience } from '../testing/effort.ts'
+import { Rig } from '../testing/pipeline-rig.ts'
+import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { replaysAsLived } from '../testing/replay-property.ts'
+
+test('a replay decides what was decided', () => replaysAsLived(cases(100), Rig.open), patience(120_000))
+
+describe('on PostgreSQL', () => {
+  let server: TestPostgres
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+
+  test(
+    'the same',
+    () => replaysAsLived(cases(20), async (options) => Rig.open({ ...options, postgres: await server.url() })),
+    patience(120_000),
+  )
+})
