@@ -4,10 +4,12 @@ import type { Unmerged } from '../../schemas/identity.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
 import { buildRuleSet, nextWake } from '../decision/index.ts'
+import { newId } from '../ids.ts'
 import { histories, type Step } from '../replay/history.ts'
 import { replayPerson } from '../replay/person.ts'
 import { Batch } from '../stages/batch.ts'
 import { snapshotOf } from '../stages/identify.ts'
+import type { SeparatedInput } from '../stages/note-inputs.ts'
 import type { NodeState, PersonState } from '../stages/people.ts'
 import type { StateStore } from '../stores/open.ts'
 import { mergeProfiles } from './merge-profiles.ts'
@@ -60,7 +62,6 @@ export async function rederive(
     const steps = history.steps.filter((step) => step.kind !== 'entry' || !isForeignConflict(step, known))
     for (const step of steps) if (step.kind === 'event') events.add(step.row.id)
     const bare = { ...settings, rules: NO_RULES, destinations: new Map() }
-    delete (bare as { measures?: unknown }).measures
     const replayed = replayPerson({ ...history, steps }, { settings: bare, keys, clock: 'noted', until: now })
     people = replayed.people
     for (const [nodeId, statuses] of replayed.batch.statuses) said.statuses.set(nodeId, statuses)
@@ -76,8 +77,9 @@ export async function rederive(
     .execute()
   const started = new Set(starts.map((row) => row.id))
   const seq = one.seq + 1
+  const { audiences: _, scores: __, pushed: ___, measuresDueAt: ____, ...derived } = profile
   const written: OpenProfile = {
-    ...profile,
+    ...derived,
     seq,
     ...(one.profile.age && { age: one.profile.age }),
     // Clocks go on for whose event started them; what entered a rule counts for both, so that nobody gets more for it.
@@ -97,6 +99,7 @@ export async function rederive(
     .where('id', '=', id)
     .execute()
   await wakeAt(id, written, state)
+  await noteSeparation(id, nodeIds[0]!, written, { state, now })
 
   const statuses = await settleStatuses(
     { own, said, entries, mine },
@@ -147,6 +150,61 @@ async function exposures(
     if (variant) variants[rule!] ??= variant
   }
   return { arms, ...(Object.keys(variants).length > 0 && { variants }) }
+}
+
+/** A replay of the side goes on from here as the side did. */
+async function noteSeparation(
+  id: string,
+  nodeId: string,
+  profile: OpenProfile,
+  { state: { db }, now }: { readonly state: StateStore; readonly now: number },
+): Promise<void> {
+  const caps = await db
+    .selectFrom('caps')
+    .select(['key', 'at', 'delivery_id'])
+    .where('person_id', '=', id)
+    .orderBy('at')
+    .execute()
+  const {
+    seq,
+    timers,
+    entries,
+    sessions,
+    arms,
+    variants,
+    closings,
+    crossed,
+    audiences,
+    scores,
+    pushed,
+    measuresDueAt,
+  } = profile
+  const body: SeparatedInput = {
+    seq,
+    timers,
+    entries,
+    ...(sessions && { sessions }),
+    ...(arms && { arms }),
+    ...(variants && { variants }),
+    ...(closings && { closings }),
+    ...(crossed && { crossed }),
+    ...(audiences && { audiences }),
+    ...(scores && { scores }),
+    ...(pushed && { pushed }),
+    ...(measuresDueAt !== undefined && { measuresDueAt }),
+    caps: caps.map(({ key, at, delivery_id: deliveryId }) => ({ key, at, deliveryId })),
+  }
+  await db
+    .insertInto('history_inputs')
+    .values({
+      id: newId(now),
+      node_id: nodeId,
+      person_seq: seq,
+      kind: 'separated',
+      at: now,
+      body: JSON.stringify(body),
+    })
+    .execute()
 }
 
 async function wakeAt(id: string, profile: OpenProfile, { db }: StateStore): Promise<void> {

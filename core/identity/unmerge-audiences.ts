@@ -39,7 +39,7 @@ export function measuredOfSide(
   begunBy: ReadonlyMap<string, string>,
   mine: ReadonlySet<string>,
   keeps: boolean,
-): Pick<OpenProfile, 'audiences' | 'computed' | 'scores' | 'pushed' | 'measuresDueAt'> {
+): Pick<OpenProfile, 'audiences' | 'scores' | 'pushed' | 'measuresDueAt'> {
   const isMine = (node: string | undefined) => (node === undefined ? keeps : mine.has(node))
   const memberships = Object.fromEntries(Object.entries(audiences ?? {}).filter(([id]) => isMine(begunBy.get(id))))
   const told: NonNullable<OpenProfile['pushed']> = {}
@@ -51,7 +51,6 @@ export function measuredOfSide(
   const some = (record: object | undefined) => record !== undefined && Object.keys(record).length > 0
   return {
     ...(some(memberships) && { audiences: memberships }),
-    ...(keeps && computed && { computed }),
     ...(keeps && scores && { scores }),
     ...(some(told) && { pushed: told }),
     ...([audiences, computed, scores, pushed].some(some) && { measuresDueAt: 0 }),

@@ -10,7 +10,7 @@ import { unsealJson } from '../seal.ts'
 import type { CounterInput, SealedEvent } from '../stages/apply.ts'
 import { Batch, loadPeople, loadPeopleOfNodes } from '../stages/batch.ts'
 import type { ContactInput } from '../stages/note-contact.ts'
-import type { MeasuredInput, SlotInput, WakeInput } from '../stages/note-inputs.ts'
+import type { MeasuredInput, SeparatedInput, SlotInput, WakeInput } from '../stages/note-inputs.ts'
 import type { NodeState, PersonState } from '../stages/people.ts'
 import { chunks, runIn, type StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -45,6 +45,8 @@ export type Step = { readonly key: string; readonly at: number } & (
   | { readonly kind: 'schedule'; readonly nodeId: string; readonly slot: SlotInput }
   | { readonly kind: 'measured'; readonly nodeId: string; readonly measured: MeasuredInput }
   | { readonly kind: 'consent'; readonly nodeId: string }
+  /** From here on they are what was left of them when somebody took them apart. */
+  | { readonly kind: 'separated'; readonly nodeId: string; readonly left: SeparatedInput }
   | { readonly kind: 'contact'; readonly nodeId: string; readonly report: ContactInput }
   | { readonly kind: 'entry'; readonly entry: PastEntry }
   | { readonly kind: 'join'; readonly join: Join }
@@ -207,6 +209,7 @@ async function loadHistories(
     else if (row.kind === 'measured')
       add(nodeId, { kind: 'measured', key, at, nodeId, measured: body as MeasuredInput })
     else if (row.kind === 'consent') add(nodeId, { kind: 'consent', key, at, nodeId })
+    else if (row.kind === 'separated') add(nodeId, { kind: 'separated', key, at, nodeId, left: body as SeparatedInput })
     else if (row.kind === 'contact') add(nodeId, { kind: 'contact', key, at, nodeId, report: body as ContactInput })
   }
   const notedFrom = new Map<string, string>()

@@ -161,6 +161,9 @@ export class Replay {
       case 'measured':
         this.#measured(step)
         return
+      case 'separated':
+        this.#separated(step)
+        return
       case 'consent':
         tellConsent(this.#personOf(step.nodeId, step.at), this.#batch, this.#settings)
     }
@@ -351,6 +354,16 @@ export class Replay {
       .map(({ profile }) => profile)
   }
 
+  /** What they did as one left traces of which history alone knows nothing: clocks, entries, caps, memberships. */
+  #separated({ nodeId, at, left: { caps, ...left } }: Extract<Step, { kind: 'separated' }>): void {
+    if (this.#options.clock === 'ideal' || this.#options.alwaysMeasured) return
+    const person = this.#personOf(nodeId, at)
+    const { sessions, variants, crossed, audiences, scores, pushed, measuresDueAt, sequences, ...rest } = person.profile
+    person.profile = { ...rest, ...left }
+    person.seq = left.seq
+    person.caps = caps.map((cap) => ({ ...cap, isNew: false }))
+  }
+
   #event(step: Extract<Step, { kind: 'event' }>): void {
     const { row, sealed, joins } = step
     const settings = this.#settings
@@ -460,8 +473,10 @@ export class Replay {
     return false
   }
 
+  /** @param at of an input that is no sign of life: who is first heard of by it was there since their node was. */
   #personOf(nodeId: string, at: number): PersonState {
-    return this.#batch.person(this.#node(nodeId, new Date(at).toISOString()).personId)
+    const since = Math.min(at, this.#history.nodes.get(nodeId)?.foundedAt ?? at)
+    return this.#batch.person(this.#node(nodeId, new Date(since).toISOString()).personId)
   }
 
   /** @returns whether they were two. */

@@ -3,13 +3,15 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { replaysAsLived } from '../testing/replay-property.ts'
+import { replaysAfterSeparation, replaysAsLived } from '../testing/replay-property.ts'
 
 test(
   'a replay decides what was decided, and ends with the people there are',
   () => replaysAsLived(cases(6), Rig.open),
   patience(60_000),
 )
+
+test('the same from when people were taken apart', () => replaysAfterSeparation(cases(3), Rig.open), patience(60_000))
 
 describe('on PostgreSQL', () => {
   let server: TestPostgres

@@ -2,9 +2,10 @@
  * What moves a person and is no event: what history keeps of it, so that a replay gives the same input at the same
  * moment. Each row stands before what it leads to.
  */
+import type { OpenProfile } from '../../schemas/profile.ts'
 import { newId } from '../ids.ts'
 import type { Batch } from './batch.ts'
-import type { PersonState } from './people.ts'
+import type { CapUse, PersonState } from './people.ts'
 
 /** Time passed. */
 export interface WakeInput {
@@ -28,12 +29,36 @@ export interface MeasuredInput {
   readonly hash: string
 }
 
+/**
+ * Somebody was taken apart: what of their side does not follow from what belongs to its nodes alone, as it was written
+ * then. Everything else of the side is what its history makes of it.
+ */
+export interface SeparatedInput
+  extends Pick<
+    OpenProfile,
+    | 'seq'
+    | 'timers'
+    | 'entries'
+    | 'sessions'
+    | 'arms'
+    | 'variants'
+    | 'closings'
+    | 'crossed'
+    | 'audiences'
+    | 'scores'
+    | 'pushed'
+    | 'measuresDueAt'
+  > {
+  readonly caps: readonly Omit<CapUse, 'isNew'>[]
+}
+
 interface Bodies {
   readonly wake: WakeInput
   readonly schedule: SlotInput
   readonly measured: MeasuredInput
   /** An answer about consent changed what destinations are told of the person. */
   readonly consent: Readonly<Record<string, never>>
+  readonly separated: SeparatedInput
 }
 
 export function noteInput<Kind extends keyof Bodies>(

@@ -2,19 +2,23 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
+import { unmerge } from '../identity/unmerge.ts'
 import { histories } from '../replay/history.ts'
 import { type ReplayedTurn, replayPerson } from '../replay/person.ts'
 import { rebuild } from '../replay/rebuild.ts'
+import { CommandError } from '../server/context.ts'
+import type { StateStore } from '../stores/open.ts'
 import { LIFE_MEASURES, MEASURE_RULES } from './life-measures.ts'
 import type { Rig, RigOptions } from './pipeline-rig.ts'
 import { LIFE_RULES, life, live, TRIGGER_RULES } from './random-history.ts'
 
 /** Everything the replay of a rig decides, and the people it ends with. */
-async function replayed(rig: Rig) {
+async function replayed(rig: Rig, since = 0) {
   const explanations: unknown[] = []
   const profiles: Record<string, unknown> = {}
   let whose = ''
   const watch = ({ batch }: ReplayedTurn) => {
+    if (batch.now <= since) return
     for (const [id, , rule, version, event_id, at, result, body] of batch.rows.explanations)
       explanations.push({ id, person_id: whose, rule, version, event_id, at, result, body })
   }
@@ -34,10 +38,11 @@ async function replayed(rig: Rig) {
 }
 
 /** The same of the live one. */
-async function lived(rig: Rig) {
+async function lived(rig: Rig, but: ReadonlySet<string> = new Set()) {
   const { db } = rig.state
   const people = await db.selectFrom('persons').selectAll().execute()
-  const explanations = await db.selectFrom('explanations').selectAll().execute()
+  const all = await db.selectFrom('explanations').selectAll().execute()
+  const explanations = all.filter(({ id }) => !but.has(id))
   const profiles: Record<string, unknown> = {}
   for (const { id, profile, merged_into } of people) if (merged_into === null) profiles[id] = JSON.parse(profile)
   return { explanations, profiles, moved: new Map(people.map(({ id, merged_into }) => [id, merged_into ?? id])) }
@@ -59,9 +64,15 @@ const seen = (profiles: Record<string, unknown>) =>
       .map(([id, { firstSeenAt: _first, lastSeenAt: _last, ...profile }]) => [id, profile]),
   )
 
+/** A moment from which on both are held against each other, with what had been decided by then. */
+interface Since {
+  readonly at: number
+  readonly decided: ReadonlySet<string>
+}
+
 /** What a rig decided and whom it has, and what a replay says of both: here, and as `anuente replay` tells it. */
-export async function compared(rig: Rig) {
-  const [was, is] = [await lived(rig), await replayed(rig)]
+export async function compared(rig: Rig, since?: Since) {
+  const [was, is] = [await lived(rig, since?.decided), await replayed(rig, since?.at)]
   const { changed, incomplete, different } = await rebuild({
     state: rig.state,
     keys: rig.keys,
@@ -76,6 +87,38 @@ export async function compared(rig: Rig) {
     },
     is: { decided: now(is.explanations), people: seen(is.profiles), rebuilt: { changed, incomplete, different } },
   }
+}
+
+/**
+ * Somebody is taken apart at one of the edges that hold people together; nobody when others hold, or a delivery is on its way.
+ * @returns from when on a replay has to agree again: of the time before, history knows two where one was.
+ */
+export async function takeApart(rig: Rig, place: number): Promise<Since> {
+  const { db } = rig.state
+  const edges = await db
+    .selectFrom('edges')
+    .selectAll()
+    .where('refused', 'is', null)
+    .orderBy('node_a')
+    .orderBy('node_b')
+    .execute()
+  const edge = edges[place % Math.max(1, edges.length)]
+  if (edge)
+    try {
+      await rig.state.transaction((trx) =>
+        unmerge([{ a: edge.node_a, b: edge.node_b }], 'two people at one computer', {
+          state: { ...rig.state, db: trx as unknown as StateStore['db'], transaction: (work) => work(trx) },
+          keys: rig.keys,
+          settings: rig.processPorts.settings,
+          actor: 'officer',
+          now: rig.now,
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+    }
+  const decided = await db.selectFrom('explanations').select('id').execute()
+  return { at: rig.now, decided: new Set(decided.map(({ id }) => id)) }
 }
 
 export const OPTIONS = {
@@ -93,6 +136,27 @@ export async function replaysAsLived(runs: number, open: (options: RigOptions) =
       try {
         await live(happenings, rig, `h${++run}`)
         const { was, is } = await compared(rig)
+        expect(is).toEqual(was)
+      } finally {
+        await rig.close()
+      }
+    }),
+    { numRuns: runs },
+  )
+}
+
+/** Lives in which people who became one are taken apart, and live on. */
+export async function replaysAfterSeparation(runs: number, open: (options: RigOptions) => Promise<Rig>): Promise<void> {
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(life, life, fc.nat(30), async (before, after, place) => {
+      const rig = await open(OPTIONS)
+      try {
+        await live(before, rig, `s${++run}`)
+        rig.advance(1)
+        const since = await takeApart(rig, place)
+        await live(after, rig, `t${run}`)
+        const { was, is } = await compared(rig, since)
         expect(is).toEqual(was)
       } finally {
         await rig.close()
