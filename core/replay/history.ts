@@ -229,15 +229,17 @@ async function loadHistories(
     }
   }
   const released = new Map<string, Map<string, number>>()
-  for (const row of await runIn<{ id: string; person_id: string; settled_at: number }>(
-    db,
-    dialect,
-    RELEASED,
-    personIds,
-  )) {
-    const mine = released.get(row.person_id)
+  // What was settled before two became one stays with the id of then, which is that of a node (stages/identify.ts).
+  const everyone = new Map(
+    people.flatMap(({ id, nodes: own }) => [id, ...own.map((node) => node.id)].map((of) => [of, id])),
+  )
+  for (const row of await runIn<{ id: string; person_id: string; settled_at: number }>(db, dialect, RELEASED, [
+    ...everyone.keys(),
+  ])) {
+    const person = everyone.get(row.person_id)!
+    const mine = released.get(person)
     if (mine) mine.set(row.id, row.settled_at)
-    else released.set(row.person_id, new Map([[row.id, row.settled_at]]))
+    else released.set(person, new Map([[row.id, row.settled_at]]))
   }
   return people.map((person) => {
     const steps = byPerson.get(person.id)!

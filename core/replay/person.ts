@@ -102,6 +102,9 @@ export class Replay {
   readonly #asOfThen: boolean
   /** How many definitions have been in force so far. */
   #defined = 0
+  /** When the newest input came, in epoch milliseconds. */
+  #knownAt = 0
+  readonly #beside: ReadonlyMap<Step, number>
   #taken = 0
   /** In the steps, where they are taken one by one. */
   #place = 0
@@ -113,6 +116,7 @@ export class Replay {
     if (options.shared) Object.assign(this.#batch, { budgets: options.shared.budgets, offers: options.shared.offers })
     if (options.decided) this.#batch.decided = options.decided
     this.#released = [...history.released].map(([id, at]) => ({ id, at })).sort((a, b) => a.at - b.at)
+    this.#beside = options.clock === 'ideal' ? besideEvents(history.steps) : NOTHING_BESIDE
     this.#asOfThen = options.clock === 'noted' && !options.alwaysMeasured && history.definitions.length > 0
     // A node of somebody else stands for a shared device: only its own answers are asked.
     for (const node of history.nodes.values()) if (!this.#isOwn(node)) this.#batch.addNode({ ...node })
@@ -129,8 +133,11 @@ export class Replay {
   }
 
   take(step: Step): void {
-    if (step.kind === 'event' || step.kind === 'passing' || step.kind === 'wake') this.#letTimePass(step)
+    const { clock } = this.#options
+    if (clock === 'ideal' && OF_THE_CLOCK.has(step.kind)) return
+    if (this.#passesTime(step)) this.#wakeBefore(this.#arrivalOf(step))
     this.#batch.now = step.at
+    this.#knownAt = Math.max(this.#knownAt, this.#arrivalOf(step))
     const { definitions } = this.#history
     while (this.#defined < definitions.length && definitions[this.#defined]!.key <= step.key) this.#defined += 1
     switch (step.kind) {
@@ -171,7 +178,7 @@ export class Replay {
 
   /** Time goes on after the last input, up to the end of the range. */
   finish(): void {
-    this.#wakeBefore(this.#options.until + 1, this.#idealUntilEnd())
+    if (this.#idealUntilEnd()) this.#wakeBefore(this.#options.until + 1)
   }
 
   // -------------------------------------------------------------- one thing at a time, beside others
@@ -181,7 +188,7 @@ export class Replay {
     const step = this.#history.steps[this.#place]
     const due = this.#dueNow(step)
     const released = this.#released[0]
-    const at = due ? Math.max(due.due, this.#batch.now) : step?.at
+    const at = due ? this.#momentOf(due) : step?.at
     return released && at !== undefined && released.at < at ? released.at : at
   }
 
@@ -189,7 +196,7 @@ export class Replay {
   goOn(): void {
     const step = this.#history.steps[this.#place]
     const due = this.#dueNow(step)
-    const at = due ? Math.max(due.due, this.#batch.now) : step!.at
+    const at = due ? this.#momentOf(due) : step!.at
     if (this.#released[0] && this.#released[0].at < at) this.#release(this.#released[0].at + 1)
     else if (due) this.#let(due)
     else {
@@ -200,8 +207,7 @@ export class Replay {
 
   #dueNow(step: Step | undefined): Due | undefined {
     if (!step) return this.#idealUntilEnd() ? this.#dueBefore(this.#options.until + 1) : undefined
-    const passes = step.kind === 'event' || step.kind === 'passing' || step.kind === 'wake'
-    return passes && this.#isIdealAt(step) ? this.#dueBefore(untilOf(step)) : undefined
+    return this.#passesTime(step) ? this.#dueBefore(this.#arrivalOf(step)) : undefined
   }
 
   // -------------------------------------------------------------- time
@@ -210,18 +216,23 @@ export class Replay {
     return this.#options.clock === 'ideal' || this.#history.notedFrom === undefined
   }
 
-  /** What was due before this input happens first: the hub waits only for what it had received by then. */
-  #letTimePass(step: Extract<Step, { kind: 'event' | 'passing' | 'wake' }>): void {
-    this.#wakeBefore(untilOf(step), this.#isIdealAt(step))
-  }
-
-  #isIdealAt({ key }: Step): boolean {
+  /** Whether what was due before this input happens first: nothing says that the hub looked at another time. */
+  #passesTime({ kind, key }: Step): boolean {
+    if (this.#options.clock === 'ideal') return !OF_THE_CLOCK.has(kind)
     const { notedFrom } = this.#history
-    return this.#options.clock === 'ideal' || notedFrom === undefined || key <= notedFrom
+    const mayWait = kind === 'event' || kind === 'passing' || kind === 'wake'
+    return mayWait && (notedFrom === undefined || key <= notedFrom)
   }
 
-  #wakeBefore(at: number, ideal: boolean): void {
-    if (!ideal) return
+  /** When the input came, or an answer released it; `at` says when the hub took it. What came with an event came then. */
+  #arrivalOf(step: Step): number {
+    if (step.kind === 'event') return step.sealed.releasedAt ?? step.row.received_at
+    if (step.kind === 'passing') return step.row.received_at
+    if (step.kind === 'entry' && step.entry.draft) return Math.min(step.at, Date.parse(step.entry.draft.receivedAt))
+    return this.#beside.get(step) ?? step.at
+  }
+
+  #wakeBefore(at: number): void {
     while (true) {
       const due = this.#dueBefore(at)
       if (!due) return
@@ -234,11 +245,16 @@ export class Replay {
     let next: Extract<Due, { person: PersonState }> | undefined
     for (const person of this.#batch.persons.values()) {
       const due = nextWake(person.profile, person.profile.measuresDueAt)
-      if (due !== undefined && due < at && (!next || due < next.due)) next = { person, due }
+      // Nobody wakes for what nobody knows yet: a released event may start a clock that had run out before.
+      if (due !== undefined && Math.max(due, this.#knownAt) < at && (!next || due < next.due)) next = { person, due }
     }
     const slot = this.#nextSlot()
     const first = slot && slot.due < at && (!next || slot.due < next.due) ? slot : next
     return first && first.due <= this.#options.until ? first : undefined
+  }
+
+  #momentOf({ due }: Due): number {
+    return Math.max(due, this.#options.clock === 'ideal' ? this.#knownAt : this.#batch.now)
   }
 
   #let(first: Due): void {
@@ -247,7 +263,7 @@ export class Replay {
       return
     }
     // What is due "at once" is due now.
-    const due = Math.max(first.due, this.#batch.now)
+    const due = this.#momentOf(first)
     this.#batch.now = due
     this.#release(due)
     this.#wake(first.person, due)
@@ -518,12 +534,26 @@ export class Replay {
   }
 }
 
-const untilOf = (step: Extract<Step, { kind: 'event' | 'passing' | 'wake' }>) =>
-  step.kind === 'wake' ? step.at : step.row.received_at
+/** What the hub did when it looked: under another clock it looks at other times. */
+const OF_THE_CLOCK: ReadonlySet<Step['kind']> = new Set(['wake', 'schedule', 'measured', 'separated'])
+
+/** Inputs that were written in the transaction of an event after them, and when that came. */
+function besideEvents(steps: readonly Step[]): ReadonlyMap<Step, number> {
+  const beside = new Map<Step, number>()
+  let event: { readonly at: number; readonly came: number } | undefined
+  for (const step of steps.toReversed()) {
+    if (step.kind === 'event')
+      event = { at: step.at, came: Math.min(step.at, step.sealed.releasedAt ?? step.row.received_at) }
+    else if (step.kind === 'passing') event = { at: step.at, came: Math.min(step.at, step.row.received_at) }
+    else if (event?.at === step.at && step.kind !== 'entry') beside.set(step, event.came)
+  }
+  return beside
+}
 
 type EventName = Parameters<typeof triggerName>[0]
 
 const NO_TRAITS = {}
+const NOTHING_BESIDE: ReadonlyMap<Step, number> = new Map()
 const NO_NAMES: readonly [] = []
 
 /** What is planned for a list of purposes is planned once for all people. */

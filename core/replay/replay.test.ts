@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { replaysAfterSeparation, replaysAsLived } from '../testing/replay-property.ts'
+import { replaysAfterSeparation, replaysAsLived, replaysAsOnTime } from '../testing/replay-property.ts'
 
 test(
   'a replay decides what was decided, and ends with the people there are',
@@ -12,6 +12,12 @@ test(
 )
 
 test('the same from when people were taken apart', () => replaysAfterSeparation(cases(3), Rig.open), patience(60_000))
+
+test(
+  'of a hub that is never late the ideal clock tells the same',
+  () => replaysAsOnTime(cases(3), Rig.open),
+  patience(60_000),
+)
 
 describe('on PostgreSQL', () => {
   let server: TestPostgres

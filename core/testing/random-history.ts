@@ -2,6 +2,8 @@
 import fc from 'fast-check'
 import type { CanonicalEvent } from '../../schemas/event.ts'
 import { startPass } from '../audiences/passes.ts'
+import { nextSlot } from '../decision/schedule.ts'
+import { scheduledRules } from '../rules/slot-turn.ts'
 import { fireSchedules } from '../rules/slots.ts'
 import { signal } from './consent-signals.ts'
 import { alias, identify, page, track } from './events.ts'
@@ -144,6 +146,11 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 )
 export const life = fc.array(happening, { minLength: 5, maxLength: 30 })
+/** Definitions stay what they are, and nobody is gone through without a reason of theirs. */
+export const unchanging = fc.array(
+  happening.filter(({ kind }) => kind !== 'defines' && kind !== 'syncs'),
+  { minLength: 5, maxLength: 30 },
+)
 
 const DEFINITIONS = [LIFE_MEASURES, OTHER_MEASURES, {}]
 
@@ -153,8 +160,16 @@ const SOURCES = [
   { id: 'tag', connector: 'gtm' },
 ]
 
-/** @param prefix keeps the message ids of lives apart. */
-export async function live(happenings: readonly Happening[], rig: Rig, prefix: string): Promise<void> {
+/**
+ * @param prefix keeps the message ids of lives apart.
+ * @param passTime so many milliseconds; the hub looks at what was due by then when it is told to.
+ */
+export async function live(
+  happenings: readonly Happening[],
+  rig: Rig,
+  prefix: string,
+  passTime: (rig: Rig, ms: number, fire: boolean) => Promise<void> = late,
+): Promise<void> {
   let made = 0
   for (const one of happenings) {
     // No two transactions share a moment: what a delivery gave back is then clearly before or after.
@@ -172,22 +187,42 @@ export async function live(happenings: readonly Happening[], rig: Rig, prefix: s
       await startPass({ kind: one.full ? 'sync:full' : 'sync', audience: null, hash }, rig.state.db, rig.now)
       await rig.passOver()
     } else if (one.kind === 'time') {
-      rig.advance(one.minutes * MINUTE)
-      if (one.fire) await passTime(rig)
+      await passTime(rig, one.minutes * MINUTE, one.fire)
     } else {
       const events = one.list.map((given) => eventOf(given, rig, `${prefix}-${++made}`))
       await rig.take(...events.filter((event) => event !== undefined))
+      if (passTime === punctually) await punctually(rig, 0)
     }
   }
-  rig.advance(MINUTE)
-  await passTime(rig)
+  await passTime(rig, MINUTE, true)
 }
 
-async function passTime(rig: Rig): Promise<void> {
+async function late(rig: Rig, ms: number, fire: boolean): Promise<void> {
+  rig.advance(ms)
+  if (!fire) return
   await rig.fire()
   // Two passes of one moment are told apart by their order alone.
   rig.advance(1)
   while (await fireSchedules(rig.now, rig.processPorts)) rig.advance(1)
+}
+
+/** A hub that is never late: whatever is due is looked at the very millisecond. */
+export async function punctually(rig: Rig, ms: number): Promise<void> {
+  const until = rig.now + ms
+  const scheduled = scheduledRules(rig.rules, 'America/Sao_Paulo')
+  for (;;) {
+    const { due } = await rig.state.db
+      .selectFrom('wakeups')
+      .select(({ fn }) => fn.min('due_at').as('due'))
+      .executeTakeFirstOrThrow()
+    const slots = scheduled.flatMap(({ schedule }) => nextSlot(schedule, rig.now) ?? [])
+    const next = Math.min(...slots, due === null ? Number.POSITIVE_INFINITY : Math.max(Number(due), rig.now))
+    if (next > until) break
+    rig.now = next
+    await rig.fire()
+    while (await fireSchedules(rig.now, rig.processPorts));
+  }
+  rig.now = until
 }
 
 /** Five people: a known one on two devices, one who logs in late, two who share a device, an anonymous one. */

@@ -4,16 +4,16 @@ import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { unmerge } from '../identity/unmerge.ts'
 import { histories } from '../replay/history.ts'
-import { type ReplayedTurn, replayPerson } from '../replay/person.ts'
+import { type Clock, type ReplayedTurn, replayPerson } from '../replay/person.ts'
 import { rebuild } from '../replay/rebuild.ts'
 import { CommandError } from '../server/context.ts'
 import type { StateStore } from '../stores/open.ts'
 import { LIFE_MEASURES, MEASURE_RULES } from './life-measures.ts'
 import type { Rig, RigOptions } from './pipeline-rig.ts'
-import { LIFE_RULES, life, live, TRIGGER_RULES } from './random-history.ts'
+import { LIFE_RULES, life, live, punctually, TRIGGER_RULES, unchanging } from './random-history.ts'
 
 /** Everything the replay of a rig decides, and the people it ends with. */
-async function replayed(rig: Rig, since = 0) {
+async function replayed(rig: Rig, since = 0, clock: Clock = 'noted') {
   const explanations: unknown[] = []
   const profiles: Record<string, unknown> = {}
   let whose = ''
@@ -28,7 +28,7 @@ async function replayed(rig: Rig, since = 0) {
     const { people } = replayPerson(history, {
       settings: rig.processPorts.settings,
       keys: rig.keys,
-      clock: 'noted',
+      clock,
       until: rig.now,
       watch,
     })
@@ -164,4 +164,30 @@ export async function replaysAfterSeparation(runs: number, open: (options: RigOp
     }),
     { numRuns: runs },
   )
+}
+
+/** Lives with a hub that is never late, replayed as if nothing were known of when it looked. */
+export async function replaysAsOnTime(runs: number, open: (options: RigOptions) => Promise<Rig>): Promise<void> {
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(unchanging, async (happenings) => {
+      const rig = await open(OPTIONS)
+      try {
+        await live(happenings, rig, `p${++run}`, punctually)
+        const { was, is } = await comparedOnTime(rig)
+        expect(is).toEqual(was)
+      } finally {
+        await rig.close()
+      }
+    }),
+    { numRuns: runs },
+  )
+}
+
+export async function comparedOnTime(rig: Rig) {
+  const [was, is] = [await lived(rig), await replayed(rig, 0, 'ideal')]
+  return {
+    was: { decided: now(was.explanations, was.moved), people: seen(was.profiles) },
+    is: { decided: now(is.explanations), people: seen(is.profiles) },
+  }
 }
