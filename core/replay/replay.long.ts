@@ -4,6 +4,7 @@ import { cases, patience } from '../testing/effort.ts'
 import { Rig } from '../testing/pipeline-rig.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { replaysAfterSeparation, replaysAsLived, replaysAsOnTime } from '../testing/replay-property.ts'
+import { leavesOutWhoWithdrew } from '../testing/withdrawal-property.ts'
 
 test('a replay decides what was decided', () => replaysAsLived(cases(100), Rig.open), patience(120_000))
 
@@ -14,6 +15,8 @@ test(
   () => replaysAsOnTime(cases(60), Rig.open),
   patience(120_000),
 )
+
+test('consent as of now and as of then', () => leavesOutWhoWithdrew(cases(30), Rig.open), patience(120_000))
 
 describe('on PostgreSQL', () => {
   let server: TestPostgres
