@@ -6,6 +6,6 @@ import { leavesOutWhoWithdrew } from '../testing/withdrawal-property.ts'
 
 test(
   'consent as of now says who is computed, consent as of then what a rule would have done',
-  () => leavesOutWhoWithdrew(cases(3), Rig.open),
+  () => leavesOutWhoWithdrew(cases(2), Rig.open),
   patience(60_000),
 )

@@ -44,7 +44,7 @@ export const LIFE_MEASURES = {
         intercept: -1,
         features: [
           { field: 'computed.vistos', weight: 0.8 },
-          { field: 'counters.orders', weight: 0.5, missing: 0 },
+          { field: 'counters.email_marketing.orders', weight: 0.5, missing: 0 },
         ],
       },
     },
@@ -82,7 +82,7 @@ export const LIFE_MEASURES = {
     pagantes: {
       title,
       purpose: PURPOSE,
-      who: { all: [{ field: 'counters.revenue', op: 'gte', value: 3000 }] },
+      who: { all: [{ field: 'counters.email_marketing.revenue', op: 'gte', value: 3000 }] },
       destinations: [{ destination: 'lists', with: { audience: 'l3' } }],
     },
     de_fora: { title, purpose: PURPOSE, held_out: [{ rule: 'terceira-vista' }, { audience: 'olham' }] },
