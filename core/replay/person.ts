@@ -29,6 +29,7 @@ import { eventOf, type StartEvent } from '../stages/load.ts'
 import { measureWhole, tellConsent } from '../stages/measure.ts'
 import { type NodeState, type PersonState, takeNodes } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
+import { besideEvents, cameAt, OF_THE_CLOCK } from './came-at.ts'
 import { withDefinitions } from './definitions.ts'
 import type { Join, PersonHistory, Step } from './history.ts'
 
@@ -135,9 +136,9 @@ export class Replay {
   take(step: Step): void {
     const { clock } = this.#options
     if (clock === 'ideal' && OF_THE_CLOCK.has(step.kind)) return
-    if (this.#passesTime(step)) this.#wakeBefore(this.#arrivalOf(step))
+    if (this.#passesTime(step)) this.#wakeBefore(cameAt(step, this.#beside))
     this.#batch.now = step.at
-    this.#knownAt = Math.max(this.#knownAt, this.#arrivalOf(step))
+    this.#knownAt = Math.max(this.#knownAt, cameAt(step, this.#beside))
     const { definitions } = this.#history
     while (this.#defined < definitions.length && definitions[this.#defined]!.key <= step.key) this.#defined += 1
     switch (step.kind) {
@@ -207,7 +208,7 @@ export class Replay {
 
   #dueNow(step: Step | undefined): Due | undefined {
     if (!step) return this.#idealUntilEnd() ? this.#dueBefore(this.#options.until + 1) : undefined
-    return this.#passesTime(step) ? this.#dueBefore(this.#arrivalOf(step)) : undefined
+    return this.#passesTime(step) ? this.#dueBefore(cameAt(step, this.#beside)) : undefined
   }
 
   // -------------------------------------------------------------- time
@@ -222,14 +223,6 @@ export class Replay {
     const { notedFrom } = this.#history
     const mayWait = kind === 'event' || kind === 'passing' || kind === 'wake'
     return mayWait && (notedFrom === undefined || key <= notedFrom)
-  }
-
-  /** When the input came, or an answer released it; `at` says when the hub took it. What came with an event came then. */
-  #arrivalOf(step: Step): number {
-    if (step.kind === 'event') return step.sealed.releasedAt ?? step.row.received_at
-    if (step.kind === 'passing') return step.row.received_at
-    if (step.kind === 'entry' && step.entry.draft) return Math.min(step.at, Date.parse(step.entry.draft.receivedAt))
-    return this.#beside.get(step) ?? step.at
   }
 
   #wakeBefore(at: number): void {
@@ -532,22 +525,6 @@ export class Replay {
     batch.rows.historyInputs.length = 0
     batch.pushes.clear()
   }
-}
-
-/** What the hub did when it looked: under another clock it looks at other times. */
-const OF_THE_CLOCK: ReadonlySet<Step['kind']> = new Set(['wake', 'schedule', 'measured', 'separated'])
-
-/** Inputs that were written in the transaction of an event after them, and when that came. */
-function besideEvents(steps: readonly Step[]): ReadonlyMap<Step, number> {
-  const beside = new Map<Step, number>()
-  let event: { readonly at: number; readonly came: number } | undefined
-  for (const step of steps.toReversed()) {
-    if (step.kind === 'event')
-      event = { at: step.at, came: Math.min(step.at, step.sealed.releasedAt ?? step.row.received_at) }
-    else if (step.kind === 'passing') event = { at: step.at, came: Math.min(step.at, step.row.received_at) }
-    else if (event?.at === step.at && step.kind !== 'entry') beside.set(step, event.came)
-  }
-  return beside
 }
 
 type EventName = Parameters<typeof triggerName>[0]

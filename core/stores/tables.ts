@@ -228,7 +228,8 @@ export interface Tables
   }
   /**
    * Inputs of a person that are no events, so that a replay can give them again. Pseudonyms only. `kind`: wake (time
-   * passed; body: `{watermark}`), counters (another person's report corrected what was counted; body: CounterInput).
+   * passed; body: `{watermark}`), counters (another person's report corrected what was counted; body: CounterInput), and
+   * those of stages/note-inputs.ts and stages/note-contact.ts.
    */
   history_inputs: {
     /** As `history.taken`. */
