@@ -8,7 +8,7 @@ import type { ExplainedJourney } from '../core/explain.ts'
 import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
 import type { Counterfactual } from '../schemas/records.ts'
-import type { WhyDecision } from '../schemas/why.ts'
+import type { WhyAnswer, WhyDecision } from '../schemas/why.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
@@ -85,17 +85,12 @@ async function explainPerson(
     const language = languageOf(options.lang, cli)
     const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
     await writeLine(cli.stdout, why.sentence[language])
-    await writeLine(
-      cli.stdout,
-      why.source === 'stored'
-        ? say('Como foi decidido e guardado.', 'As it was decided and stored.')
-        : say('Recalculado a partir do histórico.', 'Recomputed from history.'),
-    )
     const { identifiers, mergedFrom } = why.identity
     await writeLine(
       cli.stdout,
       `${say('Identidade', 'Identity')}: ${identifiers.map(({ type, count }) => `${count} ${type}`).join(', ')}${mergedFrom > 0 ? say(`; reúne ${mergedFrom} pessoas de antes`, `; ${mergedFrom} former people are in it`) : ''}`,
     )
+    await writeLine(cli.stdout, renderNow(why, say))
     for (const decision of why.decisions) await writeLine(cli.stdout, renderWhy(decision, say))
     for (const { dueAt } of why.waiting)
       await writeLine(cli.stdout, say(`Espera até ${dueAt}.`, `It waits until ${dueAt}.`))
@@ -104,14 +99,38 @@ async function explainPerson(
   }
 }
 
+/** How the rule and the person stand to each other today. */
+function renderNow({ now, rule }: WhyAnswer, say: (pt: string, en: string) => string): string {
+  const { consent, stage, share, stopped, events } = now
+  return [
+    `${say('Hoje', 'Now')}: ${rule.id} v${rule.version} ${stopped ?? stage ?? say('não adicionada', 'not added')}${share === null ? '' : ` ${share * 100} %`}`,
+    ...(consent
+      ? [
+          `  ${consent.refused === null ? '✓' : '✗'} ${say('finalidade', 'purpose')} ${rule.purpose}: ${consent.refused ?? consent.status}${consent.since === null ? '' : `, ${consent.since}, ${consent.entryId}`}`,
+        ]
+      : []),
+    ...events.map(
+      ({ name, kept, elsewhere }) =>
+        `  ${name}: ${say(`${kept} guardados para ela, ${elsewhere} só para outras`, `${kept} kept for it, ${elsewhere} for others only`)}`,
+    ),
+  ].join('\n')
+}
+
 /** One decision with all it rests on and led to, a line each. */
 function renderWhy(decision: WhyDecision, say: (pt: string, en: string) => string): string {
   const { event, consent } = decision
   const lines = [
-    `\n${decision.at}  ${decision.rule} v${decision.version}  ${decision.result}`,
+    `\n${decision.at}  ${decision.rule} v${decision.version}  ${decision.result}  ${decision.source === 'stored' ? say('(como foi guardado)', '(as it was stored)') : say('(recalculado a partir do histórico)', '(recomputed from history)')}`,
+    `  ${decision.sentence[say('pt', 'en') as 'pt' | 'en']}`,
     `  ${say('causa', 'cause')}: ${event ? `${event.name} (${event.source}, ${event.occurredAt}, ${event.id})` : decision.cause}`,
+    `  ${say('pessoa de então', 'person of then')}: ${decision.identity.identifiers.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
+    ...decision.identity.edges.map(
+      ({ a, b, source, at, takenBackAt }) =>
+        `    ${a.type} ↔ ${b.type}  ${source}, ${at}${takenBackAt === null ? '' : say(`, desfeito em ${takenBackAt}`, `, taken back ${takenBackAt}`)}`,
+    ),
     ...decision.clauses.map(
-      ({ ok, pt, clause, value }) => `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${JSON.stringify(value ?? null)}`,
+      ({ ok, pt, clause, value, unit }) =>
+        `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${foundWords(value ?? null, unit, say('pt', 'en') as 'pt' | 'en')}`,
     ),
     ...decision.caps.flatMap(({ used, max, pt, clause }) =>
       used === null ? [] : [`  ${say('limite', 'cap')}: ${say(pt, clause)}  ${used}/${max}`],
@@ -157,21 +176,29 @@ async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<Expla
   // Opening would make an empty one.
   if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
   // Loaded only here: databases and rules are nothing to the commands beside this one.
-  const [{ explain }, { openState }, { createKeys, loadMasterKey }, { loadPurposes }, { loadRules, buildRuleSet }] =
-    await Promise.all([
-      import('../core/explain.ts'),
-      import('../core/stores/open.ts'),
-      import('../core/keys.ts'),
-      import('../consent/purposes.ts'),
-      import('../core/decision/index.ts'),
-    ])
+  const [
+    { explain },
+    { openState },
+    { createKeys, loadMasterKey },
+    { loadPurposes },
+    { loadRules },
+    { readPublished },
+  ] = await Promise.all([
+    import('../core/explain.ts'),
+    import('../core/stores/open.ts'),
+    import('../core/keys.ts'),
+    import('../consent/purposes.ts'),
+    import('../core/decision/index.ts'),
+    import('../core/rules/book.ts'),
+  ])
   const state = await openState({ file, postgres }, { migrate: false })
   try {
     return await explain(id, {
       state,
       keys: createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env)),
       purposes: loadPurposes(loaded.config),
-      rules: buildRuleSet(loadRules(loaded.ruleDocuments).rules),
+      rules: (await readPublished(state, Date.now(), new Set(), loadRules(loaded.ruleDocuments).rules)).rules,
+      config: loaded,
       destinations: loaded.destinationSettings,
       sources: loaded.sourceSettings.keys(),
       timezone: loaded.timezone,

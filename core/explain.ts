@@ -6,10 +6,14 @@ import type { Purposes } from '../consent/purposes.ts'
 import type { Arm, DeliveryStatus } from '../schemas/delivery.ts'
 import { EXITS, type ExitCode, type StageName } from '../schemas/exits.ts'
 import type { Rule } from '../schemas/rule.ts'
+import { WHY_CAUSES } from '../schemas/why.ts'
+import type { LoadedConfig } from './config.ts'
 import { type Clause, type Explanation, type RuleSet, whySentence } from './decision/index.ts'
 import { type ConsentTold, consentOf } from './explain/consent.ts'
 import { type StillHeld, stillHeld } from './explain/held.ts'
 import { otherValues } from './explain/other-value.ts'
+import { recomputedFor } from './explain/recomputed.ts'
+import { recordsOf } from './explain/sentence-records.ts'
 import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf, withheldSentence } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
 import { unsealJson } from './seal.ts'
@@ -50,7 +54,7 @@ export interface ExplainedJourney {
     readonly result: string
     readonly at: string
     readonly arm?: Arm
-    /** Not noted when it happened, but told from the event: the rule waits for another value of it. */
+    /** Not stored when it happened, but told from the event or from history. */
     readonly recomputed?: true
     readonly clauses: readonly Clause[]
     readonly skipped: readonly { readonly destination: string; readonly action: string; readonly code: ExitCode }[]
@@ -84,6 +88,8 @@ export interface ExplainPorts {
   /** Without them what a kept event did not lead to stays untold. */
   readonly rules?: RuleSet
   readonly destinations?: WithheldPorts['destinations']
+  /** Without it what history alone can tell stays untold. */
+  readonly config?: LoadedConfig
   /** Source ids: a message id is looked for under each. */
   readonly sources: Iterable<string>
   readonly timezone: string
@@ -170,22 +176,23 @@ async function explainEvent(
           .orderBy('n')
           .execute()
   const rules = await rulesOf(explanations, ports)
-  const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, ports))
+  const entries = [
+    ...deliveries.map((row) => row.entry_id),
+    ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId),
+  ]
+  const resting = await consentOf([...new Set(entries.flatMap((entry) => entry ?? []))], ports)
+  const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, resting, ports))
   const held = !kept && seen?.code === 'HELD' ? await stillHeld(eventId, ports) : undefined
-  const journey = journeyOf(kept, seen, held, decisions, deliveries)
+  const journey = CAUSED.test(eventId)
+    ? decidedSteps(decisions, deliveries)
+    : journeyOf(kept, seen, held, decisions, deliveries)
   const told = new Set(decisions.map(({ rule }) => rule))
   const withheld =
     kept && !only
       ? (await withheldOf(kept.facts, ports)).filter(({ kind, what }) => kind !== 'rule' || !told.has(what))
       : []
   const entryIds = [
-    ...new Set(
-      [
-        ...deliveries.map((row) => row.entry_id),
-        ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId),
-        ...withheld.map(({ entryId }) => entryId),
-      ].filter((entry) => entry != null),
-    ),
+    ...new Set([...entries, ...withheld.map(({ entryId }) => entryId)].filter((entry) => entry != null)),
   ]
   return {
     id,
@@ -210,6 +217,9 @@ async function explainEvent(
     sentence: decisions.at(-1)?.sentence ?? endSentence(journey, kept, withheld),
   }
 }
+
+/** What set a decision off, where it was no event. */
+const CAUSED = new RegExp(`^(?:${WHY_CAUSES.filter((cause) => cause !== 'event').join('|')}):`)
 
 const iso = (at: number) => new Date(at).toISOString()
 
@@ -283,11 +293,13 @@ type Noted = Pick<Tables['explanations'], 'rule' | 'version' | 'result' | 'body'
 async function untold(
   { facts, properties }: Kept,
   noted: readonly Noted[],
-  { rules, state }: ExplainPorts,
+  { rules, state, keys, config }: ExplainPorts,
 ): Promise<Noted[]> {
   const told = new Set(noted.map(({ rule }) => rule))
   const found = rules ? await otherValues(facts, properties, rules, state) : []
-  return found
+  const seen = new Set([...told, ...found.map(({ rule }) => rule)])
+  const again = rules && config ? await recomputedFor(facts, seen, { state, keys, config, rules }) : []
+  return [...found, ...again]
     .filter(({ rule }) => !told.has(rule))
     .map((one) => ({
       rule: one.rule,
@@ -312,7 +324,8 @@ function journeyOf(
     { stage: 'record', ...(kept && { at: kept.event.receivedAt }) },
   ]
   const code = kept ? 'KEPT' : seen?.code
-  if (code === undefined) return steps
+  // Of an event that is gone what it led to may still be there.
+  if (code === undefined) return [...steps, ...decidedSteps(decisions, deliveries)]
   const passed: StageName[] = ['deduplicate', 'identify', 'consent', 'collect', 'apply']
   for (const stage of passed) {
     const released = kept?.event.releasedAt
@@ -324,7 +337,14 @@ function journeyOf(
       break
     } else steps.push({ stage })
   }
-  if (!kept) return steps
+  return kept ? [...steps, ...decidedSteps(decisions, deliveries)] : steps
+}
+
+function decidedSteps(
+  decisions: ExplainedJourney['decisions'],
+  deliveries: readonly Tables['deliveries'][],
+): Journey[] {
+  const steps: Journey[] = []
   for (const decision of decisions)
     steps.push({
       stage: 'decide',
@@ -408,21 +428,17 @@ function decisionOf(
   row: Noted,
   rules: ReadonlyMap<string, Rule>,
   deliveries: readonly Tables['deliveries'][],
+  consent: readonly ConsentTold[],
   ports: ExplainPorts,
 ): ExplainedJourney['decisions'][number] {
   const explanation = JSON.parse(row.body) as Explanation
   const rule = rules.get(`${row.rule}@${row.version}`)
-  const delivery = deliveries.find(({ id }) => explanation.deliveryIds.includes(id))
+  const sent = deliveries.filter(({ id }) => explanation.deliveryIds.includes(id))
   const facts = {
     explanation,
+    recomputed: row.recomputed === true,
     ...(rule && { rule, ...titleOf(rule, ports) }),
-    ...(delivery && {
-      delivery: {
-        status: delivery.status as DeliveryStatus,
-        ...(delivery.reason !== null && { code: delivery.reason as ExitCode }),
-        ...(delivery.channel !== null && { channel: delivery.channel }),
-      },
-    }),
+    ...recordsOf(explanation, sent, consent),
     zone: ports.timezone,
   }
   return {

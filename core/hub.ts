@@ -302,6 +302,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       return book.now().rules
     },
     destinations: config.destinationSettings,
+    config,
     sources: [...config.sourceSettings.keys()],
     timezone: config.timezone,
   }

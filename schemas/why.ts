@@ -1,7 +1,9 @@
 /** Why one person did, or did not, get something of one rule: on the command line and over HTTP. By pseudonym. */
 import { type Static, Type } from 'typebox'
+import { STATUSES } from './consent.ts'
 import { DELIVERY_STATUSES } from './delivery.ts'
 import { ExplainedClause, ExplainedConsent, SkippedAction } from './explain.ts'
+import { EDGE_STRENGTHS } from './identity.ts'
 import { oneOf } from './one-of.ts'
 
 const closed = { additionalProperties: false } as const
@@ -23,11 +25,38 @@ export const WhyParams = Type.Object(
 
 export const WHY_CAUSES = ['event', 'audience', 'score', 'schedule', 'request'] as const
 
+const Identifiers = Type.Array(Type.Object({ type: Type.String(), count: Type.Integer() }, closed))
+const EdgeEnd = Type.Object({ node: Type.String(), type: Type.String() }, closed)
+
+const WhyEdge = Type.Object(
+  {
+    a: EdgeEnd,
+    b: EdgeEnd,
+    strength: oneOf(EDGE_STRENGTHS),
+    source: Type.String(),
+    event: Type.String({ description: 'The event that shows it.' }),
+    at: Moment,
+    takenBackAt: Nullable(Type.String({ format: 'date-time', description: 'Somebody took it back since.' })),
+  },
+  closed,
+)
+
 export const WhyDecision = Type.Object(
   {
     rule: Type.String(),
     version: Type.Integer(),
     at: Moment,
+    source: oneOf(
+      ['stored', 'recomputed'],
+      'stored: as it was decided; recomputed: given again from history, because it was not stored.',
+    ),
+    identity: Type.Object(
+      {
+        identifiers: Identifiers,
+        edges: Type.Array(WhyEdge, { description: 'The evidence that made one person of them, oldest first.' }),
+      },
+      { ...closed, description: 'Who this was at that moment. Types, never values.' },
+    ),
     result: Type.String({ description: 'ENQUEUED, ARMED, RESET, CANCELLED, or the exit taken.' }),
     would: Nullable(Type.String({ description: 'Of a shadow: what it would have been.' })),
     cause: oneOf(WHY_CAUSES, 'What set the rule off, or started its clock.'),
@@ -78,6 +107,8 @@ export const WhyDecision = Type.Object(
           status: oneOf(DELIVERY_STATUSES),
           code: Nullable(Type.String()),
           reason: Nullable(Type.String({ description: 'What the vendor answered, without personal data.' })),
+          entryId: Nullable(Type.String({ description: 'Ledger entry that the last check rests on.' })),
+          consent: Nullable(ExplainedConsent),
           dueAt: Moment,
           settledAt: Nullable(Moment),
           attempts: Type.Array(
@@ -108,11 +139,45 @@ export const WhyAnswer = Type.Object(
     ),
     source: oneOf(
       ['stored', 'recomputed'],
-      'stored: as it was decided; recomputed: given again from history, because it was not stored.',
+      'recomputed: nothing of it was stored, all of it was given again from history. Each decision says its own.',
+    ),
+    now: Type.Object(
+      {
+        consent: Nullable(
+          Type.Object(
+            {
+              status: oneOf(STATUSES),
+              refused: Nullable(
+                Type.String({ description: 'Why a decision may not use it: a status, or a word of the policy table.' }),
+              ),
+              since: Nullable(Moment),
+              entryId: Nullable(Type.String()),
+            },
+            {
+              ...closed,
+              description: "The person's answer about the rule's purpose; of the newest device for devices.",
+            },
+          ),
+        ),
+        stage: Nullable(Type.String({ description: 'Of this version: draft, test, shadow, live, retired.' })),
+        share: Nullable(Type.Number({ description: 'Of people, 0 to 1, where the stage is live.' })),
+        stopped: Nullable(oneOf(['PAUSED', 'KILLED'])),
+        events: Type.Array(
+          Type.Object(
+            {
+              name: Type.String({ description: 'Name or pattern that sets the rule off.' }),
+              kept: Type.Integer({ description: "For the rule's purpose." }),
+              elsewhere: Type.Integer({ description: 'For other purposes only: the rule does not see them.' }),
+            },
+            closed,
+          ),
+        ),
+      },
+      { ...closed, description: 'How things stand: what a rule that was never asked has for a reason.' },
     ),
     identity: Type.Object(
       {
-        identifiers: Type.Array(Type.Object({ type: Type.String(), count: Type.Integer() }, closed)),
+        identifiers: Identifiers,
         mergedFrom: Type.Integer({ description: 'Former people that are this one now.' }),
         firstSeenAt: Nullable(Moment),
       },

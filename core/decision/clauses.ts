@@ -1,6 +1,9 @@
 /** Clauses of an explanation that are not conditions of the rule: the clock, caps, re-entry, lateness. */
+import type { IdentifierType } from '../../schemas/event.ts'
 import type { OpenTimer } from '../../schemas/profile.ts'
 import type { Clause, ClauseValue } from './compile.ts'
+import { refusalOf } from './consent-words.ts'
+import type { ConsentAnswer } from './decision.ts'
 import { durationWords } from './duration.ts'
 import type { Silence } from './quiet-hours.ts'
 import type { CompiledRule } from './ruleset.ts'
@@ -90,6 +93,42 @@ export const tooLateClause = (lateMs: number) =>
     'ainda valia a pena agir',
     false,
     `PT${Math.floor(lateMs / 1000)}S`,
+  )
+
+/** Its value is why not: a status, or another word of the policy table. */
+export const purposeClause = (purpose: string, answer: ConsentAnswer, id = 'unless.purpose') =>
+  clause(
+    id,
+    `the purpose "${purpose}" is permitted`,
+    `a finalidade "${purpose}" está autorizada`,
+    false,
+    refusalOf(answer),
+  )
+
+const IDENTIFIER_WORDS: Partial<Record<IdentifierType, { readonly pt: string; readonly en: string }>> = {
+  email: { pt: 'e-mail', en: 'e-mail address' },
+  phone: { pt: 'telefone', en: 'phone number' },
+}
+
+/** One id for each kind of contact: several channels may be out of reach. */
+export function contactClause(identifiers: readonly IdentifierType[]): Clause {
+  const words = (language: 'pt' | 'en') => identifiers.map((type) => IDENTIFIER_WORDS[type]?.[language] ?? type)
+  return clause(
+    `then.contact.${identifiers.join('+')}`,
+    `a contact is known: ${words('en').join(' or ')}`,
+    `um contato é conhecido: ${words('pt').join(' ou ')}`,
+    false,
+    null,
+  )
+}
+
+export const undeclaredClause = ({ destination, action }: { readonly destination: string; readonly action: string }) =>
+  clause(
+    `then.action.${destination}.${action}`,
+    `the action "${action}" of "${destination}" exists`,
+    `a ação "${action}" de "${destination}" existe`,
+    false,
+    null,
   )
 
 const REFUSED: Readonly<Record<string, readonly [string, string]>> = {

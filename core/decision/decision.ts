@@ -72,6 +72,8 @@ export interface ConsentAnswer {
   readonly entryId?: string
   /** Why not, when not granted. */
   readonly code?: ExitCode
+  /** The word of the policy table for it, e.g. consent_revoked. */
+  readonly reason?: string
 }
 
 export interface ActionFacts {

@@ -3,7 +3,7 @@ import type { Branch, RuleAction } from '../../schemas/rule-gates.ts'
 import { act } from './acting.ts'
 import { takenBranch } from './branches.ts'
 import { channelOrder, type Preference, preferredChannel } from './channel.ts'
-import { clause, publishedClause, tooLateClause } from './clauses.ts'
+import { clause, contactClause, publishedClause, purposeClause, tooLateClause, undeclaredClause } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import type { Deciding, Instance } from './deciding.ts'
 import type { ActionFacts, SkippedAction } from './decision.ts'
@@ -53,7 +53,8 @@ export function judge(deciding: Deciding, instance: Instance, view: RuleView, tr
   const consent = deciding.context.consent(compiled.rule.unless.purpose)
   const entry = consent.entryId === undefined ? {} : { entryId: consent.entryId }
   if (!consent.granted) {
-    explain(deciding, instance, consent.code ?? 'NO_CONSENT', clauses, entry)
+    const denied = purposeClause(compiled.rule.unless.purpose, consent)
+    explain(deciding, instance, consent.code ?? 'NO_CONSENT', [...clauses, denied], entry)
     return
   }
   const tried: Tried = { deciding, compiled, then, entryId: consent.entryId, skipped: [], stopped: [] }
@@ -130,15 +131,27 @@ function tryAction(
     return undefined
   }
   const known = context.actionOf(action.destination, action.action)
-  if (!known) return skip('UNDECLARED')
+  const stop = (why: Clause) => {
+    if (!stopped.some(({ id }) => id === why.id)) stopped.push(why)
+  }
+  if (!known) {
+    stop(undeclaredClause(action))
+    return skip('UNDECLARED')
+  }
   const facts = channel === undefined ? known : { ...known, channel }
   const own = action.purpose === undefined || action.purpose === unless.purpose ? undefined : action.purpose
   const consent = own === undefined ? undefined : context.consent(own)
-  if (consent && !consent.granted) return skip(consent.code ?? 'NO_CONSENT')
-  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) return skip('NOT_REACHABLE')
+  if (consent && !consent.granted) {
+    stop(purposeClause(own!, consent, 'then.purpose'))
+    return skip(consent.code ?? 'NO_CONSENT')
+  }
+  if (facts.identifier.length > 0 && !context.reachable(facts.identifier)) {
+    stop(contactClause(facts.identifier))
+    return skip('NOT_REACHABLE')
+  }
   const suppressed = suppressedBy(unless.suppress, state, facts.channel, nowMs)
   if (suppressed) {
-    if (!stopped.some(({ id }) => id === suppressed.id)) stopped.push(suppressed)
+    stop(suppressed)
     return skip('SUPPRESSED')
   }
   return {

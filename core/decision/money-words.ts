@@ -3,3 +3,7 @@ export function moneyWords(cents: number, language: 'pt' | 'en'): string {
   const money = (cents / 100).toFixed(2)
   return language === 'pt' ? money.replace('.', ',') : money
 }
+
+/** 0.85 is 0,85 in Portuguese. */
+export const numberWords = (value: number, language: 'pt' | 'en'): string =>
+  language === 'pt' ? String(value).replace('.', ',') : String(value)

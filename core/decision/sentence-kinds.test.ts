@@ -106,7 +106,7 @@ describe('what set it off', () => {
     [
       'score',
       '{crosses: {score: churn, above: 0.8}}',
-      'quando a pontuação “churn” sobe acima de 0.8',
+      'quando a pontuação “churn” sobe acima de 0,8',
       'when the score “churn” rises above 0.8',
       (r) => fires(r, crossing),
     ],

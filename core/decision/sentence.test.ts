@@ -46,7 +46,7 @@ describe('why', () => {
     const explanation = explained({}, 4000)
     expect(whySentence({ explanation, rule }, 'pt')).toBe(
       'Em 10/03/2026 às 09:35, a regra “Carrinho abandonado” (versão 3) foi avaliada e não agiu, porque uma condição não valeu. ' +
-        'Não valeu: total do carrinho é pelo menos 50,00.',
+        'Não valeu: total do carrinho é pelo menos 50,00 (era 40,00).',
     )
   })
 

@@ -6,9 +6,11 @@ import type { DeliveryStatus } from '../../schemas/delivery.ts'
 import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { Conditions, Rule, Schedule } from '../../schemas/rule.ts'
 import { type Clause, compileConditions, measureWords } from './compile.ts'
+import { refusalWords } from './consent-words.ts'
 import type { Explanation } from './decision.ts'
 import { durationWords, type Language, parseDuration } from './duration.ts'
 import { compileMeasure } from './measures.ts'
+import { moneyWords, numberWords } from './money-words.ts'
 import { howSentences, momentWords, uncapital } from './sentence-how.ts'
 
 export interface DeliveryFacts {
@@ -16,6 +18,15 @@ export interface DeliveryFacts {
   /** Why, where the status does not say it: the exit of permit, map or send. */
   readonly code?: ExitCode
   readonly channel?: string
+  /** What the last check rests on, where it is not what the decision rests on. */
+  readonly consent?: ConsentRecord
+}
+
+/** An entry of the ledger: its id, what it says and when it was written (ISO 8601). */
+export interface ConsentRecord {
+  readonly entryId: string
+  readonly status: string
+  readonly at: string
 }
 
 export interface SentenceFacts {
@@ -25,17 +36,23 @@ export interface SentenceFacts {
   readonly purposeTitle?: { readonly pt: string; readonly en: string }
   /** Absent: no delivery exists, or it is not known what became of it. */
   readonly delivery?: DeliveryFacts
+  /** The other deliveries of the same decision. */
+  readonly others?: readonly DeliveryFacts[]
+  /** Of the entry the explanation names. */
+  readonly consent?: ConsentRecord
   /** IANA zone times are told in. Default America/Sao_Paulo. */
   readonly zone?: string
   /** The rule is not live: nothing of it happened. */
   readonly supposed?: boolean
+  /** It was not stored, and history gave it again. */
+  readonly recomputed?: boolean
 }
 
 /** A few sentences: what happened, what set it off, which conditions held, how it was sent, which consent, what became of it. */
 export function whySentence(facts: SentenceFacts, language: Language): string {
   const pt = language === 'pt'
   const say = (portuguese: string, english: string) => (pt ? portuguese : english)
-  const { explanation, rule, delivery } = facts
+  const { explanation, rule, delivery, others = [] } = facts
   const zone = facts.zone ?? 'America/Sao_Paulo'
   const when = momentWords(explanation.at, zone, language)
   const title = rule?.title?.[language] ?? explanation.rule
@@ -52,10 +69,18 @@ export function whySentence(facts: SentenceFacts, language: Language): string {
   const trigger = triggerWords(explanation, rule, language)
   if (trigger) sentences.push(trigger)
   sentences.push(...conditionSentences(explanation, rule, language), ...howSentences(explanation, rule, zone, language))
-  const consent = consentSentence(facts, language)
+  const consent = consentSentence(facts, zone, language)
   if (consent) sentences.push(consent)
-  if (delivery) sentences.push(deliverySentence(delivery, explanation, language))
-  return sentences.join(' ')
+  for (const one of delivery ? [delivery, ...others] : [])
+    sentences.push(deliverySentence(one, explanation, zone, language))
+  if (facts.recomputed)
+    sentences.push(
+      say(
+        'Isto não estava guardado e foi recalculado a partir do histórico.',
+        'This was not stored and was recomputed from history.',
+      ),
+    )
+  return [...new Set(sentences)].join(' ')
 }
 
 function outcomeWords({ explanation, delivery, supposed = false }: SentenceFacts, language: Language): string {
@@ -140,9 +165,10 @@ export function whenWords({ when }: Pick<Rule, 'when'>, language: Language): str
         )
   if ('crosses' in when) {
     const { score, above, below } = when.crosses
+    const line = numberWords((above ?? below)!, language)
     return above === undefined
-      ? say(`quando a pontuação “${score}” cai abaixo de ${below}`, `when the score “${score}” falls below ${below}`)
-      : say(`quando a pontuação “${score}” sobe acima de ${above}`, `when the score “${score}” rises above ${above}`)
+      ? say(`quando a pontuação “${score}” cai abaixo de ${line}`, `when the score “${score}” falls below ${line}`)
+      : say(`quando a pontuação “${score}” sobe acima de ${line}`, `when the score “${score}” rises above ${line}`)
   }
   if ('schedule' in when) return scheduleWords(when.schedule, language)
   if ('request' in when) return say(`quando “${when.request}” é solicitado`, `when “${when.request}” is asked for`)
@@ -168,8 +194,14 @@ function conditionSentences({ clauses, result }: Explanation, rule: Rule | undef
   const words = (chosen: readonly Clause[]) =>
     chosen
       .map((entry) => {
-        const counted = COUNTED.test(entry.id) && typeof entry.value === 'number'
-        return `${say(entry.pt, entry.clause)}${counted ? say(` (já eram ${entry.value})`, ` (there were ${entry.value})`) : ''}`
+        const { id, value, unit, ok } = entry
+        const text = say(entry.pt, entry.clause)
+        if (typeof value !== 'number' || ok) return text
+        if (COUNTED.test(id)) return text + say(` (já eram ${value})`, ` (there were ${value})`)
+        // What a number was found to be; of other values the text of the condition says enough, and they may be personal.
+        if (result !== 'NOT_MATCHED') return text
+        const found = unit === 'cents' ? moneyWords(value, language) : numberWords(value, language)
+        return text + say(` (era ${found})`, ` (it was ${found})`)
       })
       .join('; ')
   const conditions = clauses.filter(({ id }) => /^(who|when)\.|^then\.branches$/.test(id) && !OWN_WORDS.test(id))
@@ -178,7 +210,7 @@ function conditionSentences({ clauses, result }: Explanation, rule: Rule | undef
     return broken === '' ? [] : [say(`Não valeu: ${broken}.`, `What did not hold: ${broken}.`)]
   }
   const held = conditions.filter((entry) => entry.ok && !TRIGGER.test(entry.id))
-  const broken = clauses.filter((entry) => !entry.ok && !conditions.includes(entry))
+  const broken = clauses.filter((entry) => !entry.ok && !conditions.includes(entry) && entry.id !== 'unless.purpose')
   return [
     ...(held.length > 0 ? [say(`Valeram as condições: ${words(held)}.`, `The conditions held: ${words(held)}.`)] : []),
     ...(broken.length > 0 && result !== 'ENQUEUED'
@@ -210,34 +242,62 @@ function failing(conditions: readonly Clause[], rule: Rule | undefined): Clause[
   })
 }
 
-function consentSentence({ explanation, rule, purposeTitle }: SentenceFacts, language: Language): string | undefined {
+function consentSentence(
+  { explanation, rule, purposeTitle, consent }: SentenceFacts,
+  zone: string,
+  language: Language,
+): string | undefined {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
+  const { entryId, clauses, result } = explanation
   const purpose = purposeTitle?.[language] ?? rule?.unless.purpose
-  if (!explanation.entryId)
-    return purpose && explanation.result === 'NO_CONSENT'
-      ? say(
+  const refused = clauses.find(({ id, ok }) => id === 'unless.purpose' && !ok)
+  const record =
+    entryId && (consent ? recordWords(consent, zone, language) : say(`registro ${entryId}`, `record ${entryId}`))
+  if (refused || result === 'NO_CONSENT') {
+    const of =
+      purpose === undefined
+        ? say('A finalidade', 'The purpose')
+        : say(`A finalidade “${purpose}”`, `The purpose “${purpose}”`)
+    const word =
+      typeof refused?.value === 'string' ? refused.value : consent && consent.status !== 'granted' ? consent.status : ''
+    const why = refusalWords(word)?.[language]
+    if (record)
+      return say(
+        `${of} não estava autorizada${why ? `: ${why}` : ''} (${record}).`,
+        `${of} was not permitted${why ? `: ${why}` : ''} (${record}).`,
+      )
+    if (purpose === undefined) return undefined
+    return why && word !== 'unknown'
+      ? say(`${of} não estava autorizada: ${why}.`, `${of} was not permitted: ${why}.`)
+      : say(
           `Não há registro de autorização para a finalidade “${purpose}”.`,
           `There is no record of a permission for the purpose “${purpose}”.`,
         )
-      : undefined
+  }
+  if (!record) return undefined
   const of = purpose ? say(` para a finalidade “${purpose}”`, ` for the purpose “${purpose}”`) : ''
-  return say(
-    `A decisão se apoiou no registro ${explanation.entryId}${of}.`,
-    `The decision rests on the record ${explanation.entryId}${of}.`,
-  )
+  return say(`A decisão se apoiou no ${record}${of}.`, `The decision rests on the ${record}${of}.`)
 }
 
-function deliverySentence(delivery: DeliveryFacts, explanation: Explanation, language: Language): string {
+const recordWords = ({ entryId, at }: ConsentRecord, zone: string, language: Language): string =>
+  language === 'pt'
+    ? `registro ${entryId}, de ${momentWords(at, zone, language)}`
+    : `record ${entryId} of ${momentWords(at, zone, language)}`
+
+function deliverySentence(delivery: DeliveryFacts, explanation: Explanation, zone: string, language: Language): string {
   const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
+  const rests = delivery.consent ? ` (${recordWords(delivery.consent, zone, language)})` : ''
   const channel = delivery.channel ? say(` (canal: ${delivery.channel})`, ` (channel: ${delivery.channel})`) : ''
   const why = delivery.code ? EXITS[delivery.code][language] : undefined
-  const because = why ? `: ${uncapital(why)}` : ''
+  const because = (why ? `: ${uncapital(why)}` : '') + rests
   switch (delivery.status) {
     case 'queued':
     case 'leased':
     case 'attempted':
       return explanation.arm === 'treated'
-        ? say(`O envio está na fila${channel}.`, `It is waiting to be sent${channel}.`)
+        ? delivery.code === 'WAITING'
+          ? say(`O envio está na fila${channel}${because}.`, `It is waiting to be sent${channel}${because}.`)
+          : say(`O envio está na fila${channel}.`, `It is waiting to be sent${channel}.`)
         : say('Nada será enviado.', 'Nothing will be sent.')
     case 'retry':
       return say(

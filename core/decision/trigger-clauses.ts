@@ -2,6 +2,7 @@
 import { clause } from './clauses.ts'
 import type { Clause } from './compile.ts'
 import { durationWords } from './duration.ts'
+import { numberWords } from './money-words.ts'
 import type { CompiledRule } from './ruleset.ts'
 import type { CompiledLine } from './triggers.ts'
 
@@ -28,7 +29,7 @@ export function lineClause({ score, line, direction }: CompiledLine, value: numb
   return clause(
     'when.crosses',
     `score "${score}" went ${above ? 'above' : 'below'} ${line}`,
-    `a pontuação "${score}" passou ${above ? 'acima' : 'abaixo'} de ${line}`,
+    `a pontuação "${score}" passou ${above ? 'acima' : 'abaixo'} de ${numberWords(line, 'pt')}`,
     ok,
     value,
   )
@@ -38,7 +39,7 @@ export const armedClause = ({ rearm, direction }: CompiledLine, since: string) =
   clause(
     'when.crosses.rearm',
     `the score had been ${direction === 'above' ? 'at or below' : 'at or above'} ${rearm} since the rule last fired`,
-    `a pontuação esteve em ${rearm} ou ${direction === 'above' ? 'menos' : 'mais'} desde o último disparo da regra`,
+    `a pontuação esteve em ${numberWords(rearm, 'pt')} ou ${direction === 'above' ? 'menos' : 'mais'} desde o último disparo da regra`,
     false,
     since,
   )

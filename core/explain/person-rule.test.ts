@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WhyAnswer } from '../../schemas/why.ts'
 import { buildRuleSet, loadRules } from '../decision/index.ts'
 import { explain } from '../explain.ts'
+import { unmerge } from '../identity/unmerge.ts'
 import { page } from '../server/privacy-page.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
@@ -123,6 +124,10 @@ test('sent: cause, clause with its value, cap, consent with its entry, and what 
   expect(sent!.sentence.en).toContain('The receiving tool accepted it (channel: email).')
   expect(capped).toMatchObject({ result: 'CAPPED', caps: [{ used: 1 }], deliveries: [] })
   expect(told.sentence.pt).toContain('não agiu: a pessoa já recebeu o máximo que a regra permite.')
+  expect(sent!.sentence.pt).toContain(
+    `se apoiou no registro ${sent!.entryId}, de 10/03/2026 às 09:00 para a finalidade`,
+  )
+  expect(sent!.deliveries[0]).toMatchObject({ entryId: sent!.entryId, consent: { status: 'granted' } })
   expect(JSON.stringify(told)).not.toMatch(/loja\.example|"ana"/)
 })
 
@@ -132,12 +137,21 @@ test('not sent: the control group, a condition, a refusal, a rule that was never
     deliveries: [{ status: 'held_out', attempts: [] }],
     sentence: { pt: expect.stringContaining('foi sorteada para o grupo que não recebe nada') },
   })
-  expect((await why('sms'))!.sentence.pt).toContain('nunca foi consultada para esta pessoa')
+  const sms = (await why('sms'))!
+  expect(sms.now).toMatchObject({
+    consent: { status: 'unknown', refused: 'unknown', entryId: null },
+    events: [{ name: 'Order Completed', kept: 0, elsewhere: 2 }],
+  })
+  expect(sms.sentence.pt).toMatch(/nunca foi consultada para esta pessoa.*ninguém respondeu sobre ela/)
   const bia = (await rig.person('userId', 'bia'))!.id
   await rig.take(order(300, 'bia'))
   const refused = (await why('grande', bia))!
   expect(refused.decisions.flatMap(({ deliveries }) => deliveries)).toEqual([])
-  expect(refused.sentence.pt).toContain('nunca foi consultada')
+  expect(refused.now.consent).toMatchObject({ status: 'denied', refused: 'denied' })
+  expect(refused.sentence.pt).toContain(
+    `não está autorizada: ela foi negada (registro ${refused.now.consent!.entryId}, de 10/03/2026 às 09:00). O que acontece não é guardado para ela, e a regra não o vê. “Order Completed” ocorreu uma vez, guardado só para outras finalidades.`,
+  )
+  expect(refused.sentence.en).toContain('is not permitted: it was denied (record ')
   expect(await why('grande', '01NOBODY')).toBeUndefined()
 })
 
@@ -145,7 +159,86 @@ test('a rule that is not published would have acted, and says that it was recomp
   const told = (await why('rascunho', person, text('rascunho')))!
   expect(told).toMatchObject({ source: 'recomputed', rule: { published: false } })
   expect(told.decisions.at(-1)).toMatchObject({ result: 'ENQUEUED', deliveries: [] })
-  expect(told.sentence.pt).toContain('teria agido.')
+  expect(told.sentence.pt).toMatch(/teria agido\..*foi recalculado a partir do histórico\.$/)
+})
+
+test('of triggers that did not match the newest is stored and the ones before it are recomputed, each with its values', async () => {
+  await rig.take(
+    identify({
+      userId: 'caio',
+      messageId: 'i-caio',
+      traits: { email: 'caio@loja.example' },
+      occurredAt: rig.at(),
+      receivedAt: rig.at(),
+      consent: [signal('email_marketing', 'grant', rig.at())],
+    }),
+  )
+  for (const total of [10, 20, 30]) {
+    rig.advance(MINUTE)
+    await rig.take(order(total, 'caio'))
+  }
+  const told = (await why('grande', (await rig.person('userId', 'caio'))!.id))!
+  expect(told.source).toBe('stored')
+  expect(told.decisions).toMatchObject([
+    { result: 'NOT_MATCHED', source: 'recomputed', clauses: [{ ok: false, value: 10 }] },
+    { result: 'NOT_MATCHED', source: 'recomputed', clauses: [{ ok: false, value: 20 }] },
+    { result: 'NOT_MATCHED', source: 'stored', clauses: [{ ok: false, value: 30 }] },
+  ])
+  expect(told.decisions[0]!.sentence.pt).toMatch(
+    /uma condição não valeu\. Não valeu: "total" do evento é pelo menos 100 \(era 10\)\. .*recalculado/,
+  )
+  expect(told.sentence.pt).not.toContain('recalculado')
+})
+
+test('the person of that time: a browser that was nobody yet, then joined by a login, then taken apart', async () => {
+  const seen = (more: object, name = 'Order Completed') => {
+    rig.advance(MINUTE)
+    return track({
+      messageId: `d${++given}`,
+      name,
+      properties: { order_id: `d${given}`, total: 500, currency: 'BRL' },
+      occurredAt: rig.at(),
+      receivedAt: rig.at(),
+      ...more,
+    })
+  }
+  const granted = { consent: [signal('email_marketing', 'grant', rig.at()), signal('analytics', 'grant', rig.at())] }
+  await rig.take(seen({ anonymousId: 'nav1', ...granted }))
+  rig.advance(MINUTE)
+  await rig.take(
+    identify({
+      anonymousId: 'nav1',
+      userId: 'davi',
+      messageId: 'i-davi',
+      traits: { email: 'davi@loja.example' },
+      occurredAt: rig.at(),
+      receivedAt: rig.at(),
+      ...granted,
+    }),
+  )
+  await rig.take(seen({ userId: 'davi' }))
+  const { id } = (await rig.person('userId', 'davi'))!
+  const of = async () => (await why('grande', id))!.decisions.map(({ identity }) => identity)
+  const [alone, joined] = await of()
+  expect(alone).toEqual({ identifiers: [{ type: 'anonymousId', count: 1 }], edges: [] })
+  expect(joined!.identifiers.map(({ type }) => type)).toEqual(['anonymousId', 'email', 'userId'])
+  expect(joined!.edges.map(({ source, takenBackAt }) => [source, takenBackAt])).toContainEqual(['site', null])
+  const tie = joined!.edges.filter((edge) => [edge.a.type, edge.b.type].includes('anonymousId'))
+  expect(tie.length).toBeGreaterThan(0)
+  rig.advance(MINUTE)
+  await unmerge(
+    tie.map(({ a, b }) => ({ a: a.node, b: b.node })),
+    'aparelho de loja',
+    { state: rig.state, keys: rig.keys, settings: rig.processPorts.settings, actor: 'test', now: rig.now },
+  )
+  const sides = await Promise.all(
+    (['userId', 'anonymousId'] as const).map(async (type) => {
+      const side = (await rig.person(type, type === 'userId' ? 'davi' : 'nav1'))!
+      return (await why('grande', side.id))!.decisions.at(-1)!.identity
+    }),
+  )
+  const then = sides.find(({ edges }) => edges.some(({ takenBackAt }) => takenBackAt !== null))
+  expect(then, JSON.stringify(sides)).toMatchObject({ identifiers: joined!.identifiers })
 })
 
 test('the page behind "Por que recebi isto?" tells the message of every kind of trigger', async () => {

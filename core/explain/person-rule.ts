@@ -3,7 +3,6 @@
  * deliveries. `whyPerson` finds the decisions, stored or recomputed; here the rest is put to them.
  */
 import type { DeliveryStatus } from '../../schemas/delivery.ts'
-import type { ExitCode } from '../../schemas/exits.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import { WHY_CAUSES, type WhyAnswer, type WhyDecision } from '../../schemas/why.ts'
@@ -18,6 +17,9 @@ import { whyPerson } from '../replay/why.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { type ConsentTold, consentOf } from './consent.ts'
+import { evidenceOf, identityThen } from './identity-then.ts'
+import { recordsOf } from './sentence-records.ts'
+import { neverAskedSentence, standingNow } from './standing-now.ts'
 
 export interface WhyPorts {
   readonly state: StateStore
@@ -53,29 +55,35 @@ export async function explainPersonRule(
   if (!found) return undefined
   const { rule, published, settings } = prepared
   const { db } = ports.state
-  const former = await db.selectFrom('persons').select('id').where('merged_into', '=', found.person).execute()
-  const ids = [found.person, ...former.map(({ id }) => id)]
+  const ids = [found.person, ...found.former]
   const profile = await profileOf(found.person, ports)
-  const versions = await versionsOf(found.decisions, rule, ports)
-  const events = await eventsOf(found.decisions, ports)
-  const deliveries = await deliveriesOf(found.decisions, ids, ports)
-  const consent = await consentOf([...new Set(found.decisions.flatMap(({ entryId }) => entryId ?? []))], ports)
+  const explanations = found.decisions.map(({ explanation }) => explanation)
+  const versions = await versionsOf(explanations, rule, ports)
+  const events = await eventsOf(explanations, ports)
+  const deliveries = await deliveriesOf(explanations, ids, ports)
+  const evidence = await evidenceOf(found.person, db)
+  const now = await standingNow(found.person, rule.rule, { ...ports, purposes: settings.purposes })
+  const entryIds = [...explanations.map(({ entryId }) => entryId), ...deliveries.map(({ entry_id }) => entry_id)]
+  const consent = await consentOf([...new Set(entryIds.flatMap((id) => id ?? []))], ports)
+  const title = settings.purposes.get(rule.rule.unless.purpose)?.title
   const caps = await db
     .selectFrom('caps')
     .select(['key', 'at', 'delivery_id'])
     .where('person_id', 'in', ids)
     .orderBy('at')
     .execute()
-  const decisions = found.decisions.map((explanation) => {
+  const decisions = found.decisions.map(({ explanation, source }) => {
     const compiled = versions.get(explanation.hash)
     const sent = deliveries.filter(({ id }) => explanation.deliveryIds.includes(id))
+    const event = events.get(explanation.eventId)
     return decisionOf(explanation, {
-      compiled,
+      source,
       sent,
-      event: events.get(explanation.eventId),
-      consent: consent.find(({ entryId }) => entryId === explanation.entryId),
+      event,
+      identity: identityThen(evidence, Date.parse(explanation.at), event?.node_id),
+      consent,
       caps: compiled ? capsOf(explanation, compiled, sent, { caps, profile, timezone: ports.timezone }) : [],
-      sentence: sentenceOf(explanation, compiled?.rule, sent, { supposed: !published && sent.length === 0 }),
+      sentence: sentenceOf(explanation, compiled?.rule, sent, source),
     })
   })
   return {
@@ -87,35 +95,32 @@ export async function explainPersonRule(
       purpose: rule.rule.unless.purpose,
       published,
     },
-    source: found.source,
-    identity: await identityOf(found.person, former.length, profile, ports),
+    source: found.decisions.some(({ source }) => source === 'stored') ? 'stored' : 'recomputed',
+    now,
+    identity: await identityOf(found.person, found.former.length, profile, ports),
     decisions,
     waiting: found.waiting.map(({ startedAt, dueAt }) => ({ startedAt, dueAt })),
-    sentence: decisions.at(-1)?.sentence ?? found.sentence,
+    sentence: decisions.at(-1)?.sentence ?? {
+      pt: neverAskedSentence(rule.rule, now, { title, zone: ports.timezone }, 'pt'),
+      en: neverAskedSentence(rule.rule, now, { title, zone: ports.timezone }, 'en'),
+    },
   }
 
   function sentenceOf(
     explanation: Explanation,
     written: Rule | undefined,
     sent: readonly Delivered[],
-    { supposed }: { readonly supposed: boolean },
+    source: WhyDecision['source'],
   ): WhyDecision['sentence'] {
-    // Of several the one that says most: one that arrived, else the first.
-    const one = sent.find(({ status }) => status === 'delivered') ?? sent[0]
-    const title = settings.purposes.get(rule.rule.unless.purpose)?.title
     const facts = {
       explanation,
       zone: ports.timezone,
-      supposed,
+      // What was given again, and nothing came of, did not happen.
+      supposed: sent.length === 0 && (!published || source === 'recomputed'),
+      recomputed: source === 'recomputed',
       ...(written && { rule: written }),
       ...(title && { purposeTitle: title }),
-      ...(one && {
-        delivery: {
-          status: one.status as DeliveryStatus,
-          ...(one.reason !== null && { code: one.reason as ExitCode }),
-          ...(one.channel !== null && { channel: one.channel }),
-        },
-      }),
+      ...recordsOf(explanation, sent, consent),
     }
     return { pt: whySentence(facts, 'pt'), en: whySentence(facts, 'en') }
   }
@@ -124,7 +129,10 @@ export async function explainPersonRule(
 const iso = (at: number) => new Date(at).toISOString()
 
 type Delivered = Tables['deliveries'] & { readonly attempts: readonly Tables['attempts'][] }
-type Happened = Pick<Tables['history'], 'id' | 'name' | 'type' | 'source_id' | 'occurred_at' | 'received_at'>
+type Happened = Pick<
+  Tables['history'],
+  'id' | 'node_id' | 'name' | 'type' | 'source_id' | 'occurred_at' | 'received_at'
+>
 
 async function profileOf(person: string, { state }: WhyPorts): Promise<OpenProfile | undefined> {
   const row = await state.db.selectFrom('persons').select('profile').where('id', '=', person).executeTakeFirst()
@@ -155,7 +163,7 @@ async function eventsOf(decisions: readonly Explanation[], { state }: WhyPorts):
   if (ids.length === 0) return new Map()
   const rows = await state.db
     .selectFrom('history')
-    .select(['id', 'name', 'type', 'source_id', 'occurred_at', 'received_at'])
+    .select(['id', 'node_id', 'name', 'type', 'source_id', 'occurred_at', 'received_at'])
     .where('id', 'in', ids)
     .execute()
   return new Map(rows.map((row) => [row.id, row]))
@@ -233,19 +241,23 @@ function capsOf(
 function decisionOf(
   explanation: Explanation,
   more: {
-    readonly compiled: CompiledRule | undefined
+    readonly source: WhyDecision['source']
+    readonly identity: WhyDecision['identity']
     readonly sent: readonly Delivered[]
     readonly event: Happened | undefined
-    readonly consent: ConsentTold | undefined
+    readonly consent: readonly ConsentTold[]
     readonly caps: WhyDecision['caps']
     readonly sentence: WhyDecision['sentence']
   },
 ): WhyDecision {
-  const { event, consent } = more
+  const { event } = more
+  const told = (id: string | null | undefined) => more.consent.find(({ entryId }) => entryId === id) ?? null
   return {
     rule: explanation.rule,
     version: explanation.version,
     at: explanation.at,
+    source: more.source,
+    identity: more.identity,
     result: explanation.result,
     would: explanation.would ?? null,
     cause: WHY_CAUSES.find((cause) => explanation.eventId.startsWith(`${cause}:`)) ?? 'event',
@@ -267,7 +279,7 @@ function decisionOf(
     heldUntil: explanation.heldUntil ?? null,
     caps: more.caps,
     skipped: explanation.skipped.map(({ destination, action, code }) => ({ destination, action, code })),
-    consent: consent ?? null,
+    consent: told(explanation.entryId),
     entryId: explanation.entryId ?? null,
     deliveries: more.sent.map((row) => ({
       id: row.id,
@@ -277,6 +289,8 @@ function decisionOf(
       status: row.status as DeliveryStatus,
       code: row.reason,
       reason: row.answer,
+      entryId: row.entry_id,
+      consent: told(row.entry_id),
       dueAt: iso(row.due_at),
       settledAt: row.settled_at === null ? null : iso(row.settled_at),
       attempts: row.attempts.map(({ n, at, outcome, reason }) => ({ n, at: iso(at), outcome, reason })),

@@ -10,6 +10,7 @@ import type { PurposeStatus } from '../../consent/status.ts'
 import type { Status } from '../../schemas/consent.ts'
 import type { ExitCode } from '../../schemas/exits.ts'
 import type { DestinationSettings } from '../config.ts'
+import { STATUS_WORDS } from '../decision/consent-words.ts'
 import { nameMatches, type RuleSet, triggerName } from '../decision/index.ts'
 import type { StateStore } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
@@ -162,22 +163,11 @@ const notCollected = ({ id, title }: Purpose) => ({
   en: `the purpose “${title.en}” (${id}) does not collect this event (purposes.${id}.collects)`,
 })
 
-const WORDS: Readonly<Record<Status, { readonly pt: string; readonly en: string }>> = {
-  unknown: { pt: 'ninguém respondeu sobre ela', en: 'nobody has answered about it' },
-  granted: { pt: 'ela está autorizada agora', en: 'it is granted now' },
-  denied: { pt: 'ela foi negada', en: 'it was denied' },
-  revoked: { pt: 'a autorização foi retirada', en: 'the permission was withdrawn' },
-  expired: { pt: 'ela expirou', en: 'it has expired' },
-  stale: { pt: 'o aviso mudou desde a resposta', en: 'the notice has changed since the answer' },
-  conflict: { pt: 'há respostas em conflito', en: 'there are conflicting answers' },
-  invalid: { pt: 'a evidência da resposta não vale', en: 'the evidence of the answer is worthless' },
-}
-
 function notAllowed({ id, title, basis }: Purpose, status: Status, later: boolean) {
   const words =
     basis === 'legitimate_interest' && status === 'unknown'
       ? { pt: 'falta o teste de balanceamento (art. 10)', en: 'its balancing test is missing (art. 10)' }
-      : WORDS[status]
+      : STATUS_WORDS[status]
   return later || status === 'granted'
     ? {
         pt: `a finalidade “${title.pt}” (${id}) não estava autorizada quando o evento chegou; hoje: ${words.pt}`,

@@ -50,14 +50,16 @@ test('a draft is recomputed, with each clause and its value; a published rule te
     })
     const stored = (await whyPerson(id, prepared(rule!, true), ports))!
     expect(stored).toMatchObject({
-      source: 'stored',
-      decisions: [{ result: 'NOT_MATCHED', clauses: [{ id: 'who.all.0', ok: false, value: 80 }] }],
+      decisions: [
+        {
+          source: 'stored',
+          explanation: { result: 'NOT_MATCHED', clauses: [{ id: 'who.all.0', ok: false, value: 80 }] },
+        },
+      ],
     })
-    expect(stored.sentence.pt).toContain('uma condição não valeu')
     const recomputed = (await whyPerson(id, prepared(draft!, false), ports))!
     expect(recomputed).toMatchObject({
-      source: 'recomputed',
-      decisions: [{ result: 'ENQUEUED', clauses: [{ ok: true, value: 80 }] }],
+      decisions: [{ source: 'recomputed', explanation: { result: 'ENQUEUED', clauses: [{ ok: true, value: 80 }] } }],
     })
     expect(JSON.stringify([stored, recomputed])).not.toContain('loja.example')
     expect(await rig.rows('deliveries')).toBe(before)

@@ -3,7 +3,7 @@
  * those that history gives again. For a rule that is not published: what it would have done, and what it waits for.
  */
 import type { OpenTimer } from '../../schemas/profile.ts'
-import { type Explanation, whySentence } from '../decision/index.ts'
+import type { Explanation } from '../decision/index.ts'
 import { askingAll } from '../decision/ruleset.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
@@ -11,16 +11,20 @@ import { histories, peopleToday } from './history.ts'
 import { replayPerson } from './person.ts'
 import type { Prepared } from './prepare.ts'
 
-export interface WhyPerson {
-  readonly person: string
-  readonly rule: { readonly id: string; readonly version: number; readonly published: boolean }
+export interface FoundDecision {
+  readonly explanation: Explanation
   /** stored: as it was decided; recomputed: given again from history, because it was not stored. */
   readonly source: 'stored' | 'recomputed'
+}
+
+export interface WhyPerson {
+  readonly person: string
+  /** Ids it had before, of people that were merged into it. */
+  readonly former: readonly string[]
   /** Oldest first. */
-  readonly decisions: readonly (Explanation & { readonly sentence: { readonly pt: string; readonly en: string } })[]
+  readonly decisions: readonly FoundDecision[]
   /** Clocks of the rule that run for this person. */
   readonly waiting: readonly Pick<OpenTimer, 'startedAt' | 'dueAt' | 'correlation'>[]
-  readonly sentence: { readonly pt: string; readonly en: string }
 }
 
 const MOST = 20
@@ -28,44 +32,24 @@ const MOST = 20
 /** @returns undefined when nobody has this id. @param now epoch milliseconds. */
 export async function whyPerson(
   personId: string,
-  { rule, published, settings }: Prepared,
-  {
-    state,
-    keys,
-    now,
-    timezone,
-  }: { readonly state: StateStore; readonly keys: Keys; readonly now: number; readonly timezone: string },
+  { rule, published, live, settings }: Prepared,
+  { state, keys, now }: { readonly state: StateStore; readonly keys: Keys; readonly now: number },
 ): Promise<WhyPerson | undefined> {
   const [person] = await peopleToday([personId], state)
   if (person === undefined) return undefined
-  const { id, version } = rule.rule
-  const former = await state.db.selectFrom('persons').select('id').where('merged_into', '=', person).execute()
-  const ids = [person, ...former.map((row) => row.id)]
-  const rows = !published
-    ? []
-    : [
-        ...(await state.db
-          .selectFrom('explanations')
-          .select(['at', 'body'])
-          .where('person_id', 'in', ids)
-          .where('rule', '=', id)
-          .execute()),
-        ...(await state.db
-          .selectFrom('explanations_latest')
-          .select(['at', 'body'])
-          .where('person_id', 'in', ids)
-          .where('rule', '=', id)
-          .execute()),
-      ]
-  let found = rows.sort((a, b) => a.at - b.at).map(({ body }) => JSON.parse(body) as Explanation)
-  const stored = found.length > 0
+  const { id } = rule.rule
+  const rows = await state.db.selectFrom('persons').select('id').where('merged_into', '=', person).execute()
+  const former = rows.map((row) => row.id)
+  // A text that was never live has nothing stored under its hash, though its id may be that of a rule.
+  const stored = (await storedOf(id, [person, ...former], state)).filter(({ hash }) => published || hash === rule.hash)
+  const again: Explanation[] = []
   let waiting: OpenTimer[] = []
   for await (const history of histories(now, { state, keys, now }, [person])) {
-    const again: Explanation[] = []
     const { people } = replayPerson(history, {
-      settings: { ...settings, rules: askingAll(settings.rules) },
+      settings: tellingAll(settings),
       keys,
-      clock: 'ideal',
+      clock: live ? 'noted' : 'ideal',
+      ...(live && { before: { ...live, settings: tellingAll(live.settings) } }),
       until: now,
       watch: ({ batch }) => {
         for (const row of batch.rows.explanations)
@@ -74,29 +58,46 @@ export async function whyPerson(
           if (row[1] === id) again.push(JSON.parse(row[4] as string) as Explanation)
       },
     })
-    if (!stored) found = again
     waiting = (published ? history.person : people[0])?.profile.timers.filter((timer) => timer.rule === id) ?? []
   }
-  const title = settings.purposes.get(rule.rule.unless.purpose)?.title
-  const decisions = found.slice(-MOST).map((explanation) => {
-    const facts = {
-      explanation,
-      zone: timezone,
-      ...(explanation.hash === rule.hash && { rule: rule.rule }),
-      ...(title && { purposeTitle: title }),
-    }
-    return { ...explanation, sentence: { pt: whySentence(facts, 'pt'), en: whySentence(facts, 'en') } }
-  })
-  const name = { pt: rule.rule.title?.pt ?? id, en: rule.rule.title?.en ?? id }
+  const known = new Set(stored.map(keyOf))
+  const decisions: FoundDecision[] = [
+    ...stored.map((explanation) => ({ explanation, source: 'stored' as const })),
+    // Beside what was stored only what is never stored: a trigger that fired and did not match, older than the newest.
+    ...again
+      .filter((one) => (stored.length === 0 || one.result === 'NOT_MATCHED') && !known.has(keyOf(one)))
+      .map((explanation) => ({ explanation, source: 'recomputed' as const })),
+  ]
   return {
     person,
-    rule: { id, version, published },
-    source: stored ? 'stored' : 'recomputed',
-    decisions,
+    former,
+    decisions: decisions.sort((a, b) => (a.explanation.at < b.explanation.at ? -1 : 1)).slice(-MOST),
     waiting: waiting.map(({ startedAt, dueAt, correlation }) => ({ startedAt, dueAt, correlation })),
-    sentence: decisions.at(-1)?.sentence ?? {
-      pt: `A regra “${name.pt}” nunca foi consultada para esta pessoa: nada do que foi guardado para a finalidade dela a dispara.`,
-      en: `The rule “${name.en}” was never asked about this person: nothing that was kept for its purpose sets it off.`,
-    },
   }
+}
+
+/** A rule that waits for another value of the event says so, too. */
+const tellingAll = (settings: Prepared['settings']): Prepared['settings'] => ({
+  ...settings,
+  rules: askingAll(settings.rules),
+})
+
+const keyOf = ({ eventId, correlation, result }: Explanation) => `${eventId}\0${correlation}\0${result}`
+
+async function storedOf(rule: string, people: readonly string[], { db }: StateStore): Promise<Explanation[]> {
+  const rows = await db
+    .selectFrom('explanations')
+    .select('body')
+    .where('person_id', 'in', people)
+    .where('rule', '=', rule)
+    .orderBy('at', 'desc')
+    .limit(MOST)
+    .execute()
+  const latest = await db
+    .selectFrom('explanations_latest')
+    .select('body')
+    .where('person_id', 'in', people)
+    .where('rule', '=', rule)
+    .execute()
+  return [...rows.reverse(), ...latest].map(({ body }) => JSON.parse(body) as Explanation)
 }

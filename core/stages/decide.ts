@@ -107,7 +107,12 @@ export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): D
         factsOf(person, settings.purposes, now),
       )
       return isHalt(answer)
-        ? { granted: false, code: answer.code, ...(answer.entryId !== undefined && { entryId: answer.entryId }) }
+        ? {
+            granted: false,
+            code: answer.code,
+            ...(answer.reasons[0] && { reason: answer.reasons[0].code }),
+            ...(answer.entryId !== undefined && { entryId: answer.entryId }),
+          }
         : { granted: true, ...(answer.entryId !== undefined && { entryId: answer.entryId }) }
     },
     reachable: (identifiers) => reaches(person, identifiers),
