@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { registry } from '../connectors/index.ts'
 import { checkSettings } from '../core/config.ts'
+import { actionsOf } from '../core/decision/compile-gates.ts'
 import { BacktestReport } from '../schemas/backtest.ts'
 import { Config } from '../schemas/config.ts'
 import { CanonicalEvent } from '../schemas/event.ts'
@@ -102,7 +103,9 @@ describe('examples and the connectors there are', () => {
 
   test('actions of rules exist', () => {
     const known = [...registry.destinations.values()].flatMap((definition) => Object.keys(definition.actions))
-    const used = documents.flatMap(({ value }) => value.then?.all.map(({ action }) => action) ?? [])
+    const used = documents.flatMap(({ value }) =>
+      value.then ? actionsOf(value).map(({ action }) => action.action) : [],
+    )
     expect(used.length).toBeGreaterThan(2)
     expect(used.filter((action) => !known.includes(action))).toEqual([])
   })
