@@ -258,7 +258,7 @@ export class Replay {
     // What is due "at once" is due now.
     const due = this.#momentOf(first)
     this.#batch.now = due
-    this.#release(due)
+    this.#releaseUpTo(due)
     this.#wake(first.person, due)
   }
 
@@ -280,7 +280,7 @@ export class Replay {
   #runSlot({ one, due }: { readonly one: ScheduledRule; readonly due: number }): void {
     this.#batch.now = due
     this.#slots.set(one, slotAfter(one, due))
-    this.#release(due)
+    this.#releaseUpTo(due)
     for (const person of this.#batch.persons.values()) this.#decideSlot(person, one, due)
   }
 
@@ -289,7 +289,7 @@ export class Replay {
     const { rules } = this.#settings
     const isMeant = ({ rule: { id, version } }: CompiledRule) => id === slot.rule && version === slot.version
     const compiled = rules.current.find(isMeant) ?? rules.shadows?.current.find(isMeant)
-    this.#release(at)
+    this.#releaseUpTo(at)
     const person = this.#personOf(nodeId, at)
     if (compiled) this.#decideSlot(person, { compiled, rule: ruleOf(slot.rule) }, slot.slot)
     // No rule of then is known any more: it was an input all the same.
@@ -303,7 +303,7 @@ export class Replay {
 
   #woken({ nodeId, at, watermark }: Extract<Step, { kind: 'wake' }>): void {
     if (this.#options.clock === 'ideal') return
-    this.#release(at)
+    this.#releaseUpTo(at)
     this.#wake(this.#personOf(nodeId, at), watermark)
   }
 
@@ -328,6 +328,18 @@ export class Replay {
     while (this.#released.length > 0 && this.#released[0]!.at < at) gone.add(this.#released.shift()!.id)
     if (gone.size === 0) return
     this.#options.shared?.budgets.release(gone)
+    this.#giveBack(gone)
+  }
+
+  /** The same for a wake or a slot, which is a transaction of its own: what an event of the same moment gave back is there. */
+  #releaseUpTo(at: number): void {
+    this.#release(at)
+    const next = this.#released.findIndex((one) => one.at > at)
+    const now = next === -1 ? this.#released : this.#released.slice(0, next)
+    if (now.length > 0) this.#giveBack(new Set(now.map(({ id }) => id)))
+  }
+
+  #giveBack(gone: ReadonlySet<string>): void {
     for (const person of this.#batch.persons.values())
       person.caps = person.caps.filter(({ deliveryId }) => !gone.has(deliveryId))
   }
