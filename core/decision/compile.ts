@@ -212,17 +212,30 @@ const MEASURE_WORDS = {
 } as const
 
 export function measureWords({ condition, name, measured, window }: CompiledMeasure): { en: string; pt: string } {
-  const { event, property, where } = measured
+  const { event, where } = measured
   const on = { en: whereWords(where, 'en'), pt: whereWords(where, 'pt') }
   const never = name === 'count' && condition.op === 'eq' && condition.value === 0
   if (never)
     return { en: `no "${event}"${on.en} ${window.words.en}`, pt: `nenhum "${event}"${on.pt} ${window.words.pt}` }
-  const of = property === undefined ? { en: '', pt: '' } : { en: ` "${property}" of`, pt: ` "${property}" em` }
+  const label = measureLabel({ name, measured, window })
   const expected = expectedWords(condition.op, condition.value, 'free')
+  return {
+    en: `${label.en} ${OPERATOR_WORDS[condition.op].en}${expected.en}`,
+    pt: `${label.pt} ${OPERATOR_WORDS[condition.op].pt}${expected.pt}`,
+  }
+}
+
+/** What is measured, without what is asked of it. */
+export function measureLabel({
+  name,
+  measured: { event, property, where },
+  window,
+}: Pick<CompiledMeasure, 'name' | 'measured' | 'window'>): { en: string; pt: string } {
+  const of = property === undefined ? { en: '', pt: '' } : { en: ` "${property}" of`, pt: ` "${property}" em` }
   const { en, pt } = MEASURE_WORDS[name]
   return {
-    en: `${en}${of.en} "${event}"${on.en} ${window.words.en} ${OPERATOR_WORDS[condition.op].en}${expected.en}`,
-    pt: `${pt}${of.pt} "${event}"${on.pt} ${window.words.pt} ${OPERATOR_WORDS[condition.op].pt}${expected.pt}`,
+    en: `${en}${of.en} "${event}"${whereWords(where, 'en')} ${window.words.en}`,
+    pt: `${pt}${of.pt} "${event}"${whereWords(where, 'pt')} ${window.words.pt}`,
   }
 }
 

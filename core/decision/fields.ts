@@ -145,14 +145,18 @@ const ROOT_LABELS: Readonly<Record<string, (rest: string) => { en: string; pt: s
   computed: (rest) => ({ en: `computed trait "${rest}"`, pt: `característica calculada "${rest}"` }),
 }
 
+export function fieldLabel(field: string): { en: string; pt: string } {
+  const [root, ...steps] = field.split('.')
+  return LABELS[field] ?? ROOT_LABELS[root!]?.(steps.join('.')) ?? { en: `"${field}"`, pt: `"${field}"` }
+}
+
 export function fieldWords(condition: FieldCondition): { en: string; pt: string } {
   const { field, op, value } = condition
   if (field === 'person.known' && op === 'eq' && typeof value === 'boolean')
     return value
       ? { en: 'the person is identified', pt: 'a pessoa está identificada' }
       : { en: 'the person is not identified', pt: 'a pessoa não está identificada' }
-  const [root, ...steps] = field.split('.')
-  const label = LABELS[field] ?? ROOT_LABELS[root!]?.(steps.join('.')) ?? { en: `"${field}"`, pt: `"${field}"` }
+  const label = fieldLabel(field)
   const literal = expectedWords(op, value, field === 'cart.total' ? 'money' : isFreeField(field) ? 'free' : 'plain')
   return {
     en: `${label.en} ${OPERATOR_WORDS[op].en}${literal.en}`,

@@ -3,13 +3,17 @@
  * the very rule version that decided, tried with the code that decides. What is told here really flips the result.
  */
 
+import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import type { Counterfactual, CounterfactualChange } from '../../schemas/records.ts'
-import type { Conditions, MeasureCondition, Rule } from '../../schemas/rule.ts'
-import { compileConditions, type RuleView } from '../decision/compile.ts'
+import type { Conditions, FieldCondition, MeasureCondition, Rule } from '../../schemas/rule.ts'
+import { compileConditions, measureLabel, type RuleView } from '../decision/compile.ts'
 import { parseDuration } from '../decision/duration.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
+import { fieldLabel } from '../decision/fields.ts'
 import type { Clause, Explanation } from '../decision/index.ts'
 import { type Atom, compileMeasure, isMeasure, isPlainCount, leavesOf, measureOf } from '../decision/measures.ts'
+import { numberWords } from '../decision/money-words.ts'
+import { uncapital } from '../decision/sentence-how.ts'
 
 type Value = string | number | boolean | null | readonly (string | number | boolean)[]
 /** What a rule looks at, by `field` or by `count:<event>:<window>`. */
@@ -44,14 +48,25 @@ function keyOf(condition: Atom): string {
   return 'audience' in condition ? `audience:${condition.audience}` : condition.field
 }
 
-/** Whether the conditions of the rule hold in a situation; undefined when no profile could be like that. */
-export function matches(rule: Rule, situation: Situation, now: number): boolean | undefined {
-  const view = viewOf(situation, now, rule.unless.purpose)
-  if (!view) return undefined
-  return (
-    compileConditions('event' in rule.when ? rule.when.where : undefined, 'when.where').test(view) &&
-    compileConditions(rule.who, 'who').test(view)
+/** Whether the conditions of a rule hold in a situation; undefined when no profile could be like that. */
+export type Trial = (situation: Situation, now: number) => boolean | undefined
+
+/** Compiled once, for many situations. */
+export function trialOf(rule: Rule): Trial {
+  const where = compileConditions('event' in rule.when ? rule.when.where : undefined, 'when.where')
+  const who = compileConditions(rule.who, 'who')
+  const measures = conditionsOf(rule).flatMap(({ key, condition }) =>
+    isMeasure(condition) ? [{ key, measure: compileMeasure(condition, (inner) => compileConditions(inner, 'x')) }] : [],
   )
+  return (situation, now) => {
+    const view = viewOf(situation, now, rule.unless.purpose)
+    if (!view) return undefined
+    // Two measures may look at the same events: then a profile made for one changes the other, and it is not this situation.
+    const faithful = measures.every(
+      ({ key, measure }) => !situation.has(key) || (measure.value(view) ?? null) === situation.get(key),
+    )
+    return faithful ? where.test(view) && who.test(view) : undefined
+  }
 }
 
 /** A profile and event that are like this. */
@@ -198,6 +213,7 @@ function situationOf(conditions: readonly Named[], clauses: readonly Clause[]): 
 /** A group of "none" inside another one turns back what the outer one turned. */
 const isNegated = (id: string): boolean => (id.match(/\.none\./g) ?? []).length % 2 === 1
 
+/** Whether one condition alone holds with a value. */
 function satisfies({ condition, key }: Named, value: Value): boolean | undefined {
   const view = viewOf(new Map([[key, value]]), 0, '')
   return view && compileConditions({ all: [condition] }, 'x').test(view)
@@ -212,7 +228,7 @@ function distance(from: Value, to: Value): number {
 
 /** The fewest fields changed, and among those the smallest change. */
 function nearest(
-  rule: Rule,
+  holds: Trial,
   conditions: readonly Named[],
   before: Situation,
   wanted: boolean,
@@ -236,7 +252,7 @@ function nearest(
       if (chosen.size === size) {
         tries += 1
         const situation = new Map([...before, ...chosen])
-        if (matches(rule, situation, now) === wanted) best = { situation, cost }
+        if (holds(situation, now) === wanted) best = { situation, cost }
         return
       }
       for (let index = start; index < keys.length; index++) {
@@ -288,6 +304,8 @@ export function counterfactual(
       'O que foi guardado desta decisão não basta para refazê-la; nada é afirmado.',
       'What was kept of this decision is not enough to make it again; nothing is claimed.',
     )
+  if (result === 'ARMED' || result === 'RESET')
+    return none('A regra ainda esperava: nada estava decidido.', 'The rule was still waiting: nothing was decided.')
   const gate = gateChange(explanation, rule)
   if (gate)
     return {
@@ -307,12 +325,13 @@ export function counterfactual(
     )
   const before = situationOf(conditions, explanation.clauses)
   const matched = result !== 'NOT_MATCHED'
-  if (matches(rule, before, now) !== matched)
+  const holds = trialOf(rule)
+  if (holds(before, now) !== matched)
     return none(
       'O que foi guardado desta decisão não basta para refazê-la; nada é afirmado.',
       'What was kept of this decision is not enough to make it again; nothing is claimed.',
     )
-  const after = nearest(rule, conditions, before, !matched, now)
+  const after = nearest(holds, conditions, before, !matched, now)
   if (!after)
     return none(
       'Nenhuma mudança do que a regra observa altera o resultado.',
@@ -341,58 +360,58 @@ export function counterfactual(
   }
 }
 
-/** A decision that a gate stopped after the person matched: what would have opened it. */
-function gateChange({ result, clauses }: Explanation, rule: Rule): CounterfactualChange | undefined {
-  const failed = clauses.find(({ ok }) => !ok)
-  const change = (clause: string, field: string, found: unknown, needed: unknown, pt: string, en: string) => ({
-    clause,
-    field,
-    found,
-    needed,
-    text: { pt, en },
-  })
-  switch (result) {
-    case 'NO_CONSENT':
-    case 'CONSENT_DENIED':
-    case 'BLOCKED_BY_CONSENT':
-      return change(
-        'unless.purpose',
-        rule.unless.purpose,
-        'not granted',
-        'granted',
-        `a finalidade "${rule.unless.purpose}" estar autorizada`,
-        `the purpose "${rule.unless.purpose}" being permitted`,
-      )
-    case 'NOT_REACHABLE':
-      return change(
-        'then',
-        'identifiers',
-        null,
-        'known',
-        'um contato do canal ser conhecido',
-        'a contact for the channel being known',
-      )
-    case 'REENTRY':
-    case 'CAPPED':
-    case 'EXPIRED':
-    case 'CANCELLED':
-    case 'GOAL_REACHED':
-      return failed && change(failed.id, failed.id, failed.value, null, failed.pt, failed.clause)
-    default:
-      return undefined
+/** The rule's own conditions; every other clause is of what set it off, or of a gate. */
+const CONDITION = /^(who|when\.where)\./
+
+/** A decision that something other than the conditions stopped: what would have opened it. */
+function gateChange({ result, would, clauses }: Explanation, rule: Rule): CounterfactualChange | undefined {
+  const outcome = result === 'SHADOW' ? (would ?? result) : result
+  const stopped = clauses.findLast(({ id, ok }) => !ok && !CONDITION.test(id))
+  // Its own conditions were not asked yet, or were the reason.
+  if (outcome === 'NOT_MATCHED') return stopped && changeOfClause(stopped)
+  // Who was sent something may still have an action that was left out.
+  if (outcome === 'ENQUEUED' || outcome === 'SHADOW') return undefined
+  const { purpose } = rule.unless
+  if (CONSENT.has(outcome))
+    return {
+      clause: 'unless.purpose',
+      field: purpose,
+      found: clauses.find(({ id }) => id === 'unless.purpose')?.value ?? 'not granted',
+      needed: 'granted',
+      text: { pt: `a finalidade "${purpose}" estar autorizada`, en: `the purpose "${purpose}" being permitted` },
+    }
+  if (stopped) return changeOfClause(stopped)
+  const exit = outcome in EXITS ? EXITS[outcome as ExitCode] : undefined
+  return {
+    clause: outcome,
+    field: outcome,
+    found: null,
+    needed: null,
+    text: {
+      pt: `isto não ter acontecido: ${uncapital(exit?.pt ?? outcome)}`,
+      en: `this not having happened: ${uncapital(exit?.en ?? outcome)}`,
+    },
   }
 }
 
-function labelOf({ key, condition }: Named): string {
-  if (key.startsWith('count:')) return `"${/^count:(.*):/s.exec(key)![1]}"`
-  if (!isMeasure(condition)) return key
-  const { name, measured } = measureOf(condition)
-  return `${name} "${[measured.event, ...(measured.property === undefined ? [] : [measured.property])].join('.')}"`
+const CONSENT: ReadonlySet<string> = new Set(['NO_CONSENT', 'CONSENT_DENIED', 'BLOCKED_BY_CONSENT'])
+
+const changeOfClause = ({ id, clause, pt, value }: Clause): CounterfactualChange => ({
+  clause: id,
+  field: id,
+  found: value,
+  needed: null,
+  text: { pt: `valer: ${pt}`, en: `this holding: ${clause}` },
+})
+
+function labelOf({ condition }: Named): { pt: string; en: string } {
+  return isMeasure(condition)
+    ? measureLabel(compileMeasure(condition, (where) => compileConditions(where, 'x')))
+    : fieldLabel((condition as FieldCondition).field)
 }
 
 function changeOf(named: Named, found: Value, needed: Value, clauses: readonly Clause[]): CounterfactualChange {
   const clause = clauses.find(({ id }) => id === named.id)
-  const label = labelOf(named)
   const words = (value: Value, language: 'pt' | 'en'): string => {
     if (value === null) return language === 'pt' ? 'nenhum' : 'none'
     if (value === '\u2026') return language === 'pt' ? 'outro valor' : 'another value'
@@ -400,16 +419,25 @@ function changeOf(named: Named, found: Value, needed: Value, clauses: readonly C
     if (value === false) return language === 'pt' ? 'não' : 'no'
     if (named.key === 'cart.total' && typeof value === 'number')
       return language === 'pt' ? (value / 100).toFixed(2).replace('.', ',') : (value / 100).toFixed(2)
+    if (typeof value === 'number') return numberWords(value, language)
     return Array.isArray(value) ? value.join(', ') : String(value)
   }
+  const change = { clause: named.id, field: named.key, found: clause?.value ?? found, needed }
+  if ('audience' in named.condition) {
+    const { audience } = named.condition
+    return {
+      ...change,
+      text: needed
+        ? { pt: `estar no público "${audience}"`, en: `being in the audience "${audience}"` }
+        : { pt: `não estar no público "${audience}"`, en: `not being in the audience "${audience}"` },
+    }
+  }
+  const label = labelOf(named)
   return {
-    clause: named.id,
-    field: named.key,
-    found: clause?.value ?? found,
-    needed,
+    ...change,
     text: {
-      pt: `${label} ser ${words(needed, 'pt')} em vez de ${words(found, 'pt')}`,
-      en: `${label} being ${words(needed, 'en')} instead of ${words(found, 'en')}`,
+      pt: `${label.pt} ser ${words(needed, 'pt')} em vez de ${words(found, 'pt')}`,
+      en: `${label.en} being ${words(needed, 'en')} instead of ${words(found, 'en')}`,
     },
   }
 }
