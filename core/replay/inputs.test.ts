@@ -191,6 +191,24 @@ test('a grant that names two people is the first word of each: both ledgers hold
   await expectTheSame()
 })
 
+test("what another person an event names has said is no status of this one's: their no keeps a yes out, and changes nothing here", async () => {
+  await open({ measures })
+  const answers = (who: object, action: 'grant' | 'revoke') =>
+    rig.take(identify({ ...times(rig), ...who, consent: [signal('email_marketing', action, rig.at())] }))
+  await answers({ userId: 'cau', anonymousId: 'd1' }, 'grant')
+  await answers({ traits: { email: 'x@loja.example' } }, 'grant')
+  await rig.take(
+    track({ name: 'Product Viewed', identifiers: [{ type: 'email', value: 'x@loja.example' }], ...times(rig) }),
+  )
+  rig.advance(HOUR)
+  await answers({ userId: 'cau' }, 'revoke')
+  rig.advance(HOUR)
+  await answers({ anonymousId: 'd1', traits: { email: 'x@loja.example' } }, 'grant')
+  expect(await rig.status('email', 'x@loja.example', 'email_marketing')).toBe('granted')
+  expect(await rig.status('userId', 'cau', 'email_marketing')).toBe('revoked')
+  await expectTheSame()
+})
+
 test('a clock that ran out before a withdrawal ran out under the answer of then, whenever the next event came', async () => {
   await open({
     rules: [

@@ -57,10 +57,12 @@ function note(
     verified: isVerified(name, signal),
   }
   const answered = applySignal(current, signal, context)
-  // Said before by another person this event names: for the ledger it is this one's first word until they are one.
   const own = personStatus(batch.person(node.personId).nodes, purpose.id, batch)?.row.status
-  const { next, entry } =
-    answered.entry || signal.scope === 'device' || own ? answered : applySignal(own, signal, context)
+  const isOthers = signal.scope === 'person' && current?.entryId !== own?.entryId
+  // Until they are one, what another person this event names has said is no status of this one: a no of theirs keeps a
+  // yes from counting here, and what they said already may be this one's first word.
+  if (!answered.entry && isOthers && !isRestrictive(signal.action) && !GRANTED.has(answered.next.status)) return false
+  const { next, entry } = !answered.entry && isOthers ? applySignal(own, signal, context) : answered
   setStatus(batch, node.id, purpose.id, next)
   if (!entry) return false
   writeEntry(entry, node, [name.identifier], batch)
@@ -68,6 +70,8 @@ function note(
   if (takesBack(purpose, current, next)) withdraw(node, purpose, entry.id, entry.receivedAt, signal.origin, batch)
   return true
 }
+
+const GRANTED: ReadonlySet<PurposeStatus['status']> = new Set(['granted', 'stale'])
 
 /** The other people an event names, each with the first identifier that reaches them. */
 function othersNamed(identified: Identified, batch: Batch): { name: Named; person: PersonState }[] {
