@@ -1,7 +1,7 @@
 /** Fields a condition may read, how they compare, and how they are told. Missing is undefined. */
 import type { FieldCondition, Operator } from '../../schemas/rule.ts'
 import type { ClauseValue, RuleView } from './compile.ts'
-import { moneyWords } from './money-words.ts'
+import { moneyWords, numberWords } from './money-words.ts'
 
 /** The fields a rule may name, for messages. */
 export const FIELDS =
@@ -188,7 +188,7 @@ function literalWords(
   if (typeof value === 'boolean') return language === 'pt' ? (value ? 'sim' : 'não') : value ? 'yes' : 'no'
   if (typeof value === 'number') {
     if (kind === 'money') return moneyWords(value, language)
-    return kind === 'free' && Math.abs(value) >= LONG_NUMBER ? '(…)' : String(value)
+    return kind === 'free' && Math.abs(value) >= LONG_NUMBER ? '(…)' : numberWords(value, language)
   }
   return /@|\d{8}/.test(value.replace(/[\s.()-]/g, '')) ? '(…)' : `"${value}"`
 }

@@ -66,6 +66,8 @@ export interface PersonOptions {
   consent?: (purpose: string) => ConsentAnswer
   identifiers?: IdentifierType[]
   globalHoldout?: number
+  /** Over what this person has by themselves. */
+  context?: Partial<DecisionContext>
 }
 
 export class Person {
@@ -101,6 +103,7 @@ export class Person {
           : destination === 'slack'
             ? { kind: 'event', identifier: [] }
             : { channel: destination, kind: 'message', identifier: action === 'sendSms' ? ['phone'] : ['email'] },
+      ...this.#options.context,
     }
   }
 
