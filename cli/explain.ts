@@ -3,12 +3,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { LoadedConfig } from '../core/config.ts'
-import { moneyWords } from '../core/decision/money-words.ts'
 import type { ExplainedJourney } from '../core/explain.ts'
-import type { Arm } from '../schemas/delivery.ts'
 import { EXITS } from '../schemas/exits.ts'
 import type { Counterfactual } from '../schemas/records.ts'
-import type { WhyAnswer, WhyDecision } from '../schemas/why.ts'
+import { renderWhyAnswer } from './explain-why.ts'
+import { armWords, type ExplainLook, formatTime, foundWords } from './explain-words.ts'
 import { runHubCommand } from './hub-command.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
@@ -82,81 +81,11 @@ async function explainPerson(
     const why = await explainPersonRule(person, prepared, { state, keys, now, timezone: loaded.timezone })
     if (!why) throw new CliError('NOT_FOUND', `there is no person ${person}`)
     if (options.json) return await writeJson(cli.stdout, why)
-    const language = languageOf(options.lang, cli)
-    const say = (pt: string, en: string) => (language === 'pt' ? pt : en)
-    await writeLine(cli.stdout, why.sentence[language])
-    const { identifiers, mergedFrom } = why.identity
-    await writeLine(
-      cli.stdout,
-      `${say('Identidade', 'Identity')}: ${identifiers.map(({ type, count }) => `${count} ${type}`).join(', ')}${mergedFrom > 0 ? say(`; reúne ${mergedFrom} pessoas de antes`, `; ${mergedFrom} former people are in it`) : ''}`,
-    )
-    await writeLine(cli.stdout, renderNow(why, say))
-    for (const decision of why.decisions) await writeLine(cli.stdout, renderWhy(decision, say))
-    for (const { dueAt } of why.waiting)
-      await writeLine(cli.stdout, say(`Espera até ${dueAt}.`, `It waits until ${dueAt}.`))
+    const look = { language: languageOf(options.lang, cli), timezone: loaded.timezone }
+    await writeLine(cli.stdout, renderWhyAnswer(why, look))
   } finally {
     await state.close()
   }
-}
-
-/** How the rule and the person stand to each other today. */
-function renderNow({ now, rule }: WhyAnswer, say: (pt: string, en: string) => string): string {
-  const { consent, stage, share, stopped, events } = now
-  return [
-    `${say('Hoje', 'Now')}: ${rule.id} v${rule.version} ${stopped ?? stage ?? say('não adicionada', 'not added')}${share === null ? '' : ` ${share * 100} %`}`,
-    ...(consent
-      ? [
-          `  ${consent.refused === null ? '✓' : '✗'} ${say('finalidade', 'purpose')} ${rule.purpose}: ${consent.refused ?? consent.status}${consent.since === null ? '' : `, ${consent.since}, ${consent.entryId}`}`,
-        ]
-      : []),
-    ...events.map(
-      ({ name, kept, elsewhere }) =>
-        `  ${name}: ${say(`${kept} guardados para ela, ${elsewhere} só para outras`, `${kept} kept for it, ${elsewhere} for others only`)}`,
-    ),
-  ].join('\n')
-}
-
-/** One decision with all it rests on and led to, a line each. */
-function renderWhy(decision: WhyDecision, say: (pt: string, en: string) => string): string {
-  const { event, consent } = decision
-  const lines = [
-    `\n${decision.at}  ${decision.rule} v${decision.version}  ${decision.result}  ${decision.source === 'stored' ? say('(como foi guardado)', '(as it was stored)') : say('(recalculado a partir do histórico)', '(recomputed from history)')}`,
-    `  ${decision.sentence[say('pt', 'en') as 'pt' | 'en']}`,
-    `  ${say('causa', 'cause')}: ${event ? `${event.name} (${event.source}, ${event.occurredAt}, ${event.id})` : decision.cause}`,
-    `  ${say('pessoa de então', 'person of then')}: ${decision.identity.identifiers.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
-    ...decision.identity.edges.map(
-      ({ a, b, source, at, takenBackAt }) =>
-        `    ${a.type} ↔ ${b.type}  ${source}, ${at}${takenBackAt === null ? '' : say(`, desfeito em ${takenBackAt}`, `, taken back ${takenBackAt}`)}`,
-    ),
-    ...decision.clauses.map(
-      ({ ok, pt, clause, value, unit }) =>
-        `  ${ok ? '✓' : '✗'} ${say(pt, clause)}  ${foundWords(value ?? null, unit, say('pt', 'en') as 'pt' | 'en')}`,
-    ),
-    ...decision.caps.flatMap(({ used, max, pt, clause }) =>
-      used === null ? [] : [`  ${say('limite', 'cap')}: ${say(pt, clause)}  ${used}/${max}`],
-    ),
-    ...(
-      [
-        [say('grupo', 'arm'), decision.arm],
-        [say('variante', 'variant'), decision.variant],
-        [say('oferta', 'offer'), decision.offer],
-        [say('espera até', 'held until'), decision.heldUntil],
-      ] as const
-    ).flatMap(([name, value]) => (value === null ? [] : [`  ${name}: ${value}`])),
-    ...decision.skipped.map(({ destination, action, code }) => `  – ${destination}.${action}: ${code}`),
-  ]
-  if (consent)
-    lines.push(
-      `  ${say('consentimento', 'consent')}: ${consent.purpose} ${consent.status} (${consent.basis}), ${consent.at}, ${consent.origin}, ${consent.entryId}`,
-    )
-  for (const sent of decision.deliveries) {
-    lines.push(
-      `  ${say('entrega', 'delivery')}: ${sent.destination}.${sent.action} ${sent.status}${sent.code ? ` ${sent.code}` : ''}  ${sent.id}`,
-    )
-    if (sent.reason) lines.push(`    ${sent.reason}`)
-    for (const { n, at, outcome, reason } of sent.attempts) lines.push(`    ${n}. ${at} ${outcome} ${reason}`)
-  }
-  return lines.join('\n')
 }
 
 async function whatTurns(
@@ -212,12 +141,6 @@ export function languageOf(given: string | undefined, { env }: Cli): 'pt' | 'en'
   if (given !== undefined && given !== 'pt' && given !== 'en')
     throw new CliError('INVALID', '--lang is pt or en', 1, '--lang')
   return given ?? ((env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '').startsWith('pt') ? 'pt' : 'en')
-}
-
-export interface ExplainLook {
-  readonly language: 'pt' | 'en'
-  /** IANA. */
-  readonly timezone: string
 }
 
 /** The journey as a person reads it. */
@@ -313,26 +236,4 @@ export function renderJourney(journey: ExplainedJourney, look: ExplainLook, term
       lines.push(table(delivery.attempts.map(({ n, at, outcome, reason }) => [`  ${n}.`, time(at), outcome, reason])))
   }
   return lines.join('\n')
-}
-
-function armWords(arm: Arm, language: 'pt' | 'en'): string {
-  const words: Record<Arm, { pt: string; en: string }> = {
-    treated: { pt: 'grupo tratado', en: 'treated' },
-    control: { pt: 'grupo de controle (teria recebido)', en: 'control group (would have been sent)' },
-    holdout: { pt: 'grupo de reserva geral (teria recebido)', en: 'global holdout (would have been sent)' },
-  }
-  return words[arm][language]
-}
-
-function formatTime(at: string, { language, timezone }: ExplainLook): string {
-  return new Intl.DateTimeFormat(language === 'pt' ? 'pt-BR' : 'en-GB', {
-    dateStyle: 'short',
-    timeStyle: 'medium',
-    timeZone: timezone,
-  }).format(new Date(at))
-}
-
-/** Money as the clause writes it, with its cents; everything else as it is stored. */
-function foundWords(value: unknown, unit: 'cents' | undefined, language: 'pt' | 'en'): string {
-  return unit === 'cents' && typeof value === 'number' ? moneyWords(value, language) : JSON.stringify(value)
 }
