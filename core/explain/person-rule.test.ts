@@ -258,7 +258,21 @@ test('the page behind "Por que recebi isto?" tells the message of every kind of 
       timezone: 'America/Sao_Paulo',
     }))!
     const shown = page(
-      { kind: 'why', journey, purpose: { pt: 'Ofertas', en: 'Offers' }, categories: [], stopToken: 't' },
+      {
+        kind: 'why',
+        journey: {
+          ...journey,
+          consent: journey.consent.map((entry) => ({
+            ...entry,
+            status: 'revoked',
+            notice: { id: 'form', version: 2 },
+          })),
+        },
+        purpose: { pt: 'Ofertas', en: 'Offers' },
+        categories: [],
+        notices: [{ id: 'form', version: 2, text: 'Aceito receber <ofertas>.' }],
+        stopToken: 't',
+      },
       'pt',
       {
         organization: 'Loja',
@@ -270,5 +284,8 @@ test('the page behind "Por que recebi isto?" tells the message of every kind of 
     expect(shown).toContain('enviou uma mensagem')
     expect(shown.replaceAll('&quot;', '"')).toContain(words)
     expect(shown).not.toContain('ana@')
+    // The answer in words, with the text it was given to.
+    expect(shown).toContain('Consentimento: retirado em 10 de março de 2026')
+    expect(shown).toContain('<p class="text">Aceito receber &#60;ofertas&#62;.</p>')
   }
 })

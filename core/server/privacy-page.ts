@@ -1,4 +1,5 @@
 /** The pages a data subject reads: pt-BR first, plain HTML, no script, no tracker. */
+import type { Basis, Status } from '../../schemas/consent.ts'
 import type { ExplainedJourney } from '../explain.ts'
 import { escapeHtml } from '../requests/package-html.ts'
 
@@ -12,6 +13,8 @@ export type PageContent =
       readonly journey: ExplainedJourney
       readonly purpose: { pt: string; en: string }
       readonly categories: readonly string[]
+      /** Texts the answers rest on, as they were published. */
+      readonly notices: readonly { readonly id: string; readonly version: number; readonly text: string }[]
       readonly stopToken: string
     }
   | { readonly kind: 'unknown' | 'gone' }
@@ -157,16 +160,16 @@ function why(
       timeZone: look.timezone,
     }).format(new Date(at))
   const consent = journey.consent.map(({ at, basis, status, origin, notice }) => {
-    const words =
-      basis === 'consent' ? say('Consentimento', 'Consent') : basis === 'contract' ? say('Contrato', 'Contract') : basis
-    const answer = status === 'granted' ? say('autorizado', 'granted') : status
+    const words = BASIS_WORDS[basis]?.[language] ?? basis
+    const answer = ANSWER_WORDS[status]?.[language] ?? status
+    const told = notice && content.notices.find(({ id, version }) => id === notice.id && version === notice.version)
     const text = notice
       ? say(
           `, com base no aviso “${notice.id}”, versão ${notice.version}`,
           `, resting on the notice “${notice.id}”, version ${notice.version}`,
         )
       : ''
-    return `<li>${escapeHtml(words)}: ${escapeHtml(answer)} ${say('em', 'on')} ${escapeHtml(time(at))}${escapeHtml(text)} (${say('origem', 'origin')}: ${escapeHtml(origin.split('/')[0] ?? origin)})</li>`
+    return `<li>${escapeHtml(words)}: ${escapeHtml(answer)} ${say('em', 'on')} ${escapeHtml(time(at))}${escapeHtml(text)} (${say('origem', 'origin')}: ${escapeHtml(origin.split('/')[0] ?? origin)})${told ? `<details><summary>${say('Ler o texto do aviso', 'Read the text of the notice')}</summary><p class="text">${escapeHtml(told.text)}</p></details>` : ''}</li>`
   })
   const fields = content.categories
     .filter((name) => name !== '*')
@@ -182,6 +185,31 @@ function why(
 <p><a href="/privacidade/parar?t=${encodeURIComponent(content.stopToken)}&amp;lang=${language}">${say('Parar estas mensagens', 'Stop these messages')}</a></p>`,
   }
 }
+
+/** The legal bases of LGPD art. 7. */
+const BASIS_WORDS: Readonly<Record<string, { readonly pt: string; readonly en: string }>> = {
+  consent: { pt: 'Consentimento', en: 'Consent' },
+  legal_obligation: { pt: 'Obrigação legal', en: 'Legal obligation' },
+  public_policy: { pt: 'Política pública', en: 'Public policy' },
+  research: { pt: 'Pesquisa', en: 'Research' },
+  contract: { pt: 'Contrato', en: 'Contract' },
+  legal_claims: { pt: 'Exercício de direitos em processo', en: 'Legal claims' },
+  vital_interest: { pt: 'Proteção da vida', en: 'Protection of life' },
+  health: { pt: 'Tutela da saúde', en: 'Health care' },
+  legitimate_interest: { pt: 'Legítimo interesse', en: 'Legitimate interest' },
+  credit: { pt: 'Proteção do crédito', en: 'Protection of credit' },
+} satisfies Record<Basis, unknown>
+
+const ANSWER_WORDS: Readonly<Record<string, { readonly pt: string; readonly en: string }>> = {
+  unknown: { pt: 'sem resposta', en: 'not answered' },
+  granted: { pt: 'autorizado', en: 'granted' },
+  denied: { pt: 'negado', en: 'denied' },
+  revoked: { pt: 'retirado', en: 'withdrawn' },
+  expired: { pt: 'expirado', en: 'expired' },
+  stale: { pt: 'aguarda nova resposta', en: 'waits for a new answer' },
+  conflict: { pt: 'respostas em conflito', en: 'conflicting answers' },
+  invalid: { pt: 'sem evidência válida', en: 'without valid evidence' },
+} satisfies Record<Status, unknown>
 
 const FIELD_WORDS: Record<string, { pt: string; en: string }> = {
   email: { pt: 'e-mail', en: 'e-mail address' },

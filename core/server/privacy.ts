@@ -8,7 +8,7 @@ import type { Purposes } from '../../consent/purposes.ts'
 import { withdrawalSignals } from '../../consent/signals.ts'
 import { answerEvent, identifiersOfPerson, recordAnswers } from '../answers/record.ts'
 import type { LoadedConfig } from '../config.ts'
-import { explain } from '../explain.ts'
+import { type ExplainedJourney, explain } from '../explain.ts'
 import type { Keys } from '../keys.ts'
 import type { LogReader, LogWriter } from '../log/event-log.ts'
 import type { Desk } from '../requests/desk.ts'
@@ -104,6 +104,7 @@ export async function registerPrivacy(app: FastifyInstance, ports: PrivacyPorts)
             journey,
             purpose: titleOf(link.purpose, ports),
             categories: categoriesOf(link.purpose, ports),
+            notices: await noticesOf(journey, language(request), ports.state),
             stopToken: tokenOf(request),
           },
           language(request),
@@ -129,6 +130,18 @@ function categoriesOf(purpose: string, { config }: PrivacyPorts): string[] {
   return (config.config.purposes[purpose]?.collects ?? []).flatMap((item) =>
     typeof item === 'string' ? [item] : Object.values(item).flat(),
   )
+}
+
+/** In the reader's language where it was published in it. */
+async function noticesOf({ consent }: ExplainedJourney, lang: PageLanguage, { db }: StateStore) {
+  const ids = [...new Set(consent.flatMap(({ notice }) => notice?.id ?? []))]
+  if (ids.length === 0) return []
+  const rows = await db
+    .selectFrom('notices')
+    .select(['id', 'version', 'language', 'text'])
+    .where('id', 'in', ids)
+    .execute()
+  return rows.sort((a, b) => Number(b.language.startsWith(lang)) - Number(a.language.startsWith(lang)))
 }
 
 export function look({ config, simulated }: PrivacyPorts) {
