@@ -80,7 +80,7 @@ describe('examples and the connectors there are', () => {
   interface Example {
     sources?: Instances
     destinations?: Instances
-    then?: { all: { action: string }[] }
+    then?: Rule['then']
   }
   const documents = examples.flatMap(({ page, text }) =>
     parseAllDocuments(text).map((document) => ({ page, value: document.toJS() as Example })),
