@@ -103,8 +103,8 @@ describe('examples and the connectors there are', () => {
 
   test('actions of rules exist', () => {
     const known = [...registry.destinations.values()].flatMap((definition) => Object.keys(definition.actions))
-    const used = documents.flatMap(({ value }) =>
-      value.then ? actionsOf(value).map(({ action }) => action.action) : [],
+    const used = documents.flatMap(({ value: { then } }) =>
+      then ? actionsOf({ then }).map(({ action }) => action.action) : [],
     )
     expect(used.length).toBeGreaterThan(2)
     expect(used.filter((action) => !known.includes(action))).toEqual([])
