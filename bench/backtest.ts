@@ -6,19 +6,10 @@
  */
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import {
-  buildRuleSet,
-  countWindow,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  recentWindow,
-} from '../core/decision/index.ts'
 import { backtest } from '../core/replay/backtest.ts'
 import { unsealJson } from '../core/seal.ts'
 import { DAY, type Rig } from '../core/testing/pipeline-rig.ts'
+import { withRules } from '../core/testing/with-rules.ts'
 import { shopHistory } from './shop-history.ts'
 
 const { values: options } = parseArgs({
@@ -92,14 +83,7 @@ function stopwatch(): () => { seconds: number; cpu: number } {
 }
 
 async function backtested(rig: Rig, text: string) {
-  const { rules } = loadRules([text, ...OTHERS].map((one, index) => ({ file: `rule${index}.yaml`, text: one })))
-  const settings = {
-    ...rig.processPorts.settings,
-    rules: buildRuleSet(rules),
-    recentWindow: recentWindow(neededWindows(rules)),
-    countWindow: countWindow(neededCounts(rules)),
-    measuresFor: measuresFor(neededMeasures(rules)),
-  }
+  const { rules, settings } = withRules(rig, text, ...OTHERS)
   const clock = stopwatch()
   const report = await backtest({
     state: rig.state,

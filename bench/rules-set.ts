@@ -2,16 +2,7 @@
  * Rules, events and people of the rules' bench. Every event has the same name and is sent alike to every number of rules;
  * `matching` rules are set off by every event, and all others wait for a value of it, or for something else.
  */
-import {
-  countWindow,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  recentWindow,
-  triggerName,
-} from '../core/decision/index.ts'
+import { keptFor, loadRules, triggerName } from '../core/decision/index.ts'
 import { withEvent } from '../core/decision/measures.ts'
 import type { CompiledRule } from '../core/decision/ruleset.ts'
 import type { CanonicalEvent } from '../schemas/event.ts'
@@ -80,9 +71,7 @@ export const personOf = (index: number, profiles: number): number =>
 
 /** What `apply` keeps of an event for the rules. */
 export function keeperFor(rules: readonly CompiledRule[]): (profile: OpenProfile, event: CanonicalEvent) => void {
-  const recent = recentWindow(neededWindows(rules))
-  const counts = countWindow(neededCounts(rules))
-  const measures = measuresFor(neededMeasures(rules))
+  const { recentWindow: recent, countWindow: counts, measuresFor: measures } = keptFor(rules)
   return (profile, event) => {
     const name = triggerName(event)
     const push = (times: Record<string, string[]>, window: number) => {

@@ -3,7 +3,8 @@ import type { Conditions } from '../../schemas/rule.ts'
 import { compileConditions } from './compile.ts'
 import { durationWords, parseDuration } from './duration.ts'
 import { EventIndex } from './event-index.ts'
-import { countWindow, loadRules, nameMatches, neededCounts, neededWindows, recentWindow, triggerName } from './index.ts'
+import { loadRules, nameMatches, triggerName } from './index.ts'
+import { countWindow, neededCounts, neededWindows, recentWindow } from './needs.ts'
 import { at, CART_RECOVERY, Person, rulesFrom, T0 } from './person.fixture.ts'
 
 const person = new Person(rulesFrom(CART_RECOVERY))

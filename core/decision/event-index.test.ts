@@ -14,16 +14,9 @@ import { describe, expect, test } from 'vitest'
 import type { Conditions, Rule } from '../../schemas/rule.ts'
 import { cases } from '../testing/effort.ts'
 import { demandOf, EventIndex } from './event-index.ts'
-import {
-  buildRuleSet,
-  compileRule,
-  type DecisionResult,
-  measuresFor,
-  nameMatches,
-  neededMeasures,
-  type RuleSet,
-} from './index.ts'
+import { buildRuleSet, compileRule, type DecisionResult, nameMatches, type RuleSet } from './index.ts'
 import type { Measure } from './measures.ts'
+import { measuresFor, neededMeasures } from './needs.ts'
 import { event, Person, rulesFrom } from './person.fixture.ts'
 import { askingAll, type CompiledRule } from './ruleset.ts'
 

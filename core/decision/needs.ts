@@ -28,6 +28,13 @@ export function neededWindows(rules: readonly CompiledRule[]): Map<string, numbe
   return needed
 }
 
+/** What profiles have to keep of events for these rules, and for whoever else asks: three questions about an event name. */
+export const keptFor = (rules: readonly CompiledRule[], more: readonly Asker[] = []) => ({
+  recentWindow: recentWindow(neededWindows(rules)),
+  countWindow: countWindow(neededCounts(rules, more)),
+  measuresFor: measuresFor(neededMeasures(rules, more)),
+})
+
 /** Everything that is asked of a person, by rules and whoever else asks. */
 function asked(rules: readonly CompiledRule[], more: readonly Asker[]) {
   return [

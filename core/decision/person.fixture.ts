@@ -7,7 +7,6 @@ import {
   buildRuleSet,
   type CapUse,
   type ConsentAnswer,
-  countWindow,
   type DecisionContext,
   type DecisionInput,
   type DecisionResult,
@@ -15,13 +14,9 @@ import {
   decide,
   dueTimers,
   type Explanation,
+  keptFor,
   loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
   type RuleSet,
-  recentWindow,
   triggerName,
 } from './index.ts'
 import { withEvent } from './measures.ts'
@@ -110,11 +105,10 @@ export class Person {
   /** The event is taken at `received` minutes, by default when it happened. */
   take(taken: CanonicalEvent, received = (Date.parse(taken.occurredAt) - T0) / MINUTE): DecisionResult {
     const name = triggerName(taken)
-    const windowMs = recentWindow(neededWindows(this.rules.current))(name)
-    const counts = countWindow(neededCounts(this.rules.current))
+    const { recentWindow, countWindow: counts, measuresFor: measures } = keptFor(this.rules.current)
+    const windowMs = recentWindow(name)
     const now = T0 + received * MINUTE
     const { recent, counted = {}, measured = {} } = this.profile
-    const measures = measuresFor(neededMeasures(this.rules.current))
     const kept = (times: readonly string[] | undefined, ms: number) =>
       [...(times ?? []), taken.occurredAt].filter((time) => Date.parse(time) > now - ms)
     this.events.set(taken.id, taken)

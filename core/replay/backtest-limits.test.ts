@@ -1,23 +1,14 @@
 /** What a backtest says of a small history whose every number can be counted by hand: what people share, and who is asked. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  buildRuleSet,
-  countWindow,
-  type Explanation,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  recentWindow,
-} from '../decision/index.ts'
+import type { Explanation } from '../decision/index.ts'
 import { inShare, Rollouts } from '../decision/rollout.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { cases, patience } from '../testing/effort.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, Rig, type RigOptions, START } from '../testing/pipeline-rig.ts'
 import { LIFE_RULES, life, live, TRIGGER_RULES } from '../testing/random-history.ts'
+import { withRules } from '../testing/with-rules.ts'
 import { type BacktestOptions, backtest } from './backtest.ts'
 
 const rule = (id: string, event: string, more = '', offer = '') => `
@@ -27,18 +18,6 @@ when: {event: ${event}}
 unless: {purpose: email_marketing}
 then: {all: [{destination: mail, action: send}]${offer}}
 ${more}`
-
-function withRules(rig: Rig, ...texts: string[]) {
-  const { rules } = loadRules(texts.map((text, index) => ({ file: `rule${index}.yaml`, text })))
-  const settings = {
-    ...rig.processPorts.settings,
-    rules: buildRuleSet(rules),
-    recentWindow: recentWindow(neededWindows(rules)),
-    countWindow: countWindow(neededCounts(rules)),
-    measuresFor: measuresFor(neededMeasures(rules)),
-  }
-  return { rules, settings }
-}
 
 /** The first text tried beside the others. */
 function tried(rig: Rig, texts: readonly string[], more: Partial<BacktestOptions> = {}) {

@@ -1,20 +1,11 @@
 /** What a rule would have done, told from history; and what it did, told the same way. */
 import { expect, test } from 'vitest'
-import {
-  buildRuleSet,
-  countWindow,
-  type Explanation,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  recentWindow,
-} from '../decision/index.ts'
+import type { Explanation } from '../decision/index.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, Rig } from '../testing/pipeline-rig.ts'
 import { LIFE_RULES, live } from '../testing/random-history.ts'
+import { withRules } from '../testing/with-rules.ts'
 import { backtest } from './backtest.ts'
 
 const THANKS = `
@@ -26,19 +17,6 @@ unless: {purpose: email_marketing, caps: [{per: person, max: 1, window: P1D}]}
 then: {all: [{destination: mail, action: send}]}
 `
 const OTHER = THANKS.replace('id: obrigado', 'id: pesquisa').replace(', caps: [{per: person, max: 1, window: P1D}]', '')
-
-/** The settings of the rig with other rules. */
-function withRules(rig: Rig, ...texts: string[]) {
-  const { rules } = loadRules(texts.map((text, index) => ({ file: `rule${index}.yaml`, text })))
-  const settings = {
-    ...rig.processPorts.settings,
-    rules: buildRuleSet(rules),
-    recentWindow: recentWindow(neededWindows(rules)),
-    countWindow: countWindow(neededCounts(rules)),
-    measuresFor: measuresFor(neededMeasures(rules)),
-  }
-  return { rules, settings }
-}
 
 const range = (rig: Rig, from = 0) => ({ from, to: rig.now, now: rig.now, timezone: 'America/Sao_Paulo' })
 const ports = (rig: Rig) => ({ state: rig.state, keys: rig.keys })

@@ -1,6 +1,6 @@
 /** What audiences, computed traits and scores were while history was made: a replay holds people against those of then. */
 import { compileMeasures, type Definitions, NO_MEASURES } from '../audiences/set.ts'
-import { countWindow, measuresFor, neededCounts, neededMeasures } from '../decision/index.ts'
+import { keptFor } from '../decision/index.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { Db } from '../stores/open.ts'
 
@@ -40,8 +40,7 @@ export function withDefinitions(settings: Settings, then: DefinitionsOfThen | un
     found = {
       ...settings,
       measures,
-      countWindow: countWindow(neededCounts(kept, measures.askers)),
-      measuresFor: measuresFor(neededMeasures(kept, measures.askers)),
+      ...keptFor(kept, measures.askers),
     }
     known.set(hash, found)
   }

@@ -1,15 +1,6 @@
 /** Which other rules a rule's decisions hang on: those that share what a person may receive, a group or an offer with it. */
 import { offersOf } from '../decision/compile-gates.ts'
-import {
-  buildRuleSet,
-  type CompiledRule,
-  countWindow,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  recentWindow,
-} from '../decision/index.ts'
+import { buildRuleSet, type CompiledRule, keptFor } from '../decision/index.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import { readsOf } from './relevance.ts'
 
@@ -50,9 +41,7 @@ function only(rules: readonly CompiledRule[], settings: Settings): Settings {
   return {
     ...rest,
     rules: { ...buildRuleSet(rules), ...(rollouts && { rollouts }) },
-    recentWindow: recentWindow(neededWindows(rules)),
-    countWindow: countWindow(neededCounts(rules)),
-    measuresFor: measuresFor(neededMeasures(rules)),
+    ...keptFor(rules),
   }
 }
 

@@ -8,18 +8,7 @@ import { traitProblems } from '../audiences/lint.ts'
 import { compileMeasures, type MeasureSet } from '../audiences/set.ts'
 import { pointer } from '../config/words.ts'
 import type { LoadedConfig } from '../config.ts'
-import {
-  type CompiledRule,
-  countWindow,
-  lintRules,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  type RuleSet,
-  recentWindow,
-} from '../decision/index.ts'
+import { type CompiledRule, keptFor, lintRules, loadRules, type RuleSet } from '../decision/index.ts'
 import { compileOffer } from '../decision/offers.ts'
 import { identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
@@ -177,9 +166,7 @@ export function processSettings(
     openTraits: new Set(openTraitsOf(config)),
     currency: config.currency,
     believed: authoritative ?? BELIEVED,
-    recentWindow: recentWindow(neededWindows(all)),
-    countWindow: countWindow(neededCounts(all, measures.askers)),
-    measuresFor: measuresFor(neededMeasures(all, measures.askers)),
+    ...keptFor(all, measures.askers),
     measures,
     kept: all,
     timezone: config.timezone,

@@ -15,16 +15,7 @@ import type { OfferConfig } from '../../schemas/offers.ts'
 import { createAudienceKeeper, noteDefinitions } from '../audiences/passes.ts'
 import { compileMeasures } from '../audiences/set.ts'
 import type { DestinationSettings } from '../config.ts'
-import {
-  countWindow,
-  loadRules,
-  measuresFor,
-  neededCounts,
-  neededMeasures,
-  neededWindows,
-  type RuleSet,
-  recentWindow,
-} from '../decision/index.ts'
+import { keptFor, loadRules, type RuleSet } from '../decision/index.ts'
 import { compileOffer } from '../decision/offers.ts'
 import { createAttemptWriter } from '../delivery/attempts.ts'
 import { createBreaker } from '../delivery/breaker.ts'
@@ -194,9 +185,7 @@ export class Rig {
         openTraits: new Set(['plan']),
         currency: 'BRL',
         believed: ['segment', 'rudderstack', 'gtm', 'rdstation'],
-        recentWindow: recentWindow(neededWindows(compiled)),
-        countWindow: countWindow(neededCounts(compiled, measures.askers)),
-        measuresFor: measuresFor(neededMeasures(compiled, measures.askers)),
+        ...keptFor(compiled, measures.askers),
         measures,
         kept: compiled,
         holdout: { globalHoldout, globalSeed: 'seed' },
@@ -249,9 +238,7 @@ export class Rig {
         ...this.processPorts.settings,
         rules,
         kept,
-        recentWindow: recentWindow(neededWindows(kept)),
-        countWindow: countWindow(neededCounts(kept, this.processPorts.settings.measures!.askers)),
-        measuresFor: measuresFor(neededMeasures(kept, this.processPorts.settings.measures!.askers)),
+        ...keptFor(kept, this.processPorts.settings.measures!.askers),
       },
     }
     this.deliverPorts = { ...this.deliverPorts, rules }
