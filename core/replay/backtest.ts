@@ -18,6 +18,7 @@ import { NEW_OFFERED_DELIVERY } from '../stages/new-delivery.ts'
 import type { PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 import type { StateStore } from '../stores/open.ts'
+import { definitionsSoFar } from './definitions.ts'
 import { histories, type PersonHistory } from './history.ts'
 import { type Clock, type ReplayedTurn, type ReplayOptions, replayPerson } from './person.ts'
 import { narrowed } from './related.ts'
@@ -98,7 +99,14 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
     if (reason) reasons.set(person.id, reason)
     return reason !== undefined
   }
-  const relevance = relevanceOf(few.settings)
+  // What audiences and scores of then read of events, those of today do not say.
+  const otherwise = clock === 'noted' && (await definitionsSoFar(state.db)).length > 0
+  const read = ({ settings: of }: typeof few) => ({
+    state,
+    keys,
+    now,
+    ...(!(otherwise && of.measures) && { relevance: relevanceOf(of) }),
+  })
   const limited = few.settings.rules.current.some(sharesLimits(settings.offers))
   const together: PersonHistory[] = []
   let held = 0
@@ -110,7 +118,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
     const { events } = replayPerson(history, { ...among(few), ...replayed, ...limits, watch })
     tally.end(events)
   }
-  for await (const history of histories(to, { state, keys, now, relevance, leaveOut })) {
+  for await (const history of histories(to, { ...read(few), leaveOut })) {
     stop?.throwIfAborted()
     const out = reasons.get(history.person.id)
     if (out) tally.leave(out)
@@ -130,7 +138,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
   const { sentTo } = tally
   const all = { settings, ...(live && { before: live.settings }) }
   if (few.settings !== settings && sentTo.size > 0)
-    for await (const history of histories(to, { state, keys, now, relevance: relevanceOf(settings) }, [...sentTo])) {
+    for await (const history of histories(to, read(all), [...sentTo])) {
       stop?.throwIfAborted()
       tally.besides(history)
       replayPerson(history, { ...among(all), ...replayed, decided: () => {}, watch: (turn) => tally.others(turn) })

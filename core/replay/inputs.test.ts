@@ -6,7 +6,8 @@ import { inside, measures, says, times, VIEWERS, views } from '../testing/audien
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, Rig, type RigOptions } from '../testing/pipeline-rig.ts'
-import { compared } from '../testing/replay-property.ts'
+import { live } from '../testing/random-history.ts'
+import { compared, OPTIONS, takeApart } from '../testing/replay-property.ts'
 import { histories } from './history.ts'
 import { replayPerson } from './person.ts'
 
@@ -236,4 +237,28 @@ test('a clock that ran out before a withdrawal ran out under the answer of then,
       decided: ({ result, at }: Explanation) => told.push(`${result} ${at}`),
     })
   expect(told).toEqual(['ARMED 2026-03-10T12:00:00.000Z', 'ENQUEUED 2026-03-10T12:10:00.000Z'])
+})
+
+test('an answer that changes nothing all the same has destinations told of everything', async () => {
+  await open(OPTIONS)
+  const events = (...list: [what: number, who: number, product: number, late: number, source: number][]) => ({
+    kind: 'events' as const,
+    list: list.map(([what, who, product, minutes, source]) => ({ what, who, product, late: minutes, source })),
+  })
+  await live(
+    [
+      events([11, 0, 1, 0, 0], [11, 2, 1, 0, 0]),
+      events([10, 0, 2, 0, 2]),
+      events([11, 4, 2, 3, 2]),
+      events([3, 1, 2, 50, 0]),
+    ],
+    rig,
+    'a',
+  )
+  rig.advance(1)
+  // Their next answer takes one side off a list that only what the other one did had put them on.
+  const since = await takeApart(rig, 3)
+  await live([events([11, 2, 1, 0, 0])], rig, 'b')
+  const { was, is } = await compared(rig, since)
+  expect(is).toEqual(was)
 })

@@ -409,6 +409,7 @@ export class Replay {
         node,
         deviceNode,
         joined,
+        answers: sealed.answers === true,
         named: this.#hasUnnamed() ? namesOf(event, batch) : NO_NAMES,
         allowed: step.purposes,
         amounts,

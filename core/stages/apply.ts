@@ -63,6 +63,8 @@ export interface Applied {
   readonly amounts: Amounts
   /** Somebody or something new was joined to the person: what is held for it is theirs too. */
   readonly joined: boolean
+  /** It carried an answer about consent. */
+  readonly answers: boolean
   /** What of the person it changed. */
   readonly touch: Touch
 }
@@ -84,6 +86,8 @@ export interface SealedEvent {
   readonly releasedAt?: number
   /** A file told of it long after: it may end things, not start them. */
   readonly past?: true
+  /** It carried an answer about consent, which the ledger has where it changed something. */
+  readonly answers?: true
   /** What it said of the person's age, when the field itself was not kept. */
   readonly age?: NonNullable<OpenProfile['age']>
   /** Of an order: how it was counted, which depends on who else had reported it by then. */
@@ -108,11 +112,12 @@ export function apply(
   const deviceNode = batch.nodes.get(identified.device.hmac) ?? node
   const amounts = amountsOf(event, settings.currency)
   const fact = reportFact(event, { person, node }, amounts, allowed, batch, settings.believed)
+  const answers = event.consent.length > 0
   const taken = newId(batch.now)
   const age = ageOn(identified.event, settings.purposes)
   const { applied, late } = change(
     kept,
-    { person, node, deviceNode, joined, named: identified.named, allowed, amounts, fact, age },
+    { person, node, deviceNode, joined, answers, named: identified.named, allowed, amounts, fact, age },
     batch,
     settings,
   )
@@ -129,6 +134,7 @@ export function apply(
     ...(late && { late: true as const }),
     ...(batch.releasedHeld.has(event.id) && { releasedAt: batch.now }),
     ...(event.source.past && { past: true as const }),
+    ...(answers && { answers: true as const }),
     ...(age && { age }),
     ...(factKey(event) && { fact: countedFact(fact, person) }),
     device: deviceNode.id,
@@ -153,7 +159,8 @@ export function apply(
 }
 
 /** An event whose person is known: what a replay gives again, and `apply` gives the first time. */
-export interface PlacedEvent extends Pick<Applied, 'person' | 'node' | 'deviceNode' | 'amounts' | 'joined'> {
+export interface PlacedEvent
+  extends Pick<Applied, 'person' | 'node' | 'deviceNode' | 'amounts' | 'joined' | 'answers'> {
   readonly named: Identified['named']
   readonly allowed: readonly string[]
   readonly fact: Reported
@@ -168,7 +175,7 @@ export function change(
   settings: ApplySettings,
 ): { readonly applied: Applied; readonly late: boolean } {
   const { event } = kept
-  const { person, node, deviceNode, allowed, amounts, joined, fact } = placed
+  const { person, node, deviceNode, allowed, amounts, joined, answers, fact } = placed
   const { profile } = person
   const copy = fact.copy || isCartCopy(event, profile)
   const late = Date.parse(event.occurredAt) < Date.parse(profile.lastSeenAt) - LATE_MS
@@ -199,7 +206,10 @@ export function change(
     first: person.seq === 1,
     everything: joined,
   }
-  return { applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined, touch }, late }
+  return {
+    applied: { person, node, deviceNode, event, purposes: allowed, copy, amounts, joined, answers, touch },
+    late,
+  }
 }
 
 function goOnWithSessions(profile: OpenProfile, event: CanonicalEvent): void {

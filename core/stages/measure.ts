@@ -58,8 +58,10 @@ export function measureApplied(applied: Applied, turn: Turn, batch: Batch, setti
     contextFor(person, batch.now, settings),
   )
   note(person, measured, event.id, batch)
-  tellTraits(person, turn, batch, settings, applied.joined || event.consent.length > 0 ? undefined : measured)
-  if (applied.joined || event.consent.length > 0) tell(person, turn, batch, settings)
+  // Who may be told of may be another now.
+  const anew = applied.joined || applied.answers
+  tellTraits(person, turn, batch, settings, anew ? undefined : measured)
+  if (anew) tell(person, turn, batch, settings)
   else if (measured.changes.length > 0)
     tell(
       person,
