@@ -77,6 +77,7 @@ async function expectTheLogOfThen(
     .selectFrom('ledger_shredded')
     .innerJoin('nodes', 'nodes.id', 'ledger_shredded.node_id')
     .select('nodes.person_id')
+    .where('nodes.founded_at', '<=', to)
     .distinct()
     .execute()
   for (const rule of settings.rules.current) {
