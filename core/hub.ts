@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { importConsent } from './answers/import.ts'
-import { definedIn, leftInWords, listsLeft } from './audiences/lists.ts'
+import { leftInWords, listsLeft } from './audiences/lists.ts'
 import { createBacktestDesk } from './backtests/jobs.ts'
 import { runBacktest } from './backtests/run.ts'
 import { backtestInThread } from './backtests/thread.ts'
@@ -384,7 +384,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const address = app.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
 
-  const left = await listsLeft(state.db, definedIn(surroundings.measures), (id) => config.destinationSettings.has(id))
+  const left = await listsLeft(state.db, surroundings.measures, config.destinationSettings)
   let closed: Promise<void> | undefined
   const close = async () => {
     // No new requests first; then what was answered is on disk already, and the roles stop between batches.

@@ -21,7 +21,7 @@ import { personOf } from '../retention/commands.ts'
 import { processSettings, readSurroundings } from '../roles/surroundings.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
-import { closeList, definedIn, listsLeft } from './lists.ts'
+import { closeList, isOut, listsLeft } from './lists.ts'
 import { openPass, startPass } from './passes.ts'
 import { previewAudience } from './preview.ts'
 import { type CompiledAudience, compileMeasures, type Definitions, type Push } from './set.ts'
@@ -162,7 +162,7 @@ export function audienceCommands(
 
     /** People on lists that no audience keeps any more. */
     async audiencesLeft(_args, { state: { db } }): Promise<AudienceLeft[]> {
-      return listsLeft(db, definedIn(set), (id) => config.destinationSettings.has(id))
+      return listsLeft(db, set, config.destinationSettings)
     },
 
     /** {audience, destination, reason}: a list the hub cannot reach was emptied by hand. */
@@ -174,7 +174,7 @@ export function audienceCommands(
       if (config.destinationSettings.has(destination))
         throw new CommandError('CONFLICT', `The hub reaches "${destination}" and takes people out of its lists itself.`)
       await closeList({ audience, destination, reason }, { db, actor, now })
-      return listsLeft(db, definedIn(set), (id) => config.destinationSettings.has(id))
+      return listsLeft(db, set, config.destinationSettings)
     },
 
     /** {person}: an id, also one of before a merge, or a ledger subject. */
@@ -224,9 +224,6 @@ function momentOf(given: unknown, now: number): number | undefined {
     throw new CommandError('INVALID', 'Nobody knows yet who will be in it: choose a moment that has passed.')
   return at
 }
-
-/** Taken out, and that was answered. */
-const isOut = (status: string | null) => status === 'delivered' || status === null
 
 function stateOf(member: boolean, status: string | null): PushState {
   if (status === 'delivered' || status === null) return member ? 'in' : 'removing'

@@ -9,7 +9,7 @@ import { counterPurpose, FIELDS, isField } from '../decision/fields.ts'
 import { isMeasure, leavesOf, measureOf } from '../decision/measures.ts'
 import { DEFAULT_ADD, DEFAULT_REMOVE } from './set.ts'
 import { emptyReads, type Reads, readConditions, readField } from './touch.ts'
-import { TRAITS_ACTION } from './traits.ts'
+import { named } from './traits.ts'
 
 export interface MeasureProblem {
   readonly path: Path
@@ -134,12 +134,8 @@ interface Checks {
 
 function computedProblems(id: string, config: ComputedConfig, checks: Checks): void {
   const at = ['computed', id]
-  const said = [...MEASURING, 'days_since', 'ratio', 'bucket'] as const
-  if (said.filter((name) => config[name] !== undefined).length > 1)
-    checks.report(
-      at,
-      `computes two things: keep one of ${said.filter((name) => config[name] !== undefined).join(', ')}.`,
-    )
+  const said = ([...MEASURING, 'days_since', 'ratio', 'bucket'] as const).filter((name) => config[name] !== undefined)
+  if (said.length > 1) checks.report(at, `computes two things: keep one of ${said.join(', ')}.`)
   const fn = [...MEASURING, 'days_since' as const].find((name) => config[name] !== undefined)
   if (fn) {
     const measured: { readonly window?: string; readonly where?: Conditions } = config[fn]!
@@ -275,8 +271,7 @@ function traitProblemsOf(
   { actionsOf, purposesOf }: LintSurroundings,
 ): void {
   for (const [index, given] of destinations.entries()) {
-    const { destination, action = TRAITS_ACTION } =
-      typeof given === 'string' ? { destination: given, action: undefined } : given
+    const { destination, action } = named(given, '')
     const path = [...at, 'destinations', index]
     const actions = actionsOf(destination)
     if (!actions) checks.report(path, `destination "${destination}" is not in the configuration.`)

@@ -20,6 +20,16 @@ export interface Former {
 /** By audience and destination, as `listKey` joins them. */
 export type FormerLists = Map<string, Former>
 
+/** How somebody is taken out of a list that is no longer told: as they were put in, or by what its destination has for it. */
+export function wayOut(
+  former: FormerLists,
+  audience: string,
+  destination: string,
+): { readonly push: Push; readonly purpose: string | undefined } {
+  const found = former.get(listKey(audience, destination))
+  return { push: found?.push ?? { destination, add: '', remove: '', with: {} }, purpose: found?.purpose }
+}
+
 export const listKey = (audience: string, destination: string): string => `${audience}\0${destination}`
 
 /** Stands behind the name of an audience for its list of before, which is another list than today's. */
@@ -75,17 +85,17 @@ function formerOf(destination: string, text: string, changed: boolean): Former {
 
 // ---------------------------------------------------------------- what is left
 
-/** Whether an audience is told to a destination, as today's definitions say. */
-export const definedIn =
-  (set: Pick<MeasureSet, 'audience'>) =>
-  (audience: string, destination: string): boolean =>
-    set.audience(audience)?.pushes.some((push) => push.destination === destination) === true
+/** The vendor was told that somebody left, and confirmed it. @param status of that delivery; null: it is long gone. */
+export const isOut = (status: string | null): boolean => status === 'delivered' || status === null
 
-/** Lists with people on them, as far as the hub knows, that no audience of the configuration keeps any more. */
+/**
+ * Lists with people on them, as far as the hub knows, that no audience of the configuration keeps any more.
+ * @param destinations by their ids in the configuration.
+ */
 export async function listsLeft(
   db: Db,
-  defined: (audience: string, destination: string) => boolean,
-  hasDestination: (destination: string) => boolean,
+  set: Pick<MeasureSet, 'audience'>,
+  destinations: Pick<ReadonlyMap<string, unknown>, 'has'>,
 ): Promise<AudienceLeft[]> {
   const rows = await db
     .selectFrom('audience_pushes as p')
@@ -106,10 +116,9 @@ export async function listsLeft(
     .execute()
   const left = new Map<string, AudienceLeft>()
   for (const { audience, destination, member, status, people, since } of rows) {
-    const gone = !hasDestination(destination)
-    if (!gone && defined(audience, destination)) continue
-    // Taken out, and the vendor confirmed it.
-    if (member === 0 && (status === 'delivered' || status === null)) continue
+    const gone = !destinations.has(destination)
+    if (!gone && set.audience(audience)?.pushes.some((push) => push.destination === destination)) continue
+    if (member === 0 && isOut(status)) continue
     const failed = status === 'dead' || status === 'uncertain' || status === 'suppressed' || status === 'blocked'
     const state = gone ? 'no_destination' : failed && member === 0 ? 'failed' : 'leaving'
     const key = `${listKey(audience, destination)}\0${state}`

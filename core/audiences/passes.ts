@@ -26,21 +26,30 @@ const PAGE = 100
 export type Pass = Tables['audience_passes']
 
 export interface AudienceKeeper {
+  /** Notes what people are held against from now on: before anything is, and again in a round after it became another. */
+  begin(): Promise<void>
   /** @returns the batch of one page; undefined when there is nothing to go through. */
   round(): Promise<Batch | undefined>
 }
 
 export function createAudienceKeeper(ports: () => ProcessPorts): AudienceKeeper {
   let noted: string | undefined
+  const begin = async () => {
+    const {
+      settings: { measures = NO_MEASURES },
+      state: { db },
+      clock,
+    } = ports()
+    if (noted === measures.hash) return
+    await noteDefinitions(measures, db, clock())
+    await noteLists(measures, db)
+    noted = measures.hash
+  }
   return {
+    begin,
     async round() {
+      await begin()
       const now = ports()
-      const { measures = NO_MEASURES } = now.settings
-      if (noted !== measures.hash) {
-        await noteDefinitions(measures, now.state.db, now.clock())
-        await noteLists(measures, now.state.db)
-        noted = measures.hash
-      }
       const pass = await openPass(now.state.db)
       return pass && runPage(pass, now)
     },

@@ -6,7 +6,7 @@
 import type { IdentifierType } from '../../schemas/event.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { runIn, type StateStore } from '../stores/open.ts'
-import { listBefore, listKey } from './lists.ts'
+import { listBefore, listKey, wayOut } from './lists.ts'
 import { isHeldOut, type MeasureContext } from './measure.ts'
 import type { MeasureSet, Push } from './set.ts'
 
@@ -101,9 +101,7 @@ export function pushDifference(
         next[destination] = nodes
         continue
       }
-      const former = set.former.get(listKey(id, destination))
-      const push = former?.push ?? { destination, add: '', remove: '', with: {} }
-      const purpose = former?.purpose ?? audience?.purpose ?? ''
+      const { push, purpose = audience?.purpose ?? '' } = wayOut(set.former, id, destination)
       for (const node of nodes) changes.push({ audience: id, purpose, push, member: false, node })
     }
     const { [id]: _, ...others } = profile.pushed ?? {}

@@ -13,12 +13,20 @@ export interface TraitPush {
 }
 
 /** What stands for an action that the configuration does not name. */
-export const TRAITS_ACTION = 'sendTraits'
+const TRAITS_ACTION = 'sendTraits'
 
 const MARK = 'traits:'
 /** The `event_id` of a delivery that tells values: of one purpose, in a lane of its own. */
 export const traitsMark = (purpose: string): string => `${MARK}${purpose}`
 export const tellsTraits = ({ event_id }: { readonly event_id: string }): boolean => event_id.startsWith(MARK)
+
+type Named = NonNullable<NonNullable<Config['computed']>[string]['destinations']>[number]
+
+/** Where a value is told, by which action, under which name there, as the configuration writes it in full or in short. */
+export function named(given: Named, id: string): { destination: string; action: string; as: string } {
+  const { destination, action = TRAITS_ACTION, as = id } = typeof given === 'string' ? { destination: given } : given
+  return { destination, action, as }
+}
 
 export function compileTraitPushes({ computed = {}, scores = {} }: Pick<Config, 'computed' | 'scores'>): TraitPush[] {
   const found = new Map<string, Omit<TraitPush, 'of'> & { readonly of: TraitPush['of'][number][] }>()
@@ -28,8 +36,7 @@ export function compileTraitPushes({ computed = {}, scores = {} }: Pick<Config, 
   ] as const)
     for (const [id, { purpose, destinations = [] }] of Object.entries(all))
       for (const given of destinations) {
-        const named = typeof given === 'string' ? { destination: given } : given
-        const { destination, action = TRAITS_ACTION, as = id } = named
+        const { destination, action, as } = named(given, id)
         const key = `${destination}\0${action}\0${purpose}`
         const push = found.get(key) ?? { destination, action, purpose, of: [] as TraitPush['of'][number][] }
         push.of.push({ from, id, as })

@@ -1,7 +1,7 @@
 /** What doctor says of people on lists at vendors that the configuration no longer describes. Reads. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { definedIn, leftInWords, listsLeft } from '../audiences/lists.ts'
+import { leftInWords, listsLeft } from '../audiences/lists.ts'
 import { compileMeasures } from '../audiences/set.ts'
 import type { LoadedConfig } from '../config.ts'
 import type { Finding } from '../doctor.ts'
@@ -14,7 +14,7 @@ export async function* examineLists({ config, dataDir, destinationSettings }: Lo
   if (!postgres && !existsSync(file)) return
   const state = await openState({ file, postgres }, { migrate: false })
   try {
-    const left = await listsLeft(state.db, definedIn(compileMeasures(config)), (id) => destinationSettings.has(id))
+    const left = await listsLeft(state.db, compileMeasures(config), destinationSettings)
     for (const one of left) {
       const { text, todo } = leftInWords(one)
       yield { check: 'lists', status: one.state === 'leaving' ? 'ok' : 'warn', text, ...(todo && { todo }) }

@@ -1,8 +1,6 @@
 /** The process role: reads the log, runs the pipeline batch by batch, fires timers, carries out admin commands between batches. */
 
-import { noteLists } from '../audiences/lists.ts'
-import { createAudienceKeeper, noteDefinitions } from '../audiences/passes.ts'
-import { NO_MEASURES } from '../audiences/set.ts'
+import { createAudienceKeeper } from '../audiences/passes.ts'
 import { capMemoryMs } from '../decision/index.ts'
 import { offerMemoryMs } from '../decision/offers.ts'
 import type { Keys } from '../keys.ts'
@@ -98,9 +96,8 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
         })
       : undefined
   let position = await startPosition(state, log.logId)
-  await noteDefinitions(ports.settings.measures ?? NO_MEASURES, state.db, clock())
-  await noteLists(ports.settings.measures ?? NO_MEASURES, state.db)
   const audiences = createAudienceKeeper(() => ports)
+  await audiences.begin()
   let stopped = false
   const alarm = createAlarm()
   let housekeepingAt = 0

@@ -4,7 +4,7 @@
  */
 import { keepFields } from '../../consent/collects.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
-import { audienceOf, listKey } from '../audiences/lists.ts'
+import { audienceOf, wayOut } from '../audiences/lists.ts'
 import {
   type AudienceChange,
   type MeasureContext,
@@ -183,35 +183,71 @@ function tellTraits(
     const node = person.nodes.find(({ id }) => id === address)
     const { granted, entryId } = contextOf(turn, batch, settings).consent(push.purpose)
     if (!action || !node || !granted) continue
-    const now = batch.now
     const { properties } = action.payload
-    const fields = { traits, ...('occurredAt' in properties && { occurredAt: new Date(now).toISOString() }) }
-    batch.rows.deliveries.push([
-      newId(now),
-      push.destination,
-      push.action,
-      'state',
-      person.id,
-      node.id,
-      push.purpose,
-      action.channel ?? null,
-      null,
-      null,
-      'treated',
-      traitsMark(push.purpose),
-      nextOrder(now),
-      'queued',
-      null,
-      entryId ?? null,
-      now,
-      null,
-      0,
-      sealJson(batch.keys.unwrap(node.dataKey), { with: fields, device: turn.deviceNode?.id }),
-      now,
-      now,
-    ])
-    batch.count(`destination:${push.destination}`, 'RECEIVED')
+    const fields = { traits, ...('occurredAt' in properties && { occurredAt: new Date(batch.now).toISOString() }) }
+    enqueueState(
+      { ...push, channel: action.channel, node, entryId, mark: traitsMark(push.purpose), fields },
+      person,
+      turn,
+      batch,
+    )
   }
+}
+
+/** What somebody is, for a destination: of one mark (`event_id`) only the newest word counts. @returns its id. */
+function enqueueState(
+  {
+    destination,
+    action,
+    purpose,
+    channel,
+    node,
+    entryId,
+    mark,
+    fields,
+  }: {
+    readonly destination: string
+    readonly action: string
+    readonly purpose: string
+    readonly channel: string | undefined
+    readonly node: NodeState
+    readonly entryId: string | undefined
+    readonly mark: string
+    readonly fields: Readonly<Record<string, unknown>>
+  },
+  person: PersonState,
+  turn: Turn,
+  batch: Batch,
+): string {
+  const { now } = batch
+  const id = newId(now)
+  batch.rows.deliveries.push([
+    id,
+    destination,
+    action,
+    // Whatever lane the action has by itself.
+    'state',
+    person.id,
+    node.id,
+    purpose,
+    channel ?? null,
+    null,
+    null,
+    'treated',
+    mark,
+    nextOrder(now),
+    'queued',
+    null,
+    entryId ?? null,
+    now,
+    null,
+    0,
+    sealJson(batch.keys.unwrap(node.dataKey), { with: fields, device: turn.deviceNode?.id }),
+    now,
+    now,
+  ])
+  batch.count(`destination:${destination}`, 'RECEIVED')
+  return id
 }
 
 /** Destinations that were told somebody left are told so once more. */
@@ -227,10 +263,9 @@ export function tellAgain(
     if (person.profile.pushed?.[audience]?.[destination]?.includes(node)) continue
     const id = audienceOf(audience)
     const defined = id === audience ? measures.audience(id) : undefined
-    const former = measures.former.get(listKey(id, destination))
-    const push = defined?.pushes.find((one) => one.destination === destination) ??
-      former?.push ?? { destination, add: '', remove: '', with: {} }
-    const purpose = defined?.purpose ?? former?.purpose ?? ''
+    const former = wayOut(measures.former, id, destination)
+    const push = defined?.pushes.find((one) => one.destination === destination) ?? former.push
+    const purpose = defined?.purpose ?? former.purpose ?? ''
     const change = { audience: id, list: audience, purpose, push, member: false, node }
     enqueuePush(change, person, turnOf(person), batch, settings)
   }
@@ -338,41 +373,31 @@ function enqueuePush(
   const node: NodeState | undefined = person.nodes.find(({ id }) => id === change.node) ?? person.nodes[0]
   // Nothing can be told a destination the configuration no longer has; `listsLeft` says who is on its lists.
   if (!action || !node || name === undefined) return
-  const now = batch.now
-  const id = newId(now)
   const { properties } = action.payload
   const fields: Record<string, unknown> = {
     ...('audience' in properties && { audience }),
     ...('member' in properties && { member }),
-    ...('occurredAt' in properties && { occurredAt: new Date(now).toISOString() }),
+    ...('occurredAt' in properties && { occurredAt: new Date(batch.now).toISOString() }),
     ...push.with,
   }
   const entryId = contextOf(turn, batch, settings).consent(change.purpose).entryId
-  batch.rows.deliveries.push([
-    id,
-    push.destination,
-    name,
-    // Whatever lane the action has by itself: of one membership only the newest word counts.
-    'state',
-    person.id,
-    node.id,
-    change.purpose || action.purpose,
-    action.channel ?? null,
-    null,
-    null,
-    'treated',
-    pushMark(list, member),
-    nextOrder(now),
-    'queued',
-    null,
-    entryId ?? null,
-    now,
-    null,
-    0,
-    sealJson(batch.keys.unwrap(node.dataKey), { with: fields, device: turn.deviceNode?.id }),
-    now,
-    now,
-  ])
+  const { channel } = action
+  const purpose = change.purpose || action.purpose
+  const id = enqueueState(
+    {
+      destination: push.destination,
+      action: name,
+      purpose,
+      channel,
+      node,
+      entryId,
+      mark: pushMark(list, member),
+      fields,
+    },
+    person,
+    turn,
+    batch,
+  )
   batch.pushes.set(`${list}\0${push.destination}\0${node.id}`, {
     audience: list,
     destination: push.destination,
@@ -381,7 +406,6 @@ function enqueuePush(
     member,
     deliveryId: id,
   })
-  batch.count(`destination:${push.destination}`, 'RECEIVED')
 }
 
 function moves(
