@@ -51,7 +51,8 @@ export const date = (at: number) =>
   once('date', (language) => new Intl.DateTimeFormat(language, { dateStyle: 'short', timeZone: zone })).format(at)
 
 /** The day of a moment in the organization's zone, as YYYY-MM-DD. */
-export const dayOf = (at: number) => new Intl.DateTimeFormat('en-CA', { timeZone: zone, dateStyle: 'short' }).format(at)
+export const dayOf = (at: number) =>
+  once('dayOf', () => new Intl.DateTimeFormat('en-CA', { timeZone: zone, dateStyle: 'short' })).format(at)
 
 /** A day that was counted in UTC, whatever the zone of the organization. */
 export const utcDay = (at: number) =>

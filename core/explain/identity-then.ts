@@ -3,6 +3,7 @@
  * back says when: so the person of then can be told today, also when it was taken apart since.
  */
 import type { WhyDecision } from '../../schemas/why.ts'
+import { TAKEN_BACK } from '../identity/unmerge.ts'
 import type { Db } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 
@@ -21,7 +22,6 @@ export interface Evidence {
   readonly own: ReadonlySet<string>
 }
 
-const TAKEN_BACK = 'unmerged'
 /** Whoever was taken apart from someone who was taken apart, and so on: nobody reads further. */
 const MOST_ROUNDS = 8
 

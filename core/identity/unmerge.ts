@@ -29,7 +29,7 @@ export interface UnmergeContext {
 }
 
 /** What an edge says when an officer took it back. */
-const TAKEN_BACK = 'unmerged'
+export const TAKEN_BACK = 'unmerged'
 
 type Side = Unmerged['sides'][number]
 

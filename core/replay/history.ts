@@ -160,7 +160,7 @@ async function loadHistories(
   const add = (nodeId: string, step: Step) => byPerson.get(owner.get(nodeId) ?? '')?.push(step)
 
   const joins = await joinsOf(ids, until, state)
-  const opened = await openHistory(read, until, joins, { state, keys, now, ...(relevance && { relevance }) })
+  const opened = await openHistory({ people: read, own, owner }, until, joins, { state, keys, relevance })
   /** Devices that are somebody else's, or of somebody else's chunk -> who used them. */
   const users = new Map<string, Set<string>>()
   for (const { row, sealed } of opened) {
@@ -255,6 +255,12 @@ async function loadHistories(
   })
 }
 
+/** Nodes whose key is still there, and whose they are. */
+interface Owners {
+  readonly own: readonly NodeState[]
+  readonly owner: ReadonlyMap<string, string>
+}
+
 type Opened = { readonly key: string; readonly purposes: readonly string[] } & (
   | { readonly row: OpenRow; readonly sealed: SealedEvent }
   | { readonly row: PassingRow; readonly sealed: undefined; readonly counts: boolean }
@@ -262,12 +268,15 @@ type Opened = { readonly key: string; readonly purposes: readonly string[] } & (
 
 /** Kept events of these people, opened as far as they matter. */
 async function openHistory(
-  people: readonly PersonState[],
+  { people, own, owner }: Owners & { readonly people: readonly PersonState[] },
   until: number,
   joins: readonly { readonly event_id: string }[],
-  { state: { db, dialect }, keys, relevance }: HistoryPorts,
+  {
+    state: { db, dialect },
+    keys,
+    relevance,
+  }: Pick<HistoryPorts, 'state' | 'keys'> & { readonly relevance: Relevance | undefined },
 ): Promise<Opened[]> {
-  const own = people.flatMap(({ nodes }) => nodes).filter(({ dataKey }) => !isShredded(dataKey))
   const dataKeys = new Map(own.map(({ id, dataKey }) => [id, dataKey]))
   const ids = own.map(({ id }) => id)
   const open = ({ node_id: id }: PassingRow, sealed: Uint8Array) =>
@@ -279,7 +288,6 @@ async function openHistory(
   const rows = await runIn<PassingRow>(db, dialect, OPEN, ids, [], [until])
   const joining = new Set(joins.map(({ event_id }) => event_id))
   const whole = new Set(people.filter(relevance.needsAllOf).map(({ id }) => id))
-  const owner = new Map(own.map((node) => [node.id, node.personId]))
   const found = rows.map((row) => {
     const { key, purposes } = placed(row)
     const needed = joining.has(row.id) || whole.has(owner.get(row.node_id)!)
@@ -296,7 +304,7 @@ async function openHistory(
     }
   }
   await openAll(found.filter(({ weight }) => weight === 'open'))
-  await openUntilKnown(own, found, opened, openAll, { keys, relevance })
+  await openUntilKnown({ own, owner }, found, opened, openAll, { keys, relevance })
   return found.map(({ row, key, purposes, weight }) => {
     const whole = opened.get(row.id)
     return whole ? { key, purposes, ...whole } : { row, key, purposes, sealed: undefined, counts: weight === 'time' }
@@ -313,7 +321,7 @@ const LOOKED_AT_ONCE = 8
 
 /** Of people whose identifiers are not all known yet everything is opened, in order, that may be the first to bring one. */
 async function openUntilKnown(
-  own: readonly NodeState[],
+  { own, owner }: Owners,
   found: readonly Found[],
   opened: ReadonlyMap<string, { readonly sealed: SealedEvent }>,
   openAll: (wanted: readonly Found[]) => Promise<void>,
@@ -326,7 +334,6 @@ async function openUntilKnown(
     if (theirs) theirs.set(node.hmac, node)
     else unknown.set(node.personId, new Map([[node.hmac, node]]))
   }
-  const owner = new Map(own.map((node) => [node.id, node.personId]))
   const events = new Map<string, Found[]>()
   for (const one of found) {
     const person = owner.get(one.row.node_id)!

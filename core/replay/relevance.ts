@@ -14,7 +14,7 @@ import { leavesOf, measureOf } from '../decision/measures.ts'
 import { placesOf } from '../decision/triggers.ts'
 import { isCartEvent } from '../stages/cart.ts'
 import { tellsOfMessages } from '../stages/contact-facts.ts'
-import { isCartAct, isOrderEvent } from '../stages/facts.ts'
+import { CART_ACTS, isOrderEvent } from '../stages/facts.ts'
 import type { PersonState } from '../stages/people.ts'
 import type { ProcessPorts } from '../stages/ports.ts'
 
@@ -69,11 +69,11 @@ export function relevanceOf(settings: ProcessPorts['settings']): Relevance {
     if (messages && tellsOfMessages(name)) return 'open'
     if (isOrderEvent(name)) return counted || reads.counters ? 'open' : 'none'
     // Another source's copy counts for nothing, and which is the copy hangs on the acts before it.
-    if (isCartAct(name)) return allowed.some((purpose) => countsCartActs(purpose)) ? 'open' : 'none'
+    if (CART_ACTS.has(name)) return allowed.some(countsCartActs) ? 'open' : 'none'
     return counted ? 'time' : 'none'
   }
   const countsCartActs = (purpose: string) =>
-    CART_ACTS.some((name) => settings.countWindow(purpose, name) > 0 || settings.recentWindow(name) > 0)
+    [...CART_ACTS].some((name) => settings.countWindow(purpose, name) > 0 || settings.recentWindow(name) > 0)
 
   return {
     everything,
@@ -92,8 +92,6 @@ export function relevanceOf(settings: ProcessPorts['settings']): Relevance {
     identifiers: identifiersOf(current, settings),
   }
 }
-
-const CART_ACTS = ['Product Added', 'Product Removed']
 
 function bringsTraits({ type, name }: EventName, allowed: readonly string[], purposes: Purposes): boolean {
   return allowed.some((id) => {

@@ -12,7 +12,7 @@ import { emptyProfile } from '../decision/empty-profile.ts'
 import { fieldLabel } from '../decision/fields.ts'
 import type { Clause, Explanation } from '../decision/index.ts'
 import { type Atom, compileMeasure, isMeasure, isPlainCount, leavesOf, measureOf } from '../decision/measures.ts'
-import { numberWords } from '../decision/money-words.ts'
+import { moneyWords, numberWords } from '../decision/money-words.ts'
 import { uncapital } from '../decision/sentence-how.ts'
 
 type Value = string | number | boolean | null | readonly (string | number | boolean)[]
@@ -417,8 +417,7 @@ function changeOf(named: Named, found: Value, needed: Value, clauses: readonly C
     if (value === '\u2026') return language === 'pt' ? 'outro valor' : 'another value'
     if (value === true) return language === 'pt' ? 'sim' : 'yes'
     if (value === false) return language === 'pt' ? 'não' : 'no'
-    if (named.key === 'cart.total' && typeof value === 'number')
-      return language === 'pt' ? (value / 100).toFixed(2).replace('.', ',') : (value / 100).toFixed(2)
+    if (named.key === 'cart.total' && typeof value === 'number') return moneyWords(value, language)
     if (typeof value === 'number') return numberWords(value, language)
     return Array.isArray(value) ? value.join(', ') : String(value)
   }

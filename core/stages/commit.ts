@@ -363,12 +363,11 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
 /** However many rules have the same goal, what waits of a person is looked at once. */
 async function cancelDeliveries(batch: Batch, trx: Transaction<Tables>): Promise<void> {
   const byPerson = Map.groupBy(batch.cancels, ({ personId }) => batch.person(personId).id)
-  const people = [...byPerson.keys()]
-  for (let from = 0; from < people.length; from += 400) {
+  for (const people of chunks([...byPerson.keys()])) {
     const waiting = await trx
       .selectFrom('deliveries')
       .select(['id', 'person_id', 'rule', 'since'])
-      .where('person_id', 'in', people.slice(from, from + 400))
+      .where('person_id', 'in', people)
       .where('rule', 'is not', null)
       .where('settled_at', 'is', null)
       .where('status', 'in', ['queued', 'retry'])

@@ -12,10 +12,9 @@ import type { NodeState, PersonState } from './people.ts'
 
 export type Amounts = Record<string, number | string>
 
-const CART_ACTS = new Set(['Product Added', 'Product Removed'])
+/** Tracks that are matched between sources. */
+export const CART_ACTS: ReadonlySet<string> = new Set(['Product Added', 'Product Removed'])
 const ORDER_EVENTS = new Set(['Order Completed', 'Order Refunded', 'Order Cancelled'])
-/** Whether a track of that name is one of those that are matched between sources. */
-export const isCartAct = (name: string): boolean => CART_ACTS.has(name)
 export const isOrderEvent = (name: string): boolean => ORDER_EVENTS.has(name)
 const MINUTE_MS = 60_000
 const ACTS_KEPT = 50
