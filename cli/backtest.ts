@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Range } from '../core/backtests/jobs.ts'
 import type { LoadedConfig } from '../core/config.ts'
-import type { StateStore } from '../core/stores/open.ts'
 import type { BacktestReport } from '../schemas/backtest.ts'
 import { readTime } from './day.ts'
 import { languageOf } from './explain.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import {
   type Cli,
@@ -122,17 +122,6 @@ export function wantedRule(name: string): { id: string } | { file: string; text:
   if (/\.(ya?ml|json)$/.test(name))
     throw new CliError('NO_FILE', `there is no file ${name}. Name one that is there, or the id of a rule.`, 1, name)
   return { id: name }
-}
-
-/** Beside a running hub, or without one. @throws CliError where nothing was ever kept. */
-export async function openToRead(loaded: LoadedConfig): Promise<StateStore> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  // Opening would make an empty one.
-  if (!postgres && !existsSync(file))
-    throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet. Start one with anuente serve.`)
-  const { openState } = await import('../core/stores/open.ts')
-  return openState({ file, postgres }, { migrate: false })
 }
 
 interface Look {

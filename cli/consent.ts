@@ -1,6 +1,5 @@
 /** `anuente consent`: a person's answers now or at a moment, why something may be used, and answers out of a file. */
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
@@ -13,6 +12,7 @@ import { EVIDENCE_METHODS, type Notice } from '../schemas/consent.ts'
 import type { Identifier, IdentifierType } from '../schemas/event.ts'
 import { IDENTIFIER_TYPES } from '../schemas/event.ts'
 import { runHubCommand } from './hub-command.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, NO_PROGRESS, progress, table, writeJson, writeLine } from './output.ts'
 
@@ -171,24 +171,14 @@ async function reading(
     why: typeof import('../core/answers/why.ts').why
   }) => Promise<void>,
 ): Promise<void> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  // Opening would make an empty one.
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [
-    { answerOf, findSubject, statusAsOf, statusOf },
-    { why },
-    { openState },
-    { createKeys, loadMasterKey },
-    { loadPurposes },
-  ] = await Promise.all([
-    import('../core/answers/status.ts'),
-    import('../core/answers/why.ts'),
-    import('../core/stores/open.ts'),
-    import('../core/keys.ts'),
-    import('../consent/purposes.ts'),
-  ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const [{ answerOf, findSubject, statusAsOf, statusOf }, { why }, { createKeys, loadMasterKey }, { loadPurposes }] =
+    await Promise.all([
+      import('../core/answers/status.ts'),
+      import('../core/answers/why.ts'),
+      import('../core/keys.ts'),
+      import('../consent/purposes.ts'),
+    ])
+  const state = await openToRead(loaded)
   try {
     await work({
       status: { answerOf, findSubject, statusAsOf, statusOf },

@@ -1,5 +1,3 @@
-/** `anuente explain <id>`: the way of one event or delivery, with the exit taken at each turn and why. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { LoadedConfig } from '../core/config.ts'
@@ -9,6 +7,7 @@ import type { Counterfactual } from '../schemas/records.ts'
 import { renderWhyAnswer } from './explain-why.ts'
 import { armWords, type ExplainLook, formatTime, foundWords } from './explain-words.ts'
 import { runHubCommand } from './hub-command.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, type Terminal, table, writeJson, writeLine } from './output.ts'
 
@@ -66,13 +65,12 @@ async function explainPerson(
   loaded: LoadedConfig,
   cli: Cli,
 ): Promise<void> {
-  const [{ explainPersonRule }, { prepareRule }, { openToRead, wantedRule }, { createKeys, loadMasterKey }] =
-    await Promise.all([
-      import('../core/explain/person-rule.ts'),
-      import('../core/replay/prepare.ts'),
-      import('./backtest.ts'),
-      import('../core/keys.ts'),
-    ])
+  const [{ explainPersonRule }, { prepareRule }, { wantedRule }, { createKeys, loadMasterKey }] = await Promise.all([
+    import('../core/explain/person-rule.ts'),
+    import('../core/replay/prepare.ts'),
+    import('./backtest.ts'),
+    import('../core/keys.ts'),
+  ])
   const state = await openToRead(loaded)
   try {
     const now = Date.now()
@@ -100,27 +98,16 @@ async function whatTurns(
 
 /** Reads beside a running hub; changes nothing. */
 async function lookUp(id: string, loaded: LoadedConfig, cli: Cli): Promise<ExplainedJourney | undefined> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  // Opening would make an empty one.
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
   // Loaded only here: databases and rules are nothing to the commands beside this one.
-  const [
-    { explain },
-    { openState },
-    { createKeys, loadMasterKey },
-    { loadPurposes },
-    { loadRules },
-    { readPublished },
-  ] = await Promise.all([
-    import('../core/explain.ts'),
-    import('../core/stores/open.ts'),
-    import('../core/keys.ts'),
-    import('../consent/purposes.ts'),
-    import('../core/decision/index.ts'),
-    import('../core/rules/book.ts'),
-  ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const [{ explain }, { createKeys, loadMasterKey }, { loadPurposes }, { loadRules }, { readPublished }] =
+    await Promise.all([
+      import('../core/explain.ts'),
+      import('../core/keys.ts'),
+      import('../consent/purposes.ts'),
+      import('../core/decision/index.ts'),
+      import('../core/rules/book.ts'),
+    ])
+  const state = await openToRead(loaded)
   try {
     return await explain(id, {
       state,

@@ -1,5 +1,3 @@
-/** `anuente ledger`: verify, prove, sign and print the consent ledger. Exit code 2 when something does not verify. */
-import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -8,6 +6,7 @@ import type { Keys } from '../core/keys.ts'
 import type { StateStore } from '../core/stores/open.ts'
 import type { CheckpointAnswer, LedgerProof } from '../schemas/ledger.ts'
 import { runHubCommand } from './hub-command.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, progress, table, writeJson, writeLine } from './output.ts'
 
@@ -119,15 +118,8 @@ async function reading<T>(
   work: (place: { loaded: LoadedConfig; state: StateStore; keys: Keys }) => Promise<T>,
 ): Promise<T> {
   const loaded = await openConfig(options, cli)
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  // Opening would make an empty one.
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [{ openState }, { createKeys, loadMasterKey }] = await Promise.all([
-    import('../core/stores/open.ts'),
-    import('../core/keys.ts'),
-  ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const { createKeys, loadMasterKey } = await import('../core/keys.ts')
+  const state = await openToRead(loaded)
   try {
     return await work({
       loaded,

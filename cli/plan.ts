@@ -10,6 +10,7 @@ import type { CanonicalEvent } from '../schemas/event.ts'
 import type { TrackingPlan } from '../schemas/plan.ts'
 import { languageOf } from './explain.ts'
 import { readLines } from './lines.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, openConfigIfThere, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, progress, table, writeJson, writeLine } from './output.ts'
 import { readSince } from './redrive.ts'
@@ -325,12 +326,7 @@ function sourceOf(loaded: LoadedConfig | undefined, source: string) {
 
 /** Reads beside a running hub. @throws CliError where none has run. */
 export async function withState<T>(loaded: LoadedConfig, work: (state: StateStore) => Promise<T>): Promise<T> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  // Opening would make an empty one.
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const { openState } = await import('../core/stores/open.ts')
-  const state = await openState({ file, postgres }, { migrate: false })
+  const state = await openToRead(loaded)
   try {
     return await work(state)
   } finally {

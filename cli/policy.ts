@@ -1,11 +1,10 @@
-/** `anuente policy`: the policy checked, compared with what Segment and RudderStack would let through, and tried out. */
-import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Difference } from '../core/answers/compare.ts'
 import type { LoadedConfig } from '../core/config.ts'
 import { loadWithSecrets } from '../core/secrets/read.ts'
 import { readLines } from './lines.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, colors, table, writeJson, writeLine } from './output.ts'
 
@@ -259,15 +258,11 @@ async function withState(
     keys: import('../core/keys.ts').Keys
   }) => Promise<void>,
 ): Promise<void> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [{ openState }, { createKeys, loadMasterKey }, { loadPurposes }] = await Promise.all([
-    import('../core/stores/open.ts'),
+  const [{ createKeys, loadMasterKey }, { loadPurposes }] = await Promise.all([
     import('../core/keys.ts'),
     import('../consent/purposes.ts'),
   ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const state = await openToRead(loaded)
   try {
     await work({
       state,

@@ -1,10 +1,8 @@
-/** `anuente poll`: where the sources stand that the hub asks, and one run now. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { PollRun } from '../core/polling/runner.ts'
 import type { PolledSource } from '../schemas/polls.ts'
 import { runHubCommand } from './hub-command.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions, standard } from './options.ts'
 import { type Cli, CliError, table, writeJson, writeLine } from './output.ts'
 
@@ -43,14 +41,8 @@ async function ask(source: string, options: StandardOptions, cli: Cli): Promise<
 
 async function list(options: StandardOptions, cli: Cli): Promise<void> {
   const loaded = await openConfig(options, cli)
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [{ listPolled }, { openState }] = await Promise.all([
-    import('../core/polling/list.ts'),
-    import('../core/stores/open.ts'),
-  ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const { listPolled } = await import('../core/polling/list.ts')
+  const state = await openToRead(loaded)
   let items: PolledSource[]
   try {
     items = await listPolled(loaded.sourceSettings.values(), { db: state.db, now: Date.now() })

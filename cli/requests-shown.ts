@@ -1,5 +1,5 @@
 /** Requests as a terminal shows them. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { LoadedConfig } from '../core/config.ts'
 import type {
@@ -12,8 +12,9 @@ import type {
   RIGHTS,
 } from '../schemas/requests.ts'
 import { runHubCommand } from './hub-command.ts'
+import { openToRead } from './open-to-read.ts'
 import { openConfig, type StandardOptions } from './options.ts'
-import { type Cli, CliError, colors, table, writeJson, writeLine } from './output.ts'
+import { type Cli, colors, table, writeJson, writeLine } from './output.ts'
 
 export interface ListOptions extends StandardOptions {
   readonly state: string
@@ -64,15 +65,11 @@ async function readList(
   loaded: LoadedConfig,
   { state: wanted, right, overdue, group }: ListOptions,
 ): Promise<RequestPage> {
-  const file = join(loaded.dataDir, 'state.db')
-  const postgres = loaded.config.storage?.state
-  if (!postgres && !existsSync(file)) throw new CliError('NO_DATA', `no hub has run on ${loaded.dataDir} yet`)
-  const [rows, { requestRules }, { openState }] = await Promise.all([
+  const [rows, { requestRules }] = await Promise.all([
     import('../core/requests/rows.ts'),
     import('../core/requests/settings.ts'),
-    import('../core/stores/open.ts'),
   ])
-  const state = await openState({ file, postgres }, { migrate: false })
+  const state = await openToRead(loaded)
   try {
     return await rows.listRequests(
       {
