@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { at, event, Person, rulesFrom } from './person.fixture.ts'
 
 // T0 is a Tuesday, 09:00 in São Paulo. Minutes after it:
@@ -34,6 +34,78 @@ it('what is held counts on the day it leaves', () => {
   person.take(event('Viewed', EVENING))
   person.take(event('Viewed', NEXT_MORNING + 60))
   expect(person.results).toEqual(['ENQUEUED', 'ENQUEUED', 'CAPPED'])
+})
+
+describe('by the clock of the person, an hour behind that of the shop', () => {
+  const living = (text: string, timezone?: string) => {
+    const person = new Person(rulesFrom(text))
+    if (timezone)
+      person.profile = {
+        ...person.profile,
+        zone: { name: timezone, from: 'timezone', at: at(0), purposes: ['email_marketing'] },
+      }
+    return person
+  }
+  const dues = (text: string, minutes: readonly number[], timezone?: string) => {
+    const person = living(text, timezone)
+    for (const minute of minutes) person.take(event('Viewed', minute))
+    return person.deliveries.map(({ dueAt }) => dueAt)
+  }
+
+  it('are the quiet hours', () => {
+    // 21:30 and 08:30 in São Paulo are 20:30 and 07:30 in Manaus.
+    const [evening, morning] = [12.5 * 60, 23.5 * 60]
+    expect(dues(rule(`${QUIET}}`), [evening, morning])).toEqual([at(NEXT_MORNING), undefined])
+    expect(dues(rule(`${QUIET}}`), [evening, morning], 'America/Manaus')).toEqual([undefined, at(24 * 60)])
+    expect(dues(rule(`${QUIET}, zone: organization}`), [evening, morning], 'America/Manaus')).toEqual([
+      at(NEXT_MORNING),
+      undefined,
+    ])
+  })
+
+  it('is the day of a cap, on both sides of their midnight', () => {
+    const text = rule(', caps: [{per: person, max: 1, window: P1D, count: calendar}]')
+    const results = (timezone?: string) => {
+      const person = living(text, timezone)
+      // 23:30 and 00:30 in São Paulo; 22:30 and 23:30 in Manaus, and half past midnight there.
+      for (const hour of [14.5, 15.5, 16.5]) person.take(event('Viewed', hour * 60))
+      return person.results
+    }
+    expect(results()).toEqual(['ENQUEUED', 'ENQUEUED', 'CAPPED'])
+    expect(results('America/Manaus')).toEqual(['ENQUEUED', 'CAPPED', 'ENQUEUED'])
+  })
+
+  it('are holidays, of the country, of a state and of a date, from midnight to midnight', () => {
+    const minute = (iso: string) => (Date.parse(iso) - Date.parse(at(0))) / 60_000
+    const due = (holidays: string, on: string, timezone?: string) =>
+      dues(rule(`, quiet_hours: {holidays: ${holidays}}`), [minute(on)], timezone)[0]
+    // Tiradentes is over an hour later in Manaus.
+    expect(due('BR', '2026-04-21T15:00:00Z')).toBe('2026-04-22T03:00:00.000Z')
+    expect(due('BR', '2026-04-21T15:00:00Z', 'America/Manaus')).toBe('2026-04-22T04:00:00.000Z')
+    expect(due('BR', '2026-07-09T15:00:00Z')).toBeUndefined()
+    expect(due('[BR, BR-SP]', '2026-07-09T15:00:00Z')).toBe('2026-07-10T03:00:00.000Z')
+    expect(due('[BR, 2026-01-25]', '2027-01-25T15:00:00Z')).toBeUndefined()
+    expect(due('[BR, 2027-01-25]', '2027-01-25T15:00:00Z')).toBe('2027-01-26T03:00:00.000Z')
+  })
+})
+
+it('of two waits of one group that end at one moment the rule with the higher priority writes', () => {
+  const wait = (id: string, priority: number) =>
+    rule('', undefined, `priority: ${priority}\ngroup: {id: promo, window: P1D}\n`)
+      .replace('id: r', `id: ${id}`)
+      .replace(
+        '{event: Viewed}',
+        '{absence: {start: {event: Viewed}, unless: {any: [{event: Bought}]}, within: PT30M}}',
+      )
+  for (const [a, b, first] of [
+    [1, 9, 'b'],
+    [9, 1, 'a'],
+  ] as const) {
+    const person = new Person(rulesFrom(wait('a', a), wait('b', b)))
+    person.take(event('Viewed', 0))
+    person.wake(30)
+    expect(person.deliveries.map((draft) => draft.rule)).toEqual([first])
+  }
 })
 
 it('the channel falls back where consent is missing, and one message is sent, not two', () => {
@@ -131,8 +203,9 @@ it('send_at waits for its time, learns the hour of the person, and moves out of 
   expect(due('send_at: {time: "19:30", learn: true}')).toBe(at(6 * 60))
   expect(due('send_at: {time: "19:30", learn: true}', '', clicks(15, 2))).toBe(at(10.5 * 60))
   expect(due('send_at: {time: "08:00"}')).toBe(at(NEXT_MORNING))
-  // Three in the morning is nearer to 08:00 than to 21:00.
+  // Three in the morning is nearer to 08:00 than to 21:00, half past ten in the evening to 21:00.
   expect(due('send_at: {time: "03:00"}', `${QUIET}}`)).toBe(at(NEXT_MORNING))
+  expect(due('send_at: {time: "22:30"}', `${QUIET}}`)).toBe(at(12 * 60 - 1))
 })
 
 it('outside its send windows a message waits for the next one', () => {

@@ -154,7 +154,7 @@ export class Person {
 
   /** Fires what is due, as a worker woken at that time would. */
   wake(minutes: number): DecisionResult[] {
-    return dueTimers(this.profile, at(minutes)).map((input) => {
+    return dueTimers(this.profile, at(minutes), this.rules).map((input) => {
       const timer = this.profile.timers.find(
         (open) => open.rule === input.rule && open.correlation === input.correlation,
       )

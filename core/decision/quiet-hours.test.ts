@@ -71,6 +71,9 @@ describe('quiet hours', () => {
     // Friday 12:00 → Monday 09:00.
     expect(iso(nextAllowed(times, at('2026-03-13T15:00:00Z'), SP))).toBe('2026-03-16T12:00:00.000Z')
     expect(iso(nextAllowed(times, at('2026-03-13T14:59:00Z'), SP))).toBe('2026-03-13T14:59:00.000Z')
+    // Ten in the morning, on a Friday and on a Saturday.
+    expect(silenceAt(times, at('2026-03-13T13:00:00Z'), SP)).toBeUndefined()
+    expect(silenceAt(times, at('2026-03-14T13:00:00Z'), SP)).toBe('send_windows')
     expect(nextAllowed({ ...times, windows: new Map() }, at('2026-03-13T15:00:00Z'), SP)).toBeUndefined()
   })
 

@@ -69,18 +69,16 @@ const results = async (rig: Rig, table: 'explanations' | 'explanations_latest' =
 describe('the share', () => {
   const id = fc.string({ minLength: 26, maxLength: 26, unit: fc.constantFrom(...'0123456789ABCDEFGHJKMNPQRSTVWXYZ') })
 
+  // In parts of ten thousand, as it is published; of all doubles nearly every one is nearly 0.
+  const share = fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000)
+
   test('a smaller share is part of every larger one', () => {
     fc.assert(
-      fc.property(
-        id,
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (who, a, b) => {
-          const [small, large] = a < b ? [a, b] : [b, a]
-          expect(!inShare('r', small, who) || inShare('r', large, who)).toBe(true)
-          expect(inShare('r', 1, who)).toBe(true)
-        },
-      ),
+      fc.property(id, share, share, (who, a, b) => {
+        const [small, large] = a < b ? [a, b] : [b, a]
+        expect(!inShare('r', small, who) || inShare('r', large, who)).toBe(true)
+        expect(inShare('r', 1, who)).toBe(true)
+      }),
       { numRuns: cases(300) },
     )
   })
@@ -111,7 +109,7 @@ describe('the share', () => {
       ...given,
     })
     fc.assert(
-      fc.property(id, fc.double({ min: 0.001, max: 0.999, noNaN: true }), fc.boolean(), (who, share, testing) => {
+      fc.property(id, share, fc.boolean(), (who, share, testing) => {
         const trial = testing ? stage(2, { stage: 'test', recipients: new Set(['aa']) }) : stage(2, { share })
         const rollouts = new Rollouts([
           stage(1, {}),

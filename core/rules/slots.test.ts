@@ -111,6 +111,36 @@ onBothDatabases('schedules by several workers', (open: OpenRig) => {
   })
 })
 
+onBothDatabases('a budget that another process used up since it was read', (open: OpenRig) => {
+  test('nothing of the page is written; decided again, what is left is given', async () => {
+    const rig = await opened(open, [rule('cara', 'budget: {sends: {day: 4}}')], 6)
+    rig.advance(HOUR)
+    let meanwhile = true
+    const overtaken: ProcessPorts = {
+      ...rig.processPorts,
+      state: {
+        ...rig.state,
+        transaction: async (work) => {
+          if (meanwhile) {
+            meanwhile = false
+            await rig.state.db
+              .insertInto('rule_budgets')
+              .values({ rule: 'cara', bucket: 'sends/day/2026-03-10', used: 3, at: rig.now })
+              .execute()
+          }
+          return rig.state.transaction(work)
+        },
+      },
+    }
+    await expect(fireSchedules(rig.now, overtaken)).rejects.toThrow(BudgetTaken)
+    expect(await sends(rig)).toEqual([])
+    await run(rig)
+    expect(await sends(rig)).toHaveLength(1)
+    const { used } = await rig.state.db.selectFrom('rule_budgets').select('used').executeTakeFirstOrThrow()
+    expect(Number(used)).toBe(4)
+  })
+})
+
 onSqlite('schedules', (open: OpenRig) => {
   test('at the slot, everybody who fits, once; the next day again', async () => {
     const rig = await opened(open, [rule('diaria', 'who: {all: [{field: traits.plan, op: eq, value: pro}]}')], 7)

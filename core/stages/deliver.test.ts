@@ -157,6 +157,56 @@ onBothDatabases('deliveries', (open: OpenRig) => {
       expect(await rig.rows('caps')).toBe(0)
     })
 
+    const buys = (rig: Rig, who: Partial<Parameters<typeof track>[0]> = { userId: 'ana' }) =>
+      track({
+        name: 'Order Completed',
+        ...who,
+        properties: { order_id: `o-${++made}`, total: 1 },
+        occurredAt: rig.at(),
+        receivedAt: rig.at(),
+        messageId: `b-${made}`,
+      })
+    const GOAL = 'exit_on: [Order Completed]'
+
+    test('a goal reached between mapping and bytes stops the message in the last look', async () => {
+      const rig = await open({ rules: [rule('b', 'send', GOAL)], destinations: MAIL })
+      await rig.take(person(rig), view(rig, 'p1'))
+      rig.advance(SECOND)
+      afterBegin(rig, async () => {
+        await rig.take(buys(rig))
+      })
+      await rig.deliver('mail')
+      expect(rig.seen).toEqual([])
+      expect(await ends(rig)).toEqual(['cancelled GOAL_REACHED'])
+    })
+
+    test('a goal somebody reached as another person counts once the two are one; one before the story does not', async () => {
+      const rig = await open({ rules: [rule('b', 'send', GOAL)], destinations: MAIL })
+      const device = (anonymousId: string) => buys(rig, { anonymousId })
+      await rig.take(person(rig), person(rig, 'caio'), device('of-caio'))
+      rig.advance(SECOND)
+      await rig.take(view(rig, 'p1'), view(rig, 'p3', { userId: 'caio' }))
+      rig.advance(SECOND)
+      await rig.take(device('of-ana'))
+      await rig.take(person(rig, 'ana', { anonymousId: 'of-ana' }), person(rig, 'caio', { anonymousId: 'of-caio' }))
+      await rig.deliver('mail')
+      expect(rig.sent('product')).toEqual(['p3'])
+      expect((await ends(rig)).sort()).toEqual(['cancelled GOAL_REACHED', 'delivered DELIVERED'])
+    })
+
+    test('a control whose message is stale, or whose goal is reached, ends like everybody', async () => {
+      const control = 'experiment: {control: 0.999}'
+      const rig = await open({
+        rules: [rule('a', 'send', control, ', expires: PT1H'), rule('b', 'send', `${control}\n${GOAL}`)],
+        destinations: MAIL,
+      })
+      await rig.take(person(rig), view(rig, 'p1'))
+      rig.advance(2 * HOUR)
+      await rig.take(buys(rig))
+      await rig.deliver('mail')
+      expect((await ends(rig)).sort()).toEqual(['cancelled EXPIRED', 'cancelled GOAL_REACHED'])
+    })
+
     test('held-out people pass the same gates and only then stay behind', async () => {
       const control = rule('oi', 'send', 'experiment: {control: 0.999}')
       const rig = await open({ rules: [control], destinations: MAIL })

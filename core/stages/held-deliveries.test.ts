@@ -86,6 +86,27 @@ test('a retry that falls into the night waits, and a held message keeps nobody b
   await rig.close()
 })
 
+test('a backlog that is sent late keeps to the night of the person, an hour behind that of the shop', async () => {
+  const rig = await opened({ rules: [rule('noite', NIGHT, plain)] }, 'ana', 'bia')
+  await rig.take(
+    identify({
+      userId: 'bia',
+      traits: { phone: '+5592987654321' },
+      occurredAt: rig.at(),
+      receivedAt: rig.at(),
+      messageId: `z-${++made}`,
+    }),
+  )
+  rig.advance(11.9 * HOUR) // 20:54 in São Paulo
+  await does(rig, 'Product Viewed')
+  await does(rig, 'Product Viewed', 'bia')
+  rig.advance(0.5 * HOUR) // 21:24; 20:24 in Manaus
+  await rig.deliver('mail')
+  expect(rig.sent('to')).toEqual(['bia@loja.example'])
+  expect((await rig.deliveries()).map(({ reason }) => reason).sort()).toEqual(['DELIVERED', 'HELD_UNTIL'])
+  await rig.close()
+})
+
 test('each person gets a code of their own, none is left for the next, and a block gives it back', async () => {
   const offers = { frete: { title: { pt: 'Frete grátis', en: 'Free shipping' }, codes: 'codes.csv' } }
   const then = ', with: {text: {from: offer.code}}}], offer: frete'

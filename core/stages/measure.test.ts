@@ -135,6 +135,23 @@ describe('told by difference', () => {
     expect(rig.sent('audience')).toEqual(['excluded'])
   })
 
+  test('the exclusion list of a rule has those it held out, and nobody whom it wrote to', async () => {
+    const rule = (id: string, control: number) =>
+      `id: ${id}\nversion: 1\nwhen: {event: Product Viewed}\nunless: {purpose: email_marketing}\nthen: {all: [{destination: mail, action: send, with: {text: oi}}]}\nexperiment: {control: ${control}}`
+    const list = (id: string) => ({
+      title,
+      purpose: 'email_marketing',
+      held_out: [{ rule: id }],
+      destinations: [{ destination: 'lists', with: { audience: id } }],
+    })
+    await start({
+      measures: { audiences: { poupa: list('poupa'), escreve: list('escreve') } },
+      rules: [rule('poupa', 0.9999), rule('escreve', 0)],
+    })
+    await views(rig, 'ana')
+    expect(await inside(rig, 'ana')).toEqual(['poupa'])
+  })
+
   test('a rule answers to entering and to a score, in the turn of the event', async () => {
     await start({
       measures: {

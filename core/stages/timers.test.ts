@@ -123,7 +123,11 @@ onBothDatabases('timers', (open: OpenRig) => {
     const rig = await open({ rules: [CART] })
     await ana(rig)
     await rig.take(happens(rig, 'Product Added'))
-    rig.advance(33 * MINUTE)
+    // The window is over, the grace is not: nothing is sent yet.
+    rig.advance(31 * MINUTE)
+    await rig.fire()
+    expect(await rig.deliveries('mail')).toEqual([])
+    rig.advance(2 * MINUTE)
     await rig.take(
       happens(rig, 'Order Completed', { occurredAt: rig.at(-5 * MINUTE), properties: { order_id: 'o1', total: 10 } }),
     )
