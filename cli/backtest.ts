@@ -104,6 +104,7 @@ async function run(name: string, range: Range, loaded: LoadedConfig, cli: Cli): 
     const keys = createKeys(loadMasterKey(join(loaded.dataDir, 'master.key'), cli.env))
     const running = {
       stop: new AbortController().signal,
+      onRule: () => {},
       onTotal: (people: number) => {
         bar = progress(cli, 'backtest', people)
       },
@@ -171,6 +172,17 @@ async function renderBacktest(
       `${number.format(report.sends.total)} sends to ${number.format(report.people.sent)} people; ${percent.format(report.blocked.consentShare)} stopped by consent.`,
     ),
   )
+  if (report.historyBegins === null)
+    lines.push(say('A história está vazia: nada foi guardado ainda.', 'History is empty: nothing was kept yet.'))
+  else if (Date.parse(report.historyBegins) > Date.parse(report.from)) {
+    const begins = day.format(new Date(report.historyBegins))
+    lines.push(
+      say(
+        `A história começa em ${begins}: dos dias antes disso nada se sabe.`,
+        `History begins on ${begins}: of the days before nothing is known.`,
+      ),
+    )
+  }
   if (report.days.length === 0)
     lines.push(
       say('Nenhum caso nestes dias: nada fez a regra agir.', 'No case in these days: nothing made the rule act.'),

@@ -43,6 +43,10 @@ export const BacktestReport = Type.Object(
     ),
     from: Moment,
     to: Moment,
+    historyBegins: Type.Union([Moment, Type.Null()], {
+      description:
+        'When the oldest event came that is still kept; of the time before it nothing can be told. null: nothing is kept.',
+    }),
     asOf: Type.String({ description: 'The moment whose consent says who may be computed at all. ISO 8601, UTC.' }),
     clock: oneOf(
       ['noted', 'ideal'],
@@ -142,7 +146,10 @@ export type BacktestRequest = Static<typeof BacktestRequest>
 export const BacktestJob = Type.Object(
   {
     id: Type.String(),
-    rule: Type.Union([Type.String(), Type.Null()], { description: 'null: a text that is not published.' }),
+    rule: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'As it was asked for; id@version once it is known which one is tried. null: a text that is not published.',
+    }),
     from: Moment,
     to: Moment,
     status: oneOf(['running', 'done', 'failed', 'cancelled']),

@@ -14,6 +14,8 @@ export interface Range {
 
 export interface Running {
   readonly stop: AbortSignal
+  /** Told which version is tried, as id@version. */
+  onRule(name: string): void
   onTotal(people: number): void
   onPeople(people: number): void
 }
@@ -62,6 +64,9 @@ export function createBacktestDesk(run: RunBacktest, clock: () => number): Backt
         try {
           const report = await run(wanted, range, {
             stop: stop.signal,
+            onRule: (rule) => {
+              if ('id' in wanted) change({ rule })
+            },
             onTotal: (total) => change({ people: { ...entry.job.people, total } }),
             onPeople: (count) => {
               const { done, total } = entry.job.people

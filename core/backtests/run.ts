@@ -40,10 +40,11 @@ export interface RunPorts {
 export async function runBacktest(
   wanted: WantedRule,
   range: Range,
-  { stop, onTotal, onPeople }: Running,
+  { stop, onRule, onTotal, onPeople }: Running,
   { config, state, keys }: RunPorts,
 ): Promise<BacktestReport> {
   const { live, stage, settings, ...prepared } = await prepareRule(wanted, config, state, range.now)
+  onRule(`${prepared.rule.rule.id}@${prepared.rule.rule.version}`)
   const asLive = range.share === 'live'
   if (asLive && !stage)
     throw new ConfigError(

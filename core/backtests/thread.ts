@@ -21,6 +21,7 @@ export interface BacktestThreadData {
 }
 
 type FromThread =
+  | { readonly kind: 'rule'; readonly name: string }
   | { readonly kind: 'total'; readonly count: number }
   | { readonly kind: 'people'; readonly count: number }
   | { readonly kind: 'report'; readonly report: BacktestReport }
@@ -29,14 +30,15 @@ type FromThread =
 
 /** @param entry the file that brings the connectors to a thread. */
 export function backtestInThread(entry: URL, data: BacktestThreadData): RunBacktest {
-  return (wanted, range, { stop, onTotal, onPeople }) =>
+  return (wanted, range, { stop, onRule, onTotal, onPeople }) =>
     new Promise((resolve, reject) => {
       const worker = new Worker(entry, { workerData: { ...data, wanted, range }, name: data.role })
       // It only reads, so it may be ended anywhere.
       const end = () => void worker.terminate()
       stop.addEventListener('abort', end, { once: true })
       worker.on('message', (message: FromThread) => {
-        if (message.kind === 'total') onTotal(message.count)
+        if (message.kind === 'rule') onRule(message.name)
+        else if (message.kind === 'total') onTotal(message.count)
         else if (message.kind === 'people') onPeople(message.count)
         else if (message.kind === 'report') resolve(message.report)
         else reject(message.clear ? new ConfigError(message.message) : new Error(message.message))
@@ -63,6 +65,7 @@ export async function runBacktestThread(registry: Registry): Promise<void> {
     try {
       const running = {
         stop: new AbortController().signal,
+        onRule: (name: string) => post({ kind: 'rule', name }),
         onTotal: (count: number) => post({ kind: 'total', count }),
         onPeople: (count: number) => post({ kind: 'people', count }),
       }

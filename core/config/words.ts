@@ -13,13 +13,13 @@ export const dotted = (path: Path) => (path.length === 0 ? '' : `${path.join('.'
 
 export function unknownName(kind: string, name: string, known: Iterable<string>): string {
   const names = [...known].sort()
-  const near = names.filter((other) => distance(name.toLowerCase(), other.toLowerCase()) <= 2)
+  const near = nearest(name, names)
   const hint =
     near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : names.length > 0 ? ` Known: ${names.join(', ')}.` : ''
   return `unknown ${kind} ${JSON.stringify(name)}.${hint}`
 }
 
-/** Those of the known names that somebody may have meant, the likeliest first. */
+/** Those of the known names that somebody may have meant, the likeliest first: one slip in a short name, two in a longer one. */
 export function nearest(name: string, known: readonly string[]): string[] {
   const most = name.length <= 4 ? 1 : 2
   return known
@@ -29,13 +29,22 @@ export function nearest(name: string, known: readonly string[]): string[] {
     .map(({ other }) => other)
 }
 
-/** Levenshtein. */
+/** Levenshtein, two letters that changed places being one slip (optimal string alignment). */
 function distance(a: string, b: string): number {
+  let above: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
+    for (let j = 1; j <= b.length; j++) {
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      next[j] = Math.min(
+        (row[j] ?? 0) + 1,
+        (next[j - 1] ?? 0) + 1,
+        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+        swapped ? (above[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
+      )
+    }
+    above = row
     row = next
   }
   return row[b.length] ?? 0

@@ -52,6 +52,7 @@ async function buys(rig: Rig, userId: string, total: number): Promise<void> {
 test('tells matches, sends, what stopped them, overlap, samples and who was left out', async () => {
   const rig = await Rig.open({ rules: [OTHER] })
   try {
+    const began = rig.at()
     for (const who of ['ana', 'bia', 'cau', 'dora']) await says(rig, who, 'grant')
     await buys(rig, 'ana', 50)
     await buys(rig, 'ana', 60)
@@ -67,6 +68,7 @@ test('tells matches, sends, what stopped them, overlap, samples and who was left
     const before = await rig.rows('deliveries')
     const { rules, settings } = withRules(rig, THANKS, OTHER)
     const report = await backtest({ ...ports(rig), ...range(rig), settings, rule: rules[0]!, published: false })
+    expect([report.from, report.historyBegins]).toEqual([new Date(0).toISOString(), began])
     expect(report.people).toEqual({ computed: 3, leftOut: { REVOKED: 1 }, matched: 1, sent: 1 })
     expect(report.results).toEqual({ ENQUEUED: 2, CAPPED: 1, NOT_MATCHED: 1 })
     expect(report.days.map(({ matches, sends, blocked }) => ({ matches, sends, blocked }))).toEqual([

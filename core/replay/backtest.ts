@@ -147,7 +147,8 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
   tally.countOverlap()
   const gone = await destroyedPeople(state, to)
   if (gone > 0) tally.leave('ERASED', gone)
-  return tally.report({ from, to, now, clock, limits: { together: together.length, apart } })
+  const begins = await historyBegins(state)
+  return tally.report({ from, to, now, clock, begins, limits: { together: together.length, apart } })
 
   /** Whether somebody would take anything that is there for all people together, if there were enough of it. */
   function takesOf(history: PersonHistory): boolean {
@@ -214,6 +215,15 @@ function leftOut(person: PersonState, today: Batch, purpose: Purpose, { settings
   return status
 }
 
+/** When the oldest event came that is kept, in epoch milliseconds. */
+async function historyBegins({ db }: StateStore): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('history')
+    .select(({ fn }) => fn.min('received_at').as('at'))
+    .executeTakeFirst()
+  return row?.at === null || row?.at === undefined ? undefined : Number(row.at)
+}
+
 /** People whose keys were destroyed: erased at their request, or when their time had run out. */
 async function destroyedPeople({ db }: StateStore, until: number): Promise<number> {
   const rows = await db
@@ -231,6 +241,7 @@ interface Told {
   readonly to: number
   readonly now: number
   readonly clock: Clock
+  readonly begins: number | undefined
   /** People who share budgets and offers in the order of time, and people for whom those were not applied. */
   readonly limits: { readonly together: number; readonly apart: number }
 }
@@ -450,7 +461,7 @@ class Tally {
     this.#samples = [...this.#samples, { rank, sample }].sort((a, b) => (a.rank < b.rank ? -1 : 1)).slice(0, SAMPLES)
   }
 
-  report({ from, to, now, clock, limits }: Told): BacktestReport {
+  report({ from, to, now, clock, begins, limits }: Told): BacktestReport {
     const { rule, published } = this.#options
     const asked = this.#matches
     const notAsked = Object.values(this.#notAsked).reduce((a, b) => a + b, 0)
@@ -463,6 +474,7 @@ class Tally {
       share: this.#options.shares ?? { tried: 1, live: published ? 1 : null },
       from: iso(from),
       to: iso(to),
+      historyBegins: begins === undefined ? null : iso(begins),
       asOf: iso(now),
       clock,
       people: {

@@ -18,7 +18,9 @@ export function madeUpBacktest(): MadeUpBacktest {
   })
   return {
     goOn: () => goOn(),
-    async run(wanted, { from, to, now }, { stop, onTotal, onPeople }) {
+    async run(wanted, { from, to, now }, { stop, onRule, onTotal, onPeople }) {
+      const version = 'id' in wanted ? Number(wanted.id.split('@')[1] ?? 1) : 4
+      if ('id' in wanted) onRule(`${wanted.id.split('@')[0]}@${version}`)
       onTotal(PEOPLE)
       onPeople(PEOPLE / 2)
       await Promise.race([
@@ -29,7 +31,6 @@ export function madeUpBacktest(): MadeUpBacktest {
         goOn = done
       })
       onPeople(PEOPLE / 2)
-      const version = 'id' in wanted ? Number(wanted.id.split('@')[1] ?? 1) : 4
       return madeUpReport({ version, from, to, now })
     },
   }
@@ -54,6 +55,7 @@ function madeUpReport({ version, from, to, now }: { version: number; from: numbe
     share: { tried: 1, live: null },
     from: new Date(from).toISOString(),
     to: new Date(to).toISOString(),
+    historyBegins: new Date(to - 60 * DAY_MS).toISOString(),
     asOf: new Date(now).toISOString(),
     clock: 'ideal',
     people: {

@@ -111,6 +111,8 @@ export const rulesEn: typeof rulesPt = {
     heldOut: 'Held out',
     blocked: 'Stopped',
     byConsent: 'No consent',
+    historyBegins: 'History begins on {{day}}: of the days before nothing is known.',
+    noHistory: 'History is empty: nothing was kept yet.',
     noDays: 'No case in these days: nothing in history made the rule act.',
     perDay: 'Per day',
     day: 'Day',

@@ -110,6 +110,8 @@ export const rulesPt = {
     heldOut: 'Controle',
     blocked: 'Barrados',
     byConsent: 'Sem consentimento',
+    historyBegins: 'O histórico começa em {{day}}: dos dias antes disso nada se sabe.',
+    noHistory: 'O histórico está vazio: nada foi guardado ainda.',
     noDays: 'Nenhum caso nestes dias: nada no histórico fez a regra agir.',
     perDay: 'Por dia',
     day: 'Dia',

@@ -3,7 +3,7 @@ import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { BacktestReport, BacktestSample } from '../../../schemas/backtest.ts'
 import type { Revealed } from '../../../schemas/records.ts'
-import { dateTime, dayOf, number, share as percent, utcDay } from '../format.ts'
+import { date, dateTime, dayOf, number, share as percent, utcDay } from '../format.ts'
 import { useMay } from '../session.ts'
 import { told } from '../words.ts'
 import { LineChart } from './charts.tsx'
@@ -44,6 +44,13 @@ export function BacktestReportView({ report }: { report: BacktestReport }) {
           share: percent(blocked.consentShare),
         })}
       </p>
+      {(report.historyBegins === null || report.historyBegins > report.from) && (
+        <p className="quiet">
+          {report.historyBegins === null
+            ? t('rules.backtest.noHistory')
+            : t('rules.backtest.historyBegins', { day: date(Date.parse(report.historyBegins)) })}
+        </p>
+      )}
       <dl className="backtest-figures">
         <Figure name={t('rules.backtest.matches')} value={number(blocked.matches)} />
         <Figure name={t('rules.backtest.sends')} value={number(sends.total)} />

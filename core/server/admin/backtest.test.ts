@@ -47,13 +47,14 @@ test('one runs at a time, says how far it is, and gives its report with people b
     status: 409,
     body: { error: { code: 'BUSY' } },
   })
+  run.running.onRule('grande@3')
   run.running.onTotal(120)
   run.running.onPeople(50)
   run.running.onPeople(20)
   expect(await job(id)).toMatchObject({ job: { status: 'running', people: { done: 70, total: 120 } }, report: null })
   run.done(REPORT)
   await expect.poll(() => job(id)).toMatchObject({ job: { status: 'done' }, report: REPORT })
-  expect((await call('GET', '/api/backtests', 'marketing')).body.items[0]).toMatchObject({ id, rule: 'grande' })
+  expect((await call('GET', '/api/backtests', 'marketing')).body.items[0]).toMatchObject({ id, rule: 'grande@3' })
 })
 
 test('cancelled: it stops at once, stays cancelled, and the next one may begin', async () => {
