@@ -146,8 +146,11 @@ export interface OpenProfile {
   entries: Record<string, string[]>
   /** Sessions in which rules of one entry per session were entered. Absent where there are none. */
   sessions?: EnteredSessions
-  /** Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms. */
-  arms?: Record<string, 'treated' | 'control' | 'holdout' | 'multiple'>
+  /**
+   * Arm per rule, fixed at first exposure; `multiple` after a merge of two people with different arms; `test` of whoever
+   * tried a version out. An experiment counts neither of the last two.
+   */
+  arms?: Record<string, 'treated' | 'control' | 'holdout' | 'multiple' | 'test'>
   /** Variant per rule, fixed at first exposure. After a merge of two different ones the arm is `multiple`. */
   variants?: Record<string, string>
   zone?: KnownZone

@@ -256,7 +256,7 @@ class Measuring {
     if ('global' in one) return assignArm(personKey, { ...holdout, control: 0, seed: '' }) === 'holdout'
     if ('rule' in one) {
       const arm = this.#profile.arms?.[one.rule]
-      return arm !== undefined && arm !== 'treated'
+      return arm !== undefined && arm !== 'treated' && arm !== 'test'
     }
     const audience = this.#set.audience(one.audience)
     return (

@@ -42,6 +42,7 @@ export function act(
   const { compiled, correlation, eventId } = instance
   const { rule } = compiled
   const { personKey, now } = deciding.context
+  const trial = isTried(deciding, compiled)
   const arm = assign(deciding, compiled)
   const variant = variantOf(personKey, rule.experiment, rule.id, deciding.context.variantOf?.(rule.id))
   const offer = offerFor(deciding, variant?.offer ?? wanted ?? compiled.rule.then.offer, view)
@@ -98,6 +99,7 @@ export function act(
       rule: rule.id,
       version: rule.version,
       arm,
+      ...(trial && { trial }),
       ...(variant && arm === 'treated' && { variant: variant.id }),
       ...(offer.found && { offer: offer.found.id }),
       eventId,
@@ -140,11 +142,15 @@ export function act(
   })
 }
 
+/** Only test recipients have this version. */
+const isTried = ({ rules }: Deciding, { rule }: CompiledRule): true | undefined =>
+  rules.rollouts?.stageOf(rule.id, rule.version)?.stage === 'test' || undefined
+
 function assign(deciding: Deciding, compiled: CompiledRule): Arm {
   const { experiment, id } = compiled.rule
   const { globalHoldout, globalSeed } = deciding.context.holdout
   // Whoever tries a version out is to see its message, also where the draw holds them out. Our choice.
-  if (deciding.rules.rollouts?.stageOf(id, compiled.rule.version)?.stage === 'test') return 'treated'
+  if (isTried(deciding, compiled)) return 'treated'
   const exposed = deciding.context.armOf?.(id)
   // Exposed to two arms before a merge: counted in neither, and nothing is sent.
   if (exposed) return exposed === 'multiple' ? 'control' : exposed

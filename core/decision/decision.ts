@@ -128,6 +128,8 @@ export interface DeliveryDraft {
   readonly rule: string
   readonly version: number
   readonly arm: Arm
+  /** Of a version in `test`: whoever tries it out is sent it and is in no arm of the rule, then or later. */
+  readonly trial?: true
   /** Only of whoever is treated. */
   readonly variant?: string
   /** Only of whoever is treated does it use up a code or a limit. */

@@ -49,16 +49,18 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     entries[rule] = [...(a.entries[rule] ?? []), ...(b.entries[rule] ?? [])].sort()
   const arms: NonNullable<OpenProfile['arms']> = { ...b.arms }
   for (const [rule, arm] of Object.entries(a.arms ?? {})) {
+    const other = arms[rule]
     // Exposed to both: neither arm may count them (they stay with the control, so nothing is sent).
-    arms[rule] = arms[rule] === undefined || arms[rule] === arm ? arm : 'multiple'
+    arms[rule] = other === undefined || other === arm ? arm : arm === 'test' || other === 'test' ? 'test' : 'multiple'
   }
   const variants: NonNullable<OpenProfile['variants']> = { ...b.variants }
   for (const [rule, variant] of Object.entries(a.variants ?? {})) {
     if (variants[rule] === undefined || variants[rule] === variant) variants[rule] = variant
-    else arms[rule] = 'multiple'
+    else if (arms[rule] !== 'test') arms[rule] = 'multiple'
   }
   // Who was shown two things was shown neither, whoever else they turn out to be.
-  for (const rule of Object.keys(variants)) if (arms[rule] === 'multiple') delete variants[rule]
+  for (const rule of Object.keys(variants))
+    if (arms[rule] === 'multiple' || arms[rule] === 'test') delete variants[rule]
   const closings: NonNullable<OpenProfile['closings']> = {}
   for (const rule of new Set([...Object.keys(a.closings ?? {}), ...Object.keys(b.closings ?? {})]))
     closings[rule] = [...(a.closings?.[rule] ?? []), ...(b.closings?.[rule] ?? [])].sort((x, y) =>

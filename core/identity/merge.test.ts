@@ -475,6 +475,16 @@ describe('merged profiles', () => {
       expect([merged.arms, merged.variants]).toEqual([{ r: 'multiple' }, undefined])
   })
 
+  test('whoever tried a rule out is in no arm and no variant of it, whoever else they turn out to be', () => {
+    const of = (arm: 'treated' | 'control' | 'test', variant?: string) =>
+      profile({ arms: { r: arm }, ...(variant !== undefined && { variants: { r: variant } }) })
+    const three = [of('treated', 'v'), of('control'), of('test'), of('treated', 'w')]
+    for (const order of [three, three.toReversed(), [three[2]!, three[0]!, three[3]!, three[1]!]]) {
+      const merged = order.reduce((a, b) => mergeProfiles(a, b))
+      expect([merged.arms, merged.variants]).toEqual([{ r: 'test' }, undefined])
+    }
+  })
+
   test('the order of two people does not matter', () => {
     const time = fc.integer({ min: 0, max: 1000 }).map((n) => new Date(Date.UTC(2026, 2, 10) + n * 1000).toISOString())
     const any = fc.record({
@@ -490,7 +500,7 @@ describe('merged profiles', () => {
         fc.constantFrom('r'),
         fc.array(time, { maxLength: 3 }).map((times) => times.sort()),
       ),
-      arms: fc.dictionary(fc.constantFrom('r', 's'), fc.constantFrom('treated', 'control', 'holdout')),
+      arms: fc.dictionary(fc.constantFrom('r', 's'), fc.constantFrom('treated', 'control', 'holdout', 'test')),
       variants: fc.dictionary(fc.constantFrom('r', 's'), fc.constantFrom('v', 'w')),
     })
     fc.assert(

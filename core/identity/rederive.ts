@@ -86,7 +86,7 @@ export async function rederive(
     timers: one.profile.timers.filter(({ startEventId }) => started.has(startEventId)),
     entries: one.profile.entries,
     ...(one.profile.sessions && { sessions: one.profile.sessions }),
-    ...(await exposures(nodeIds, state)),
+    ...(await exposures(nodeIds, one.profile, state)),
     ...(one.profile.closings && { closings: one.profile.closings }),
     ...(one.profile.crossed && { crossed: one.profile.crossed }),
     ...measuredOfSide(one.profile, begunBy, mine, keeps),
@@ -130,9 +130,13 @@ function isForeignConflict({ entry }: Extract<Step, { kind: 'entry' }>, known: R
   return !entries?.every((id) => known.has(id))
 }
 
-/** Arm and variant are fixed at first exposure: those of the first delivery of this side. */
+/**
+ * Arm and variant are fixed at first exposure: those of the first delivery of this side. Which side tried a rule out is
+ * not known of the two, so neither counts for it.
+ */
 async function exposures(
   nodeIds: readonly string[],
+  before: OpenProfile,
   { db }: StateStore,
 ): Promise<Pick<OpenProfile, 'arms' | 'variants'>> {
   const rows = await db
@@ -146,8 +150,9 @@ async function exposures(
   const arms: NonNullable<OpenProfile['arms']> = {}
   const variants: NonNullable<OpenProfile['variants']> = {}
   for (const { rule, arm, variant } of rows) {
-    arms[rule!] ??= arm as NonNullable<OpenProfile['arms']>[string]
-    if (variant) variants[rule!] ??= variant
+    const isTester = before.arms?.[rule!] === 'test'
+    arms[rule!] ??= isTester ? 'test' : (arm as NonNullable<OpenProfile['arms']>[string])
+    if (variant && !isTester) variants[rule!] ??= variant
   }
   return { arms, ...(Object.keys(variants).length > 0 && { variants }) }
 }

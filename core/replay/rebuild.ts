@@ -72,11 +72,14 @@ function keepLive(replayed: OpenProfile, live: OpenProfile): OpenProfile {
   for (const [name, known] of Object.entries(live.traits))
     if (!(traits[name] && traits[name].at >= known.at)) traits[name] = known
   const arms = { ...replayed.arms, ...live.arms }
-  const { age: _, ...rest } = replayed
+  const { age: _, variants, ...rest } = replayed
+  // When a version was only tried out is not in history.
+  const shown = Object.entries(variants ?? {}).filter(([rule]) => arms[rule] !== 'test')
   return {
     ...rest,
     traits,
     ...((replayed.arms || live.arms) && { arms }),
+    ...(shown.length > 0 && { variants: Object.fromEntries(shown) }),
     ...(live.age && { age: live.age }),
     firstSeenAt: [live.firstSeenAt, replayed.firstSeenAt].sort()[0]!,
     lastSeenAt: [live.lastSeenAt, replayed.lastSeenAt].sort()[1]!,

@@ -255,10 +255,15 @@ onSqlite('publishing', (open: OpenRig) => {
     await publish(rig, { rule: 'ofertas', version: 2, stage: 'test' })
     await rig.take(...users.map((user) => view(rig, user)))
     expect(await armsOf(2)).toEqual(users.map(() => 'treated'))
+    // No experiment counts them: whom it was tried on has seen more than an arm would.
+    const counted = async () =>
+      Promise.all(users.map(async (user) => (await rig.person('userId', user))!.profile.arms?.['ofertas']))
+    expect(await counted()).toEqual(users.map(() => 'test'))
     // Out of the test, the draw holds again.
     await publish(rig, { rule: 'ofertas', version: 2, stage: 'live' })
     await rig.take(...users.map((user) => view(rig, user)))
     expect((await armsOf(2)).slice(users.length)).toContain('control')
+    expect(await counted()).toEqual(users.map(() => 'test'))
   })
 
   test('running instances stay on their version', async () => {

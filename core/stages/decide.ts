@@ -69,6 +69,12 @@ export function decideAmong(
   }
 }
 
+/** Who only tried a rule out is drawn like everybody. */
+function armOf({ arms }: PersonState['profile'], rule: string) {
+  const arm = arms?.[rule]
+  return arm === 'test' ? undefined : arm
+}
+
 export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): DecisionContext {
   const { person } = turn
   const { rollouts } = settings.rules
@@ -77,7 +83,7 @@ export function contextOf(turn: Turn, batch: Batch, settings: DecideSettings): D
     now,
     personKey: person.id,
     holdout: settings.holdout,
-    armOf: (rule) => person.profile.arms?.[rule],
+    armOf: (rule) => armOf(person.profile, rule),
     variantOf: (rule) => person.profile.variants?.[rule],
     transactional: (purpose) => settings.purposes.get(purpose)?.basis === 'contract',
     offers: {

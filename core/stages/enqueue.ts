@@ -2,7 +2,8 @@
 
 import type { TObject } from 'typebox'
 import type { ExitCode } from '../../schemas/exits.ts'
-import { type DecisionResult, type Explanation, nameMatches } from '../decision/index.ts'
+import type { OpenProfile } from '../../schemas/profile.ts'
+import { type DecisionResult, type DeliveryDraft, type Explanation, nameMatches } from '../decision/index.ts'
 import { versionOrigin } from '../decision/rollout.ts'
 import { newId, nextOrder } from '../ids.ts'
 import type { ActionDefinition } from '../kit/define.ts'
@@ -42,8 +43,7 @@ export function enqueueDecision(
       isNew: true,
     })
   for (const draft of result.deliveries) {
-    profile.arms = { ...profile.arms, [draft.rule]: profile.arms?.[draft.rule] ?? draft.arm }
-    if (draft.variant !== undefined) profile.variants = { ...profile.variants, [draft.rule]: draft.variant }
+    expose(profile, draft)
     if (draft.offer !== undefined && draft.arm === 'treated') batch.offers.take(draft.offer, draft.id)
     batch.rows.deliveries.push([
       draft.id,
@@ -103,6 +103,20 @@ export function enqueueDecision(
         body,
       ])
   }
+}
+
+/** The first exposure stays. Whoever tried a version out has seen more than an arm would: they are in none, for ever. */
+function expose(profile: OpenProfile, { rule, arm, variant, trial }: DeliveryDraft): void {
+  const known = profile.arms?.[rule]
+  profile.arms = { ...profile.arms, [rule]: trial ? 'test' : (known ?? arm) }
+  if (profile.arms[rule] !== 'test') {
+    if (variant !== undefined) profile.variants = { ...profile.variants, [rule]: variant }
+    return
+  }
+  if (!profile.variants) return
+  const { [rule]: _, ...variants } = profile.variants
+  if (Object.keys(variants).length > 0) profile.variants = variants
+  else delete profile.variants
 }
 
 /** By result and arm, and by the clauses that were the reason. */
