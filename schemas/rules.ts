@@ -181,7 +181,13 @@ export const RuleText = Type.Object(
 export type RuleText = Static<typeof RuleText>
 
 export const RuleProblemView = Type.Object(
-  { file: Type.String(), line: Type.Integer(), column: Type.Integer(), message: Type.String() },
+  {
+    file: Type.String(),
+    line: Type.Integer(),
+    column: Type.Integer(),
+    message: Type.String({ description: 'In English.' }),
+    pt: Type.String({ description: 'Em português.' }),
+  },
   closed,
 )
 export type RuleProblemView = Static<typeof RuleProblemView>

@@ -118,7 +118,7 @@ describe('loading', () => {
     [
       'words for a duration',
       rule('a').replace('orders}', 'orders, caps: [{per: person, max: 1, window: one day}]}'),
-      'rules/a.yaml:4:56: "unless.caps.0.window" has the wrong form: In which time: PT24H, P7D',
+      'rules/a.yaml:4:56: "unless.caps.0.window" is no duration: write one such as PT30M or P1D (In which time: PT24H, P7D',
     ],
     ['no actions', rule('a').replace(/\[.*\]/, '[]'), 'rules/a.yaml:5:8: "then.all" is empty'],
     ['broken YAML', 'id: [\n', 'rules/a.yaml:2:1: not valid YAML'],

@@ -1,7 +1,7 @@
 /** From rule documents to compiled rules. Every mistake is told with its file, line, column and what to write instead. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml'
-import { conditionDefs } from '../../schemas/conditions.ts'
+import { conditionDefs, Duration } from '../../schemas/conditions.ts'
 import { Rule } from '../../schemas/rule.ts'
 import { nearest } from '../config/words.ts'
 import { ConfigError } from '../kit/errors.ts'
@@ -217,6 +217,8 @@ function toProblem(error: ErrorObject, steps: readonly string[]): { path: Path; 
     case 'minItems':
       return { path, message: `${place} is empty: it needs at least one entry` }
     case 'pattern':
+      if (shape.pattern === (Duration as unknown as Shape).pattern)
+        return { path, message: `${place} is no duration: write one such as PT30M or P1D (${shape.description})` }
       return { path, message: `${place} has the wrong form: ${shape.description ?? `it must match ${shape.pattern}`}` }
     case 'type':
       return { path, message: `${place} must be ${TYPE_WORDS[String(shape.type)] ?? shape.type}` }

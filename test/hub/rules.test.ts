@@ -108,7 +108,11 @@ test('a mistake is told with line and column, at the terminal and over the API, 
   })
   expect(checked).toMatchObject({
     status: 200,
-    body: { valid: false, versions: [], problems: [{ file: 'a.yaml', line: 5, column: 10 }] },
+    body: {
+      valid: false,
+      versions: [],
+      problems: [{ file: 'a.yaml', line: 5, column: 10, pt: expect.stringContaining('não está na configuração') }],
+    },
   })
   const posted = await call('marketing', 'POST', '/api/rules', { text: BROKEN })
   expect(posted).toMatchObject({ status: 400, body: { error: { code: 'INVALID' } } })

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { RuleAdded, RuleProblemView, RuleValidation, RuleVersionsAdded } from '../../../schemas/rules.ts'
 import { useChangeAddress } from '../address.ts'
 import { post } from '../api.ts'
+import { told } from '../words.ts'
 import { BacktestPanel } from './backtest-panel.tsx'
 import { useStageWords } from './rule-stage.tsx'
 import { Section } from './section.tsx'
@@ -171,7 +172,7 @@ function Outcome({
                 {t('rules.new.at', { line: problem.line, column: problem.column })}
               </Button>
             )}{' '}
-            {problem.message}
+            {told({ pt: problem.pt, en: problem.message })}
             {lines[problem.line - 1]?.trim() && <div className="mono quiet">{lines[problem.line - 1]!.trim()}</div>}
           </li>
         ))}

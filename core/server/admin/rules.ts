@@ -16,6 +16,7 @@ import {
   RuleValidation,
   RuleVersionsAdded,
 } from '../../../schemas/rules.ts'
+import { problemInPortuguese } from '../../decision/problems-pt.ts'
 import { listRules, ruleDetail } from '../../rules/views.ts'
 import type { ServerContext } from '../context.ts'
 import { type AnyRoute, defineRoute, expectOk, Refusal } from './route.ts'
@@ -30,11 +31,16 @@ const viewOptions = ({ config }: ServerContext, now: number) => ({
 
 /** `file:line:column: message`, line by line, as the loader tells mistakes. */
 export function problemsIn(message: string): RuleProblemView[] {
-  return message.split('\n').flatMap((line) => {
+  return message.split('\n').map((line) => {
     const parts = /^(.*?):(\d+):(\d+): (.*)$/.exec(line)
-    return parts
-      ? [{ file: parts[1]!, line: Number(parts[2]), column: Number(parts[3]), message: parts[4]! }]
-      : [{ file: '', line: 0, column: 0, message: line }]
+    const message = parts?.[4] ?? line
+    return {
+      file: parts?.[1] ?? '',
+      line: Number(parts?.[2] ?? 0),
+      column: Number(parts?.[3] ?? 0),
+      message,
+      pt: problemInPortuguese(message),
+    }
   })
 }
 
