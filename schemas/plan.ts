@@ -92,6 +92,7 @@ export const CountedViolation = Type.Object(
     kind: oneOf(VIOLATION_KINDS),
     path: Type.String({ description: 'Places in a list are *.' }),
     expected: Type.String(),
+    got: Type.Optional(Type.String({ description: 'Of a wrong type: the type that came, of the newest such event.' })),
     version: Type.Integer({ description: 'The newest plan version it broke.' }),
     events: Type.Integer(),
     passed: Type.Integer(),

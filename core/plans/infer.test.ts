@@ -43,6 +43,18 @@ const people = Array.from({ length: 20 }, (_, n) =>
   }),
 )
 
+test('an amount may have cents, though all that came were whole; a number of pieces stays whole', () => {
+  const whole = { price: 10, quantity: 2 }
+  const event = (properties: Record<string, unknown>) =>
+    track({ name: 'Order Completed', userId: 'u1', properties: { total: 20, products: [whole], ...properties } })
+  const { plan } = infer([event({})])
+  const compiled = compilePlan(plan, { file: 'x' })
+  expect(compiled.check(event({ total: 19.9, products: [{ price: 9.95, quantity: 2 }] }))).toBeUndefined()
+  expect(compiled.check(event({ products: [{ price: 10, quantity: 1.5 }] }))?.violations).toMatchObject([
+    { kind: 'type', path: '/properties/products/0/quantity', expected: 'integer', got: 'number' },
+  ])
+})
+
 test('types, what is always there, words and formats; how often the rest was there', () => {
   const { plan, text } = infer([...day, ...people])
   expect(plan.events['Order Completed']).toEqual({

@@ -166,8 +166,18 @@ interface Place {
 const isName = (key: string) => safeName(key) === key
 const namedKeys = (seen: Seen) => (seen.keys.size > MOST_KEYS ? [] : [...seen.keys].filter(([key]) => isName(key)))
 
+/** Amounts of Segment's e-commerce events. That all prices of some days were whole says nothing of the next one. */
+const AMOUNTS = new Set(['price', 'total', 'subtotal', 'revenue', 'value', 'shipping', 'tax', 'discount', 'amount'])
+
+function typesOf({ types }: Seen, { path }: Place): string[] {
+  const found = new Set(types)
+  if (found.has('integer') && AMOUNTS.has(path.at(-1) ?? '')) found.add('number')
+  if (found.has('number')) found.delete('integer')
+  return [...found].sort()
+}
+
 function schemaOf(seen: Seen, place: Place): Record<string, unknown> {
-  const types = [...seen.types].filter((type) => type !== 'integer' || !seen.types.has('number')).sort()
+  const types = typesOf(seen, place)
   const schema: Record<string, unknown> = { type: types.length === 1 ? types[0] : types }
   const format = seen.types.has('string') ? FORMATS.find((one) => seen.formats.has(one)) : undefined
   if (format) schema['format'] = format

@@ -6,6 +6,7 @@ import { unsealJson } from '../seal.ts'
 import type { SealedEvent } from '../stages/apply.ts'
 import { eventOf } from '../stages/load.ts'
 import type { Db } from '../stores/open.ts'
+import { typeAt } from './shape.ts'
 
 const DAY_MS = 86_400_000
 const PAGE = 500
@@ -42,12 +43,15 @@ export async function readViolations(
     const events = (known?.events ?? 0) + more.events
     const quarantined = (known?.quarantined ?? 0) + more.quarantined
     const blocked = (known?.blocked ?? 0) + more.blocked
+    const shape = JSON.parse(row.shape) as unknown
+    const got = row.kind === 'type' ? typeAt(shape, row.path) : undefined
     groups.set(key, {
       source: row.source_id,
       event: row.event,
       kind: row.kind as CountedViolation['kind'],
       path: row.path,
       expected: row.expected,
+      ...(got !== undefined && { got }),
       version: row.plan_version,
       events,
       passed: events - quarantined - blocked,
@@ -55,7 +59,7 @@ export async function readViolations(
       blocked,
       firstAt: known?.firstAt ?? Number(row.first_at),
       lastAt: Number(row.last_at),
-      shape: JSON.parse(row.shape) as unknown,
+      shape,
     })
   }
   return [...groups.values()].sort((a, b) => b.events - a.events || (a.path < b.path ? -1 : 1))

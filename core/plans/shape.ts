@@ -23,6 +23,22 @@ function describe(value: unknown, depth: number): unknown {
   return described
 }
 
+/** What a shape says of a place: a JSON pointer, in which * is the first of a list. */
+export function typeAt(shape: unknown, path: string): string | undefined {
+  let found = shape
+  for (const step of path.split('/').slice(1)) {
+    if (found === null || typeof found !== 'object') return undefined
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    found = Array.isArray(found)
+      ? found[0]
+      : Object.hasOwn(found, name)
+        ? (found as Record<string, unknown>)[name]
+        : undefined
+  }
+  if (typeof found === 'string') return found
+  return found === undefined || found === null ? undefined : Array.isArray(found) ? 'array' : 'object'
+}
+
 /** JSON Schema's word for it. */
 export function typeName(value: unknown): string {
   if (value === null || value === undefined) return 'null'

@@ -15,7 +15,10 @@ export function violationSentence({ kind, path, expected, got }: Violation): {
         en: `${where}is missing${expected ? ` (${expected})` : ''}`,
       }
     case 'type':
-      return { pt: `${where}deveria ser ${expected}, veio ${got}`, en: `${where}should be ${expected}, came as ${got}` }
+      return {
+        pt: `${where}deveria ser ${expected}${got ? `, veio ${got}` : ''}`,
+        en: `${where}should be ${expected}${got ? `, came as ${got}` : ''}`,
+      }
     case 'enum':
       return { pt: `${where}deveria ser um destes: ${expected}`, en: `${where}should be one of: ${expected}` }
     case 'pattern':

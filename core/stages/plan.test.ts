@@ -1,6 +1,8 @@
 /** An event that breaks its plan: through, aside or blocked; what it says of consent counts in every case. */
 import { expect, test } from 'vitest'
 import { compilePlan, readPlan } from '../plans/plan.ts'
+import { readViolations } from '../plans/report.ts'
+import { violationSentence } from '../plans/words.ts'
 import { redriveQuarantine } from '../server/redrive.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
@@ -208,6 +210,17 @@ onSqlite('events against a tracking plan, what no database changes', (open) => {
     expect(await rig.state.db.selectFrom('plan_violations').select(['kind', 'blocked']).execute()).toEqual([
       { kind: 'missing', blocked: 1 },
     ])
+  })
+
+  test('what is told of a wrong type names the type that came', async () => {
+    const rig = await open()
+    await send(rig, order({ order_id: 'o1', total: 'R$ 10' }))
+    await rig.process()
+    const [told] = await readViolations(rig.state.db, { from: rig.now - DAY, to: rig.now + DAY })
+    expect(violationSentence(told!)).toEqual({
+      pt: '/properties/total: deveria ser number, veio string',
+      en: '/properties/total: should be number, came as string',
+    })
   })
 
   test('a contract is not opened by an order that is set aside', async () => {
