@@ -92,6 +92,7 @@ export async function process(inputs: readonly Positioned[], from: number, ports
   }
   for (const { input } of fresh)
     if (input.record.unanswered) batch.count(`consent:${input.record.event.source.id}`, 'DEFAULT_ONLY')
+  for (const { input } of fresh) if (input.record.quarantineId !== undefined) batch.redriven.add(input.record.event.id)
   const loaded = await loadBatch(fresh, batch, ports)
   for (const item of fresh) processEvent(item.input.record.event, item, loaded, batch, ports)
   const to = inputs.length === 0 ? from : inputs.at(-1)!.position + 1

@@ -5,11 +5,11 @@ import type { Step } from './history.ts'
 export const OF_THE_CLOCK: ReadonlySet<Step['kind']> = new Set(['wake', 'schedule', 'measured', 'separated'])
 
 /**
- * When the input came, or an answer released it, in epoch milliseconds; `at` says when the hub took it. What came with an
+ * When the input came, or an answer or a re-drive released it, in epoch milliseconds; `at` says when the hub took it. What came with an
  * event came then.
  */
 export function cameAt(step: Step, beside: ReadonlyMap<Step, number>): number {
-  if (step.kind === 'event') return step.sealed.releasedAt ?? step.row.received_at
+  if (step.kind === 'event') return step.sealed.releasedAt ?? step.sealed.redrivenAt ?? step.row.received_at
   if (step.kind === 'passing') return step.row.received_at
   if (step.kind === 'entry' && step.entry.draft) return Math.min(step.at, Date.parse(step.entry.draft.receivedAt))
   return beside.get(step) ?? step.at

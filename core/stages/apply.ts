@@ -84,6 +84,8 @@ export interface SealedEvent {
   readonly late?: true
   /** It was held, and an answer released it then: epoch milliseconds. */
   readonly releasedAt?: number
+  /** It was set aside, and somebody re-drove it then: epoch milliseconds. */
+  readonly redrivenAt?: number
   /** A file told of it long after: it may end things, not start them. */
   readonly past?: true
   /** It carried an answer about consent, which the ledger has where it changed something. */
@@ -133,6 +135,7 @@ export function apply(
     ...(applied.copy && { copy: true as const }),
     ...(late && { late: true as const }),
     ...(batch.releasedHeld.has(event.id) && { releasedAt: batch.now }),
+    ...(batch.redriven.has(event.id) && { redrivenAt: batch.now }),
     ...(event.source.past && { past: true as const }),
     ...(answers && { answers: true as const }),
     ...(age && { age }),

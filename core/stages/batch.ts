@@ -98,6 +98,8 @@ export class Batch {
   }
   readonly cancels: { personId: string; rule: string; reason: ExitCode; at: number }[] = []
   readonly releasedHeld = new Set<string>()
+  /** Events that were set aside, and that somebody re-drove. */
+  readonly redriven = new Set<string>()
   /** Who entered or left an audience. */
   readonly stays = new Stays()
   /** What destinations are told of members: audience, destination and node, with \0 between. */

@@ -3,12 +3,14 @@ import { expect, test } from 'vitest'
 import { compilePlan, readPlan } from '../plans/plan.ts'
 import { readViolations } from '../plans/report.ts'
 import { violationSentence } from '../plans/words.ts'
+import { backtest } from '../replay/backtest.ts'
 import { redriveQuarantine } from '../server/redrive.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { specRequest, specSource } from '../testing/spec-source.ts'
 import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
+import { withRules } from '../testing/with-rules.ts'
 import { type IngestPorts, isRefusal, normalize, record } from './ingest.ts'
 
 const PLAN = `
@@ -88,6 +90,58 @@ const redrive = (rig: Rig, args: Record<string, unknown>, text = PLAN) =>
       return { ok: true, value: null }
     },
   )
+
+const CART = `
+id: carrinho
+version: 1
+when: {absence: {start: {event: Product Added}, unless: {any: [{event: Order Completed}]}, within: PT30M}}
+unless: {purpose: email_marketing}
+then: {all: [{destination: mail, action: send}], expires: PT1H}
+---
+id: obrigado
+version: 1
+when: {event: Order Completed}
+unless: {purpose: email_marketing}
+then: {all: [{destination: mail, action: send}], expires: PT1H}
+`
+
+onSqlite('an order that was set aside and re-driven later', (open) => {
+  test('keeps its time: nothing late is sent for it, what waited goes on as if it had not come; a backtest tells the same', async () => {
+    const rig = await waiting(() => open({ rules: CART.split('---'), destinations: { mail: {} } }))
+    const began = rig.now
+    const put = { name: 'Product Added', userId: 'ana', properties: { product_id: 'p1', price: 10, quantity: 1 } }
+    await rig.take(track({ ...put, occurredAt: rig.at(), receivedAt: rig.at(), messageId: 'c1' }))
+    rig.advance(10 * MINUTE)
+    const orderedAt = rig.now
+    await send(rig, order({ order_id: 'A-1', valor: '19,90' }))
+    await rig.process()
+    rig.advance(20 * MINUTE)
+    await rig.fire()
+    rig.advance(2 * 60 * MINUTE)
+    const fixes = [
+      { op: 'move', from: '/properties/valor', path: '/properties/total' },
+      { op: 'coerce', path: '/properties/total', to: 'number' },
+    ]
+    expect(await redrive(rig, { filter: { code: 'PLAN_VIOLATION' }, fixes })).toMatchObject({ redriven: 1 })
+    await rig.process()
+    expect((await rig.history()).at(-1)).toMatchObject({ name: 'Order Completed', occurred_at: orderedAt })
+    const live = await rig.state.db.selectFrom('explanations').select(['rule', 'result', 'at']).orderBy('at').execute()
+    expect(live.map(({ rule, result }) => `${rule} ${result}`)).toEqual([
+      'carrinho ARMED',
+      'carrinho ENQUEUED',
+      'obrigado EXPIRED',
+    ])
+    const { rules, settings } = withRules(rig, ...CART.split('---'))
+    const told: string[] = []
+    for (const rule of rules)
+      await backtest({
+        ...{ state: rig.state, keys: rig.keys, settings, rule, published: false, timezone: 'America/Sao_Paulo' },
+        ...{ from: began, to: rig.now, now: rig.now },
+        onDecision: (explanation) => told.push(`${explanation.rule} ${explanation.result}`),
+      })
+    expect(told).toEqual(live.map(({ rule, result }) => `${rule} ${result}`))
+  })
+})
 
 onBothDatabases('events against a tracking plan', (open) => {
   test('through: kept as it is, counted with its shape; an SDK that sends it again counts once', async () => {
