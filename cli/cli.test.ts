@@ -213,6 +213,29 @@ describe('init', () => {
     here = mkdtempSync(join(dir, 'init-'))
   })
 
+  test('rules are checked where no hub has run', async () => {
+    const config = join(here, 'anuente.yaml')
+    await call(['init'], here)
+    const yaml = readFileSync(config, 'utf8')
+    const destination =
+      'destinations: {chat: {connector: slack, role: operator, country: BR, purposes: [orders], settings: {url: "https://hooks.slack.com/services/T/B/x"}}}'
+    writeFileSync(config, yaml.replace('destinations: {}', destination))
+    const file = join(here, 'aviso.yaml')
+    const text = (purpose: string) =>
+      `id: aviso\nversion: 1\nwhen: {event: Order Completed}\nunless: {purpose: ${purpose}}\nthen: {all: [{destination: chat, action: postMessage, with: {text: oi}}]}\n`
+    writeFileSync(file, text('orders'))
+    expect(await call(['rules', 'validate', file], here)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('aviso@1'),
+    })
+    writeFileSync(file, text('nada'))
+    expect(await call(['rules', 'validate', file], here)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('aviso.yaml:4:10: rule aviso: purpose "nada" is not in the configuration'),
+    })
+    expect((await call(['rules', 'add', file], here)).err).toContain('no hub has run')
+  })
+
   test('writes a configuration that loads, with random keys, and never overwrites by itself', async () => {
     const flags = [
       '--name',

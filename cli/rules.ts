@@ -189,7 +189,12 @@ async function add(
     dryRun: options.dryRun ?? false,
     ...(options.reason !== undefined && { reason: options.reason }),
   }
-  const answer = (await run('addRules', args, options, cli)) as RuleVersionsAdded
+  const answer = (await run('addRules', args, options, cli).catch((error) => {
+    // A rule is written before the first start, and checked in a pipeline that has no data.
+    if (options.dryRun && error instanceof CliError && error.code === 'NO_DATA')
+      return checkedAlone(documents, options, cli)
+    throw error
+  })) as RuleVersionsAdded
   if (options.json) return writeJson(cli.stdout, answer)
   await writeLine(
     cli.stdout,
@@ -201,6 +206,24 @@ async function add(
       ]),
     ),
   )
+}
+
+async function checkedAlone(
+  documents: readonly { readonly file: string; readonly text: string }[],
+  options: StandardOptions,
+  cli: Cli,
+): Promise<RuleVersionsAdded> {
+  const { readRules } = await import('../core/rules/read.ts')
+  const rules = readRules(documents, await openConfig(options, cli))
+  if (rules.length === 0) throw new CliError('INVALID', 'The documents hold no rule.')
+  return {
+    versions: rules.map(({ rule: { id, version, rollout } }) => ({
+      rule: id,
+      version,
+      isNew: true,
+      stage: rollout ? (rollout.stage ?? 'live') : 'draft',
+    })),
+  }
 }
 
 async function listThem(options: StandardOptions, cli: Cli): Promise<void> {

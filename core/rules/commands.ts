@@ -1,20 +1,19 @@
 /** Acts on rules, run between batches by the process role, each in one transaction with its record of who and why. */
 
-import { loadPurposes } from '../../consent/purposes.ts'
 import type { Rule, TestRecipient } from '../../schemas/rule.ts'
 import type { RuleAdded, RuleVersionsAdded } from '../../schemas/rules.ts'
 import type { LoadedConfig } from '../config.ts'
 import { windowsDiffer } from '../decision/exclusion.ts'
-import { type CompiledRule, loadRules } from '../decision/index.ts'
+import type { CompiledRule } from '../decision/index.ts'
 import type { RuleDocument } from '../decision/load.ts'
 import { ALL_RULES, type Stage } from '../decision/rollout.ts'
 import type { Keys } from '../keys.ts'
 import { ConfigError } from '../kit/errors.ts'
-import { lintRulesOf } from '../roles/surroundings.ts'
 import { CommandError, type CommandHandlers } from '../server/context.ts'
 import type { Db } from '../stores/open.ts'
 import { readStages, readSwitches } from './book.ts'
 import { addVersion, applyFiles, oneAtATime, setStage, setSwitch, stageWritten } from './publish.ts'
+import { readRules } from './read.ts'
 import { recipientHmacs } from './recipients.ts'
 import { listRules, ruleDetail } from './views.ts'
 import { cancelWaiting, holdWaiting, releaseWaiting } from './waiting.ts'
@@ -45,8 +44,7 @@ export function ruleCommands(config: LoadedConfig, keys: Keys): CommandHandlers 
   /** @throws CommandError with every mistake, each with file, line and column. */
   const read = (documents: readonly RuleDocument[]): CompiledRule[] => {
     try {
-      const { rules } = loadRules(documents)
-      lintRulesOf(config, loadPurposes(config.config), rules)
+      const rules = readRules(documents, config)
       for (const { rule } of rules) recipientHmacs(rule.rollout?.recipients, keys, `rules/${rule.id}`)
       return rules
     } catch (error) {
