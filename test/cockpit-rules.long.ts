@@ -43,6 +43,7 @@ test('edit, backtest, send to me, 1 %, 10 %, 100 %', async () => {
     await editor.fill(yaml.replace('\nunless:\n', '\nunles:\n'))
     await adding.getByRole('button', { name: 'Testar', exact: true }).click()
     await adding.getByRole('button', { name: `Ir à linha ${line}, coluna 1` }).waitFor()
+    await adding.getByText('a palavra "unles" não existe na regra: seria unless?').waitFor()
     expect(await adding.locator('.yaml-lines [data-wrong]').allTextContents()).toContain(String(line))
     await expectGoodInEveryLook(page, 'rule-editor-mistake')
     await page.setViewportSize(sizeOf(1280))
