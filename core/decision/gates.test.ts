@@ -160,6 +160,21 @@ it('variants follow their weights, and a person keeps theirs', () => {
   expect(seen.a).toBeLessThan(340)
 })
 
+it('the variant of the first exposure stays when the weights change, and is drawn anew when it is gone', () => {
+  const drawn = (variants: string, exposed: string) => {
+    const rules = rulesFrom(rule('', undefined, `experiment: {variants: [${variants}]}`))
+    return new Set(
+      Array.from({ length: 40 }, (_, n) => {
+        const person = new Person(rules, { key: `person-${n}`, context: { variantOf: () => exposed } })
+        person.take(event('Viewed', 0))
+        return person.deliveries[0]?.variant
+      }),
+    )
+  }
+  expect(drawn('{id: a, weight: 99}, {id: b, weight: 1}', 'b')).toEqual(new Set(['b']))
+  expect(drawn('{id: a, weight: 1}, {id: c, weight: 1}', 'b')).toEqual(new Set(['a', 'c']))
+})
+
 it('a full cap of the preferred channel is passed on to the fallback, where the rule names one', () => {
   const caps = ', caps: [{per: person+channel, max: 1, window: P1D}]'
   const send = 'send: {whatsapp: {destination: whatsapp, action: send}, email: {destination: email, action: send}}'
