@@ -223,6 +223,31 @@ it('send_at waits for its time, learns the hour of the person, and moves out of 
   expect(due('send_at: {time: "22:30"}', `${QUIET}}`)).toBe(at(12 * 60 - 1))
 })
 
+it('what disturbs nobody waits for no morning and for no send window', () => {
+  const quiet = `${QUIET}}, send_windows: [{from: "09:00", to: "10:00"}]`
+  for (const channel of ['ads', 'onsite', 'task']) {
+    const person = new Person(rulesFrom(rule(quiet, `all: [{destination: ${channel}, action: send}]`)))
+    person.take(event('Viewed', EVENING))
+    expect(person.deliveries).toMatchObject([{ channel }])
+    expect(person.deliveries[0]!.dueAt).toBeUndefined()
+  }
+})
+
+it('what is told to a tool and not to the person neither takes the place of a group nor needs one', () => {
+  const group = 'group: {id: promo, window: P1D}\n'
+  const tool = rule('', 'all: [{destination: slack, action: post}]', group).replace('id: r', 'id: a')
+  const message = rule('', undefined, group).replace('id: r', 'id: b')
+  const person = new Person(rulesFrom(tool, message))
+  person.take(event('Viewed', 0))
+  person.take(event('Viewed', 1))
+  expect(person.explanations.map((told) => `${told.rule} ${told.result}`)).toEqual([
+    'a ENQUEUED',
+    'b ENQUEUED',
+    'a ENQUEUED',
+    'b EXCLUDED',
+  ])
+})
+
 it('outside its send windows a message waits for the next one', () => {
   const windows =
     ', send_windows: [{days: [wed], from: "10:00", to: "12:00"}, {days: [tue], from: "09:00", to: "11:00"}]'
