@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { compileOffer } from './offers.ts'
 import { at, event, Person, rulesFrom } from './person.fixture.ts'
 
 // T0 is a Tuesday, 09:00 in São Paulo. Minutes after it:
@@ -246,6 +247,25 @@ it('what is told to a tool and not to the person neither takes the place of a gr
     'a ENQUEUED',
     'b EXCLUDED',
   ])
+})
+
+it('who is held out spends nothing of a budget and of an offer', () => {
+  const spent = (control: number) => {
+    const more = `budget: {sends: {day: 9}}\nexperiment: {control: ${control}}\n`
+    const title = { pt: 'Frete grátis', en: 'Free shipping' }
+    const offer = compileOffer('frete', { title, limits: { total: 5 } }, 'America/Sao_Paulo')
+    const context = {
+      offers: { find: () => offer, left: () => 5 },
+      budgets: { zone: 'America/Sao_Paulo', used: () => 0 },
+    }
+    const person = new Person(rulesFrom(rule('', 'all: [{destination: email, action: send}], offer: frete', more)), {
+      context,
+    })
+    const { deliveries, budgetUses } = person.take(event('Viewed', 0))
+    return [deliveries.map(({ arm }) => arm), budgetUses.map(({ bucket }) => bucket.split('/')[0])]
+  }
+  expect(spent(0)).toEqual([['treated'], ['sends', 'offer']])
+  expect(spent(0.9999)).toEqual([['control'], []])
 })
 
 it('outside its send windows a message waits for the next one', () => {

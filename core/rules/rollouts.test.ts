@@ -314,6 +314,23 @@ onSqlite('publishing', (open: OpenRig) => {
     ])
   })
 
+  test('without a word of how long it is worth it, what was held for a day is not sent after all', async () => {
+    const rig = await opened(open, { rules: [rule(1).replace(/, expires: \w+/, '')] })
+    await people(rig, 2)
+    await rig.take(view(rig, 'u0'))
+    rig.advance(2 * HOUR)
+    await rig.take(view(rig, 'u1'))
+    await turn(rig, 'ofertas', 'paused')
+    rig.advance(23 * HOUR)
+    await turn(rig, 'ofertas', 'running')
+    await rig.deliver('mail')
+    expect(rig.sent('to')).toEqual(['u1@loja.example'])
+    expect((await rig.deliveries()).map(({ status, reason }) => `${status} ${reason}`).sort()).toEqual([
+      'cancelled EXPIRED',
+      'delivered DELIVERED',
+    ])
+  })
+
   test('a delivery leased before the pause is stopped by the last look, by a process that has not heard of it', async () => {
     const rig = await opened(open, { rules: [rule(1)] })
     await people(rig, 1)
