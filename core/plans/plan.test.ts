@@ -83,6 +83,14 @@ describe('what is found', () => {
     expect(compilePlan(plan().plan, { file: 'x', mode: 'block' }).check(bad)?.effect).toBe('pass')
   })
 
+  test("the source's word on events that the plan does not name stands before the plan's", () => {
+    const other = track({ name: 'Made Up', userId: 'u1' })
+    const written = readPlan({ file: 'x', text: 'version: 1\nunplanned: block\nevents: {}\n' })
+    expect(compilePlan(written).check(other)?.effect).toBe('block')
+    expect(compilePlan(written, { file: 'x', unplanned: 'quarantine' }).check(other)?.effect).toBe('quarantine')
+    expect(compilePlan(written, { file: 'x', unplanned: 'allow' }).check(other)).toBeUndefined()
+  })
+
   test('of a choice between shapes the finding is that none fits', () => {
     const choice = compilePlan(
       readPlan({

@@ -331,25 +331,28 @@ onSqlite('publishing', (open: OpenRig) => {
     ])
   })
 
-  test('a delivery leased before the pause is stopped by the last look, by a process that has not heard of it', async () => {
-    const rig = await opened(open, { rules: [rule(1)] })
-    await people(rig, 1)
-    await rig.take(view(rig, 'u0'))
-    const begin = rig.deliverPorts.attempts.begin
-    rig.deliverPorts = {
-      ...rig.deliverPorts,
-      attempts: {
-        ...rig.deliverPorts.attempts,
-        async begin(...given) {
-          await setSwitch(rig.state.db, 'ofertas', 'paused', { actor: 'ana', reason: 'too many', now: rig.now })
-          return begin(...given)
+  test.each(['ofertas', '*'])(
+    'a delivery leased before the pause of %s is stopped by the last look, by a process that has not heard of it',
+    async (paused) => {
+      const rig = await opened(open, { rules: [rule(1)] })
+      await people(rig, 1)
+      await rig.take(view(rig, 'u0'))
+      const begin = rig.deliverPorts.attempts.begin
+      rig.deliverPorts = {
+        ...rig.deliverPorts,
+        attempts: {
+          ...rig.deliverPorts.attempts,
+          async begin(...given) {
+            await setSwitch(rig.state.db, paused, 'paused', { actor: 'ana', reason: 'too many', now: rig.now })
+            return begin(...given)
+          },
         },
-      },
-    }
-    await rig.deliver('mail')
-    expect(rig.seen).toEqual([])
-    expect(await rig.deliveries()).toMatchObject([{ reason: 'PAUSED', settled_at: null }])
-  })
+      }
+      await rig.deliver('mail')
+      expect(rig.seen).toEqual([])
+      expect(await rig.deliveries()).toMatchObject([{ reason: 'PAUSED', settled_at: null }])
+    },
+  )
 
   test('the kill switch cancels what waits, gives back its caps, and stops new starts', async () => {
     const rig = await opened(open, {

@@ -124,7 +124,11 @@ onSqlite('an order that was set aside and re-driven later', (open) => {
     ]
     expect(await redrive(rig, { filter: { code: 'PLAN_VIOLATION' }, fixes })).toMatchObject({ redriven: 1 })
     await rig.process()
-    expect((await rig.history()).at(-1)).toMatchObject({ name: 'Order Completed', occurred_at: orderedAt })
+    expect((await rig.history()).at(-1)).toMatchObject({
+      name: 'Order Completed',
+      occurred_at: orderedAt,
+      received_at: orderedAt,
+    })
     const live = await rig.state.db.selectFrom('explanations').select(['rule', 'result', 'at']).orderBy('at').execute()
     expect(live.map(({ rule, result }) => `${rule} ${result}`)).toEqual([
       'carrinho ARMED',
@@ -152,14 +156,16 @@ onBothDatabases('events against a tracking plan', (open) => {
     await rig.process()
     expect((await rig.history()).map(({ name }) => name)).toContain('Product Viewed')
     expect(await rig.counts('source:site')).toMatchObject({ PLAN_PASSED: 1, DUPLICATE: 1 })
-    await send(rig, { ...viewed, messageId: 'v2' })
+    // Of two in one batch the shape is that of the newer.
+    const { sku: _, ...nameless } = viewed.properties
+    await send(rig, { ...viewed, messageId: 'v2', properties: { ...nameless, id: 1 } }, { ...viewed, messageId: 'v3' })
     await rig.process()
     expect(await rig.state.db.selectFrom('plan_violations').selectAll().execute()).toMatchObject([
       {
         event: 'Product Viewed',
         kind: 'missing',
         path: '/properties/product_id',
-        events: 2,
+        events: 3,
         quarantined: 0,
         shape: '{"properties":{"price":"integer","sku":"string"}}',
       },
@@ -216,6 +222,25 @@ onSqlite('events against a tracking plan, what no database changes', (open) => {
     expect(await redrive(rig, { filter: {}, asIs: true })).toMatchObject({ redriven: 1 })
     await rig.process()
     expect((await rig.history()).map(({ name }) => name)).toContain('Order Completed')
+  })
+
+  test('the fence of what is set aside stands until it is re-driven, and not longer', async () => {
+    const rig = await waiting(open)
+    const fences = async () => {
+      await rig.writer.append([], [])
+      return rig.log.fencesFor([rig.keys.identifier('userId', 'ana')]).length
+    }
+    await send(rig, order({ order_id: 'A-1', valor: '19,90' }, STOP))
+    await rig.process()
+    expect(await fences()).toBe(1)
+    const fixes = [
+      { op: 'move', from: '/properties/valor', path: '/properties/total' },
+      { op: 'coerce', path: '/properties/total', to: 'number' },
+    ]
+    expect(await redrive(rig, { filter: {}, fixes })).toMatchObject({ redriven: 1 })
+    await rig.process()
+    expect(await fences()).toBe(0)
+    expect(await rig.status('userId', 'ana', 'email_marketing')).toBe('revoked')
   })
 
   test.each([
