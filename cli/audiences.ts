@@ -1,5 +1,6 @@
 /** `anuente audiences`: who is in, since when and why; what destinations were told; telling them again. */
 import type { Command } from 'commander'
+import { leftInWords } from '../core/audiences/lists.ts'
 import type {
   AudienceLeft,
   AudienceMembers,
@@ -50,7 +51,10 @@ export function addAudiences(program: Command, cli: Cli): void {
       if (found.length === 0) return writeLine(cli.stdout, 'Nobody is on a list that no audience keeps.')
       await writeLine(
         cli.stdout,
-        table(found.map((one) => [one.audience, one.destination, String(one.people), LEFT_WORDS[one.state]])),
+        found
+          .map(leftInWords)
+          .map(({ text, todo }) => (todo === undefined ? text : `${text}\n  ${todo}`))
+          .join('\n'),
       )
     })
   const close = audiences
@@ -183,12 +187,6 @@ export function addAudiences(program: Command, cli: Cli): void {
   standard(explain, ['anuente audiences explain 01K…'])
   standard(sync, ['anuente audiences sync', 'anuente audiences sync --full --audience bons_clientes'])
 }
-
-const LEFT_WORDS = {
-  leaving: 'leaving: they are being taken out',
-  failed: 'refused by the vendor: anuente audiences sync tries again',
-  no_destination: 'cannot be taken out: put the destination back, or empty the list by hand and close it here',
-} as const
 
 const destinationWords = ({ destination, counts }: AudienceSummary['destinations'][number]): string => {
   const failed = counts.failed.reduce((sum, { count }) => sum + count, 0)

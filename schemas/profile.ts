@@ -1,5 +1,3 @@
-import type { IdentifierType } from './event.ts'
-
 /** One line of the derived cart. Prices are minor units (centavos) per piece. */
 export interface CartLine {
   productId: string
@@ -171,8 +169,6 @@ export interface OpenProfile {
   measuresDueAt?: number
   /** Recent cart acts for counting one fact once: key product|minute -> sources that reported it. */
   acts: { key: string; source: string; at: string; matched: string[] }[]
-  /** Reachability: identifier types with a sealed value, by purpose. */
-  reachable: Partial<Record<IdentifierType, string[]>>
 }
 
 /** The sealed part, per node, under the node's data key. */

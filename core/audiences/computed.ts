@@ -3,7 +3,6 @@
  * out. With a window the values themselves are kept, at most 500 of them, the newest; without one only what the
  * function needs.
  */
-import { createHash } from 'node:crypto'
 import type { ComputedConfig, Measuring } from '../../schemas/audience.ts'
 import { MEASURING } from '../../schemas/audience.ts'
 import type { Conditions } from '../../schemas/conditions.ts'
@@ -12,6 +11,7 @@ import type { ComputedState, OpenProfile } from '../../schemas/profile.ts'
 import { type Compiled, compileConditions } from '../decision/compile.ts'
 import { parseDuration } from '../decision/duration.ts'
 import { readPath } from '../kit/read-path.ts'
+import { meaningHash } from './meaning.ts'
 import { emptyReads, type Reads } from './touch.ts'
 
 /** Our choice: more than anybody does of one thing within a window, and a profile stays small. */
@@ -44,7 +44,7 @@ export function compileComputed(id: string, config: ComputedConfig): CompiledCom
   const reads = emptyReads()
   // Who is told of it changes nothing of what it is.
   const { destinations: _, ...what } = config
-  const hash = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 12)
+  const hash = meaningHash([{ [id]: what }]).slice(0, 12)
   const base = { id, purpose: config.purpose, hash, reads }
   const { ratio, bucket, days_since: since } = config
   if (ratio) {

@@ -142,4 +142,16 @@ onSqlite('lists', (open) => {
     await rig.deliver('lists')
     expect(told(rig).at(-1)).toEqual(['PUT', member('l1')])
   })
+
+  test('a state that cannot be read is a failure doctor names; one of an earlier version is none', async () => {
+    const rig = await onTheList(open)
+    const { db } = rig.state
+    await db.schema.alterTable('audience_pushes').renameTo('audience_pushes_away').execute()
+    expect(await doctor(rig, measures)).toMatchObject([
+      { check: 'lists', status: 'fail', text: expect.stringContaining('could not be read') },
+    ])
+    await db.schema.alterTable('audience_pushes_away').renameTo('audience_pushes').execute()
+    await db.schema.dropTable('audience_lists').execute()
+    expect(await doctor(rig, measures)).toMatchObject([{ check: 'lists', status: 'ok' }])
+  })
 })

@@ -6,7 +6,7 @@
 import type { AudienceLeft } from '../../schemas/audience.ts'
 import { newId } from '../ids.ts'
 import { CommandError } from '../server/context.ts'
-import type { Db } from '../stores/open.ts'
+import { type Db, sql } from '../stores/open.ts'
 import type { MeasureSet, Push } from './set.ts'
 
 /** How a list was told. */
@@ -89,7 +89,8 @@ function formerOf(destination: string, text: string, changed: boolean): Former {
 export const isOut = (status: string | null): boolean => status === 'delivered' || status === null
 
 /**
- * Lists with people on them, as far as the hub knows, that no audience of the configuration keeps any more.
+ * Lists with people on them, as far as the hub knows, that no audience of the configuration keeps any more. Asked at
+ * every start: of a list that is described nobody is counted.
  * @param destinations by their ids in the configuration.
  */
 export async function listsLeft(
@@ -97,40 +98,59 @@ export async function listsLeft(
   set: Pick<MeasureSet, 'audience'>,
   destinations: Pick<ReadonlyMap<string, unknown>, 'has'>,
 ): Promise<AudienceLeft[]> {
-  const rows = await db
-    .selectFrom('audience_pushes as p')
-    .leftJoin('deliveries as d', 'd.id', 'p.delivery_id')
-    .leftJoin('audience_lists as l', (join) =>
-      join.onRef('l.audience', '=', 'p.audience').onRef('l.destination', '=', 'p.destination'),
-    )
-    .select(({ fn }) => [
-      'p.audience',
-      'p.destination',
-      'p.member',
-      'd.status',
-      fn.count<number>('p.person_id').distinct().as('people'),
-      fn.min<number>('p.at').as('since'),
-    ])
-    .where('l.closed_at', 'is', null)
-    .groupBy(['p.audience', 'p.destination', 'p.member', 'd.status'])
-    .execute()
+  const closed = new Set(
+    (await db.selectFrom('audience_lists').selectAll().where('closed_at', 'is not', null).execute()).map(
+      ({ audience, destination }) => listKey(audience, destination),
+    ),
+  )
   const left = new Map<string, AudienceLeft>()
-  for (const { audience, destination, member, status, people, since } of rows) {
+  for await (const { audience, destination } of listsTold(db)) {
     const gone = !destinations.has(destination)
     if (!gone && set.audience(audience)?.pushes.some((push) => push.destination === destination)) continue
-    if (member === 0 && isOut(status)) continue
-    const failed = status === 'dead' || status === 'uncertain' || status === 'suppressed' || status === 'blocked'
-    const state = gone ? 'no_destination' : failed && member === 0 ? 'failed' : 'leaving'
-    const key = `${listKey(audience, destination)}\0${state}`
-    const before = left.get(key)
-    const at = new Date(Math.min(Number(since), before ? Date.parse(before.since) : Number(since))).toISOString()
-    const sum = Number(people) + (before?.people ?? 0)
-    left.set(key, { audience: audienceOf(audience), destination, state, people: sum, since: at })
+    if (closed.has(listKey(audienceOf(audience), destination))) continue
+    for (const { member, status, people, since } of await standingOf(audience, destination, db)) {
+      if (member === 0 && isOut(status)) continue
+      const failed = status === 'dead' || status === 'uncertain' || status === 'suppressed' || status === 'blocked'
+      const state = gone ? 'no_destination' : failed && member === 0 ? 'failed' : 'leaving'
+      const key = `${listKey(audience, destination)}\0${state}`
+      const before = left.get(key)
+      const at = new Date(Math.min(Number(since), before ? Date.parse(before.since) : Number(since))).toISOString()
+      const sum = Number(people) + (before?.people ?? 0)
+      left.set(key, { audience: audienceOf(audience), destination, state, people: sum, since: at })
+    }
   }
   return [...left.values()].sort((a, b) =>
     listKey(a.audience, a.destination) < listKey(b.audience, b.destination) ? -1 : 1,
   )
 }
+
+/** Every list somebody was ever told of, today's and those of before, by one step in the index each. */
+async function* listsTold(db: Db): AsyncGenerator<{ readonly audience: string; readonly destination: string }> {
+  for (let after = { audience: '', destination: '' }; ; ) {
+    const { rows } = await sql<typeof after>`select audience, destination from audience_pushes
+      where (audience, destination) > (${after.audience}, ${after.destination})
+      order by audience, destination limit 1`.execute(db)
+    const [next] = rows
+    if (!next) return
+    yield next
+    after = next
+  }
+}
+
+const standingOf = (audience: string, destination: string, db: Db) =>
+  db
+    .selectFrom('audience_pushes as p')
+    .leftJoin('deliveries as d', 'd.id', 'p.delivery_id')
+    .select(({ fn }) => [
+      'p.member',
+      'd.status',
+      fn.count<number>('p.person_id').distinct().as('people'),
+      fn.min<number>('p.at').as('since'),
+    ])
+    .where('p.audience', '=', audience)
+    .where('p.destination', '=', destination)
+    .groupBy(['p.member', 'd.status'])
+    .execute()
 
 /** For a terminal: what is the case, and what somebody has to do, if anything. */
 export function leftInWords({ audience, destination, state, people }: AudienceLeft): { text: string; todo?: string } {

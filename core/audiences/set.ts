@@ -1,5 +1,4 @@
 /** All definitions of a configuration, compiled, in an order in which each comes after what it reads. */
-import { createHash } from 'node:crypto'
 import type { AudienceConfig, AudienceDestination, HeldOut } from '../../schemas/audience.ts'
 import type { Config } from '../../schemas/config.ts'
 import { type Compiled, compileConditions } from '../decision/compile.ts'
@@ -7,6 +6,7 @@ import { parseDuration } from '../decision/duration.ts'
 import type { Asker } from '../decision/needs.ts'
 import { type CompiledComputed, compileComputed } from './computed.ts'
 import type { FormerLists } from './lists.ts'
+import { meaningHash } from './meaning.ts'
 import { type CompiledScore, compileScore } from './scores.ts'
 import { emptyReads, type Reads, readConditions, TouchIndex } from './touch.ts'
 import { compileTraitPushes, type TraitPush } from './traits.ts'
@@ -49,7 +49,7 @@ export interface MeasureSet {
   /** Lists that are no longer told as they were; `noteLists` fills it in. */
   readonly former: FormerLists
   readonly traits: readonly TraitPush[]
-  /** Of everything: another one means that all people are gone through once. */
+  /** Of what they mean, not of how they are called: another one means that all people are gone through once. */
   readonly hash: string
   readonly empty: boolean
 }
@@ -98,9 +98,7 @@ export function compileMeasures(
     definitions: { ...(a && { audiences: a }), ...(c && { computed: c }), ...(s && { scores: s }) },
     former: new Map(),
     traits: compileTraitPushes(config),
-    hash: createHash('sha256')
-      .update(JSON.stringify([a ?? {}, c ?? {}, s ?? {}]))
-      .digest('hex'),
+    hash: meaningHash([a ?? {}, c ?? {}, s ?? {}]),
     empty: audiences.length === 0 && computed.length === 0 && scores.length === 0,
   }
 }

@@ -12,6 +12,5 @@ export function emptyProfile(at: string): OpenProfile {
     timers: [],
     entries: {},
     acts: [],
-    reachable: {},
   }
 }

@@ -106,7 +106,6 @@ export function mergeProfiles(a: OpenProfile, b: OpenProfile): OpenProfile {
     ...mergeContact(a, b),
     closings,
     acts: [...a.acts, ...b.acts].sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0)),
-    reachable: { ...b.reachable, ...a.reachable },
     ...(computed && { computed }),
     ...mergeMeasured(a, b),
   }

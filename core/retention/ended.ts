@@ -341,7 +341,7 @@ function isNeeded(type: string, active: readonly Purpose[]): boolean {
 /** @returns the profile without what only these purposes had collected; undefined when that is nothing. */
 export function narrowProfile(profile: OpenProfile, ended: ReadonlySet<string>): OpenProfile | undefined {
   const without = (purposes: readonly string[]) => purposes.filter((id) => !ended.has(id))
-  const next: OpenProfile = { ...profile, traits: {}, counters: {}, reachable: {} }
+  const next: OpenProfile = { ...profile, traits: {}, counters: {} }
   for (const [name, trait] of Object.entries(profile.traits)) {
     const purposes = without(trait.purposes)
     if (purposes.length > 0 || trait.purposes.length === 0) next.traits[name] = { ...trait, purposes }
@@ -352,10 +352,6 @@ export function narrowProfile(profile: OpenProfile, ended: ReadonlySet<string>):
     next.measured = Object.fromEntries(Object.entries(profile.measured).filter(([purpose]) => !ended.has(purpose)))
   if (profile.counted)
     next.counted = Object.fromEntries(Object.entries(profile.counted).filter(([purpose]) => !ended.has(purpose)))
-  for (const [type, purposes] of Object.entries(profile.reachable)) {
-    const left = without(purposes)
-    if (left.length > 0) next.reachable[type as keyof OpenProfile['reachable']] = left
-  }
   if (profile.cart?.purposes?.some((id) => ended.has(id))) {
     const purposes = without(profile.cart.purposes)
     if (purposes.length > 0) next.cart = { ...profile.cart, purposes }
