@@ -19,6 +19,7 @@ import type { Tables } from '../stores/tables.ts'
 import { graft } from './graft.ts'
 import { listKey, noteLists } from './lists.ts'
 import { type MeasureSet, NO_MEASURES } from './set.ts'
+import { type TraitPush, traitsMark } from './traits.ts'
 
 /** Our choice: a page takes a fraction of a second, and events wait no longer than that. */
 const PAGE = 100
@@ -136,10 +137,18 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
   const people = ids.flatMap((id) => batch.persons.get(id) ?? [])
   if (pass.kind === 'fill') {
     const before = new Map(people.map(({ id, profile }) => [id, JSON.stringify(profile)]))
+    const values = await valuesTold(ids, ports)
     await remember(people, ports)
     for (const person of people) {
-      // A list that is another one now: out of the one of before, into today's.
-      measureWhole(person, batch, settings, (audience, at) => former.get(listKey(audience, at))?.changed === true)
+      measureWhole(
+        person,
+        batch,
+        settings,
+        // A list that is another one now: out of the one of before, into today's.
+        (audience, at) => former.get(listKey(audience, at))?.changed === true,
+        // A destination that was named for a value since hears of it without waiting for the next change.
+        (push) => !values.has(valuesKey(person.id, push)),
+      )
       // What history gave them is theirs also where nothing follows from it yet.
       if (JSON.stringify(person.profile) !== before.get(person.id)) person.dirty = true
       noteInput(person, 'measured', { fill: true, hash }, batch)
@@ -147,6 +156,7 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
   } else {
     const full = pass.kind === 'sync:full'
     const open = await pushesOf(ids, ports)
+    const values = pass.audience === null ? await valuesTold(ids, ports) : undefined
     for (const person of people) {
       const mine = (open.get(person.id) ?? []).filter(
         ({ audience, failed }) => (pass.audience === null || audience === pass.audience) && (full || failed),
@@ -154,7 +164,13 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
       const again = new Set(
         mine.filter(({ member }) => member === 1).map((push) => `${push.audience}\0${push.destination}`),
       )
-      measureWhole(person, batch, settings, (audience, destination) => again.has(`${audience}\0${destination}`))
+      measureWhole(
+        person,
+        batch,
+        settings,
+        (audience, destination) => again.has(`${audience}\0${destination}`),
+        (push) => values !== undefined && (full || !isConfirmed(values.get(valuesKey(person.id, push)))),
+      )
       if (person.dirty) noteInput(person, 'measured', { fill: false, hash }, batch)
       tellAgain(
         person,
@@ -169,7 +185,8 @@ async function tryPage(pass: Pass, ports: ProcessPorts): Promise<Batch> {
     await trx
       .updateTable('audience_passes')
       .set({
-        after_person: ids.at(-1) ?? pass.after_person,
+        // Where it has come to is of no use once it is done, and may be the id of somebody who is erased later.
+        after_person: done ? '' : (ids.at(-1) ?? pass.after_person),
         people: pass.people + ids.length,
         ...(done && { done_at: now }),
       })
@@ -219,6 +236,33 @@ async function pushesOf(ids: readonly string[], { state }: ProcessPorts): Promis
     found.set(row.person_id, [...(found.get(row.person_id) ?? []), { ...row, failed }])
   }
   return found
+}
+
+const valuesKey = (person: string, { destination, action, purpose }: TraitPush) =>
+  [person, destination, action, traitsMark(purpose)].join('\0')
+
+/** On its way is as good as there: who has never been told, or was and it failed, is told again. */
+const isConfirmed = (status: string | undefined) => status !== undefined && !FAILED.has(status)
+
+/** How the newest word to each destination about computed traits and scores of these people stands. */
+async function valuesTold(
+  ids: readonly string[],
+  { state, settings }: ProcessPorts,
+): Promise<ReadonlyMap<string, string>> {
+  if ((settings.measures ?? NO_MEASURES).traits.length === 0) return new Map()
+  const rows = await runIn<Record<'person_id' | 'destination' | 'action' | 'event_id' | 'status', string>>(
+    state.db,
+    state.dialect,
+    `select person_id, destination, action, event_id, status from deliveries
+      where person_id in ({list}) and event_id like 'traits:%' order by ord`,
+    ids,
+  )
+  return new Map(
+    rows.map(({ person_id, destination, action, event_id, status }) => [
+      [person_id, destination, action, event_id].join('\0'),
+      status,
+    ]),
+  )
 }
 
 const FAILED: ReadonlySet<string> = new Set(['dead', 'uncertain', 'blocked', 'cancelled', 'suppressed'])

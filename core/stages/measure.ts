@@ -15,7 +15,7 @@ import {
 } from '../audiences/measure.ts'
 import { mayDiffer, nodeOf, type PushChange, pushDifference, pushMark } from '../audiences/pushes.ts'
 import { DEFAULT_REMOVE, type MeasureSet, NO_MEASURES } from '../audiences/set.ts'
-import { traitsMark, traitsOf } from '../audiences/traits.ts'
+import { type TraitPush, traitsMark, traitsOf } from '../audiences/traits.ts'
 import type { DecisionInput, OtherInput } from '../decision/index.ts'
 import { newId, nextOrder } from '../ids.ts'
 import { sealJson } from '../seal.ts'
@@ -60,7 +60,8 @@ export function measureApplied(applied: Applied, turn: Turn, batch: Batch, setti
   note(person, measured, event.id, batch)
   // Who may be told of may be another now.
   const anew = applied.joined || applied.answers
-  tellTraits(person, turn, batch, settings, anew ? undefined : measured)
+  // Values were there before the address they can be told to.
+  tellTraits(person, turn, batch, settings, anew || applied.touch.known ? undefined : measured)
   if (anew) tell(person, turn, batch, settings)
   else if (measured.changes.length > 0)
     tell(
@@ -140,12 +141,13 @@ export function tellConsent(person: PersonState, batch: Batch, settings: Measure
   return true
 }
 
-/** Everything of one person as of now, and destinations told once more where `again` says so. */
+/** Everything of one person as of now, and destinations told once more where `again` and, of values, `values` say so. */
 export function measureWhole(
   person: PersonState,
   batch: Batch,
   settings: MeasureSettings,
   again: (audience: string, destination: string) => boolean = () => false,
+  values: (push: TraitPush) => boolean = () => false,
 ): void {
   const { measures = NO_MEASURES } = settings
   const { profile, dirty } = person
@@ -154,7 +156,7 @@ export function measureWhole(
   if (!measures.empty || profile.audiences || profile.computed || profile.scores) {
     const measured = measureTime(profile, measures, contextFor(person, batch.now, settings))
     note(person, measured, undefined, batch)
-    tellTraits(person, turnOf(person), batch, settings, measured)
+    tellTraits(person, turnOf(person), batch, settings, measured, values)
   } else delete profile.measuresDueAt
   tell(person, turnOf(person), batch, settings, undefined, again)
   person.dirty = dirty || JSON.stringify(profile) !== before
@@ -171,12 +173,13 @@ function tellTraits(
   batch: Batch,
   settings: MeasureSettings,
   measured?: Pick<Measured, 'computed' | 'scores'>,
+  again: (push: TraitPush) => boolean = () => false,
 ): void {
   const { measures = NO_MEASURES } = settings
   if (measures.traits.length === 0) return
   const changed = measured && new Set([...measured.computed, ...measured.scores.map(({ score }) => score)])
   for (const push of measures.traits) {
-    if (changed && !push.of.some(({ id }) => changed.has(id))) continue
+    if (changed && !push.of.some(({ id }) => changed.has(id)) && !again(push)) continue
     const traits = traitsOf(person.profile, push)
     const action = settings.destinations.get(push.destination)?.definition.actions[push.action]
     const address = traits && action && nodeOf(person.nodes, action.identifier)
