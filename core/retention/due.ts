@@ -54,7 +54,12 @@ export async function dueQuery(
     case 'audiences':
       return sql<DueRow>`select t.id, null as node_id, coalesce(p.merged_into, t.person_id) as person_id, t.left_at as at
         from audience_stays t left join persons p on p.id = t.person_id
-        where t.left_at is not null and t.left_at < ${before}`
+        where t.left_at is not null and t.left_at < ${before}
+        union all
+        select 'push ' || t.audience || ' ' || t.destination || ' ' || t.node_id as id, t.node_id,
+          coalesce(p.merged_into, t.person_id) as person_id, t.at
+        from audience_pushes t left join persons p on p.id = t.person_id left join deliveries d on d.id = t.delivery_id
+        where t.member = 0 and t.at < ${before} and (d.status is null or d.status = 'delivered')`
     default:
       return undefined
   }

@@ -93,9 +93,23 @@ async function erasePart(
       return
     case 'audiences':
       await db.deleteFrom('audience_stays').where('id', 'in', ids).execute()
+      for (const id of ids) {
+        if (!id.startsWith(PUSH)) continue
+        const [audience, destination, node] = id.slice(PUSH.length).split(' ')
+        await db
+          .deleteFrom('audience_pushes')
+          .where('audience', '=', audience!)
+          .where('destination', '=', destination!)
+          .where('node_id', '=', node!)
+          .where('member', '=', 0)
+          .execute()
+      }
       return
   }
 }
+
+/** How the due query names what a destination confirmed: that somebody left. */
+const PUSH = 'push '
 
 /** How the due query names a withdrawal that was passed on. */
 const WITHDRAWAL = 'withdrawal '
