@@ -6,6 +6,7 @@
  *   node bench/run.ts [--rounds 5] [--json] [--profile folder]
  *   node bench/run.ts ledger [entries]
  *   node bench/run.ts rules [--profiles 10000,100000]
+ *   node bench/run.ts engines [--rules 100]
  *
  * Both answer 200 after an fsync. What the hub does more than the bare pipeline, per event: seals the log and the
  * history, hashes identifiers, resolves the person, notes consent in the ledger, asks at three gates, counts,
@@ -29,6 +30,11 @@ if (process.argv[2] === 'ledger') {
 // `npm run bench -- rules` measures the rules alone.
 if (process.argv[2] === 'rules') {
   await import('./rules.ts')
+  process.exit()
+}
+// `npm run bench -- engines` holds the conditions of rules against other engines.
+if (process.argv[2] === 'engines') {
+  await import('./engines.ts')
   process.exit()
 }
 // `npm run bench -- backtest` measures the backtest of a rule alone.
