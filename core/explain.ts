@@ -14,6 +14,7 @@ import { type StillHeld, stillHeld } from './explain/held.ts'
 import { otherValues } from './explain/other-value.ts'
 import { recomputedFor } from './explain/recomputed.ts'
 import { recordsOf } from './explain/sentence-records.ts'
+import { decidedOn, unmatchedOf } from './explain/stored.ts'
 import { type KeptFacts, type Withheld, type WithheldPorts, withheldOf, withheldSentence } from './explain/withheld.ts'
 import type { Keys } from './keys.ts'
 import { unsealJson } from './seal.ts'
@@ -161,7 +162,7 @@ async function explainEvent(
   const kept = history && keptOf(history, ports)
   const noted = await explanationsOf(eventId, history?.node_id, ports)
   const all = kept && !only ? [...noted, ...(await untold(kept, noted, ports))] : noted
-  const explanations = only ? all.filter(({ body }) => body.includes(only.id)) : all
+  const explanations = only ? all.filter(({ deliveryIds }) => deliveryIds.includes(only.id)) : all
   const attempts =
     deliveries.length === 0
       ? []
@@ -176,12 +177,9 @@ async function explainEvent(
           .orderBy('n')
           .execute()
   const rules = await rulesOf(explanations, ports)
-  const entries = [
-    ...deliveries.map((row) => row.entry_id),
-    ...explanations.map((row) => (JSON.parse(row.body) as Explanation).entryId),
-  ]
+  const entries = [...deliveries.map((row) => row.entry_id), ...explanations.map(({ entryId }) => entryId)]
   const resting = await consentOf([...new Set(entries.flatMap((entry) => entry ?? []))], ports)
-  const decisions = explanations.map((row) => decisionOf(row, rules, deliveries, resting, ports))
+  const decisions = explanations.map((one) => decisionOf(one, rules, deliveries, resting, ports))
   const held = !kept && seen?.code === 'HELD' ? await stillHeld(eventId, ports) : undefined
   const journey = CAUSED.test(eventId)
     ? decidedSteps(decisions, deliveries)
@@ -256,39 +254,29 @@ async function explanationsOf(
   nodeId: string | undefined,
   { state: { db } }: ExplainPorts,
 ): Promise<Noted[]> {
-  const noted: Noted[] = await db
-    .selectFrom('explanations')
-    .select(['rule', 'version', 'result', 'body'])
-    .where('event_id', '=', eventId)
-    .orderBy('at')
-    .execute()
+  const noted: Noted[] = await decidedOn(eventId, db)
   if (nodeId === undefined) return noted
-  const latest = await db
-    .selectFrom('explanations_latest')
-    .select(['rule', 'result', 'body'])
-    .where('person_id', 'in', (eb) =>
-      eb
-        .selectFrom('persons')
-        .innerJoin('nodes', (join) =>
-          join.on((on) =>
-            on.or([
-              on('persons.id', '=', on.ref('nodes.person_id')),
-              on('persons.merged_into', '=', on.ref('nodes.person_id')),
-            ]),
-          ),
-        )
-        .select('persons.id')
-        .where('nodes.id', '=', nodeId),
+  const people = await db
+    .selectFrom('persons')
+    .innerJoin('nodes', (join) =>
+      join.on((on) =>
+        on.or([
+          on('persons.id', '=', on.ref('nodes.person_id')),
+          on('persons.merged_into', '=', on.ref('nodes.person_id')),
+        ]),
+      ),
     )
+    .select('persons.id')
+    .where('nodes.id', '=', nodeId)
     .execute()
-  for (const row of latest) {
-    const { eventId: about, version } = JSON.parse(row.body) as Explanation
-    if (about === eventId) noted.push({ ...row, version })
-  }
-  return noted
+  const latest = await unmatchedOf(
+    people.map(({ id }) => id),
+    db,
+  )
+  return [...noted, ...latest.filter((one) => one.eventId === eventId)]
 }
 
-type Noted = Pick<Tables['explanations'], 'rule' | 'version' | 'result' | 'body'> & { readonly recomputed?: true }
+type Noted = Explanation & { readonly recomputed?: true }
 
 async function untold(
   { facts, properties }: Kept,
@@ -299,15 +287,7 @@ async function untold(
   const found = rules ? await otherValues(facts, properties, rules, state) : []
   const seen = new Set([...told, ...found.map(({ rule }) => rule)])
   const again = rules && config ? await recomputedFor(facts, seen, { state, keys, config, rules }) : []
-  return [...found, ...again]
-    .filter(({ rule }) => !told.has(rule))
-    .map((one) => ({
-      rule: one.rule,
-      version: one.version,
-      result: one.result,
-      body: JSON.stringify(one),
-      recomputed: true,
-    }))
+  return [...found, ...again].filter(({ rule }) => !told.has(rule)).map((one) => ({ ...one, recomputed: true }))
 }
 
 /** Stages in order; an event that was not kept ends where its exit says. */
@@ -425,29 +405,28 @@ async function rulesOf(rows: readonly Noted[], { state }: ExplainPorts): Promise
 }
 
 function decisionOf(
-  row: Noted,
+  explanation: Noted,
   rules: ReadonlyMap<string, Rule>,
   deliveries: readonly Tables['deliveries'][],
   consent: readonly ConsentTold[],
   ports: ExplainPorts,
 ): ExplainedJourney['decisions'][number] {
-  const explanation = JSON.parse(row.body) as Explanation
-  const rule = rules.get(`${row.rule}@${row.version}`)
+  const rule = rules.get(`${explanation.rule}@${explanation.version}`)
   const sent = deliveries.filter(({ id }) => explanation.deliveryIds.includes(id))
   const facts = {
     explanation,
-    recomputed: row.recomputed === true,
+    recomputed: explanation.recomputed === true,
     ...(rule && { rule, ...titleOf(rule, ports) }),
     ...recordsOf(explanation, sent, consent),
     zone: ports.timezone,
   }
   return {
-    rule: row.rule,
-    version: row.version,
-    result: row.result,
+    rule: explanation.rule,
+    version: explanation.version,
+    result: explanation.result,
     at: explanation.at,
     ...(explanation.arm && { arm: explanation.arm }),
-    ...(row.recomputed && { recomputed: true as const }),
+    ...(explanation.recomputed && { recomputed: true as const }),
     clauses: explanation.clauses,
     skipped: explanation.skipped,
     sentence: { pt: whySentence(facts, 'pt'), en: whySentence(facts, 'en') },

@@ -8,6 +8,7 @@ import { signal } from './testing/consent-signals.ts'
 import { identify, track } from './testing/events.ts'
 import { DAY, HOUR, MINUTE, type Rig, SECOND } from './testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from './testing/state-contract.ts'
+import { storedDecisions, storedUnmatched } from './testing/stored-decisions.ts'
 
 /** Ana, who wants e-mails; the event that says so is kept. */
 function ana(rig: Rig, given: Parameters<typeof identify>[0] = {}): CanonicalEvent {
@@ -257,17 +258,16 @@ then: {all: [{destination: mail, action: send, with: {text: "Oi"}}]}
         rig.advance(SECOND)
         await rig.take(viewed(rig, { properties: { product_id: 'p1', price }, messageId: `m${price}` }))
       }
-      const [row] = await rig.state.db.selectFrom('explanations').selectAll().execute()
       const [delivery] = await rig.deliveries('mail')
-      expect(row).toMatchObject({ rule: 'acima-de-cem', version: 1, result: 'ENQUEUED' })
-      expect(JSON.parse(row!.body)).toMatchObject({
+      expect(await storedDecisions(rig.state)).toMatchObject([{ rule: 'acima-de-cem', version: 1, result: 'ENQUEUED' }])
+      expect((await storedDecisions(rig.state))[0]).toMatchObject({
         arm: 'treated',
         deliveryIds: [delivery!.id],
         entryId: delivery!.entry_id,
       })
-      const latest = await rig.state.db.selectFrom('explanations_latest').selectAll().execute()
-      expect(latest.map(({ result }) => result)).toEqual(['NOT_MATCHED'])
-      expect(JSON.parse(latest[0]!.body).clauses).toMatchObject([{ ok: false, value: 20 }])
+      expect(await storedUnmatched(rig.state)).toMatchObject([
+        { result: 'NOT_MATCHED', clauses: [{ ok: false, value: 20 }] },
+      ])
       expect(await rig.counts('rule:acima-de-cem')).toEqual({ 'when.where.all.0': 2 })
     })
   })

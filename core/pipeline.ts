@@ -138,7 +138,7 @@ export function wake(
     const turn = { person, deviceNode: start?.deviceNode, purposes: undefined, copy: false }
     const input: DecisionInput = { ...timer, seq: person.seq, ...(start && { event: start.event }) }
     const node = start?.node ?? person.nodes[0]!
-    enqueueDecision(decideTurn(input, turn, batch, settings), turn, node, batch)
+    enqueueDecision(decideTurn(input, turn, batch, settings), turn, node, batch, settings)
     enqueueShadow(input, turn, node, batch, settings)
   }
   person.dirty = true
@@ -154,7 +154,7 @@ export function decideMoves(
 ): void {
   for (const input of inputs) {
     const any = { ...turn, purposes: undefined }
-    enqueueDecision(decideTurn(input, any, batch, settings), any, node, batch)
+    enqueueDecision(decideTurn(input, any, batch, settings), any, node, batch, settings)
     enqueueShadow(input, any, node, batch, settings)
   }
 }
@@ -240,7 +240,7 @@ export function follow(applied: Applied, past: boolean, batch: Batch, settings: 
   const input: DecisionInput = { kind: 'event', event: applied.event, seq: person.seq }
   const { inputs } = measureApplied(applied, turn, batch, settings)
   const decided = decideTurn(input, turn, batch, settings)
-  enqueueDecision(decided, turn, applied.node, batch)
+  enqueueDecision(decided, turn, applied.node, batch, settings)
   enqueueShadow(input, turn, applied.node, batch, settings)
   if (!turn.copy) decideMoves(inputs, turn, applied.node, batch, settings)
   if (decided.deliveries.length > 0) measureArms(applied, turn, batch, settings)

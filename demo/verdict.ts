@@ -3,6 +3,7 @@
  * simulated vendors received and with what the hub has on record.
  */
 import { join } from 'node:path'
+import { decidedOf } from '../core/explain/stored.ts'
 import { withheldSentence } from '../core/explain/withheld.ts'
 import { type ExplainedJourney, explain } from '../core/explain.ts'
 import type { Hub } from '../core/hub.ts'
@@ -198,14 +199,7 @@ const addedToCart = (personId: string, { state }: Hub) =>
     .orderBy('history.received_at', 'desc')
     .executeTakeFirst()
 
-const recoveryResults = (personId: string, { state }: Hub) =>
-  state.db
-    .selectFrom('explanations')
-    .select(['event_id', 'result', 'at'])
-    .where('person_id', '=', personId)
-    .where('rule', '=', RECOVERY_RULE)
-    .orderBy('at')
-    .execute()
+const recoveryResults = (personId: string, { state }: Hub) => decidedOf([personId], state.db, { rule: RECOVERY_RULE })
 
 /** Orders in everybody's counters: an order counted twice shows here. */
 async function countedOrders({ state }: Hub): Promise<number> {
@@ -248,7 +242,7 @@ async function reasonsOf({ hub, shop, receipts }: Evidence, keys: Keys): Promise
     const id = person && (await hubPersonOf(person.email, hub, keys))
     if (!id) continue
     const last = (await recoveryResults(id, hub)).at(-1)
-    const event = last?.event_id ?? (await addedToCart(id, hub))?.id
+    const event = last?.eventId ?? (await addedToCart(id, hub))?.id
     if (event) tell(script, await explained(event), last?.result)
   }
   const heldOut = await state.db

@@ -2,9 +2,9 @@
 import type { Arm } from '../../schemas/delivery.ts'
 import { assignArm } from './assign.ts'
 import { budgetUses, spentClause } from './budget.ts'
-import { CAP_WORDS, capKey, capKeys, capWindowWords, usedAt } from './caps.ts'
+import { capKey, capKeys, usedAt } from './caps.ts'
 import type { Preference } from './channel.ts'
-import { channelClause, clause, heldClause, silenceClauseOf } from './clauses.ts'
+import { capClause, channelClause, clause, heldClause, silenceClauseOf } from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import { type Deciding, digest, type Instance, iso } from './deciding.ts'
 import type { DeliveryDraft, SkippedAction } from './decision.ts'
@@ -204,13 +204,7 @@ function fullCap(
     const zone = zoneFor(cap.zone, state.zone, purpose, organizationZone(deciding))
     const used = usedAt(cap, uses, at, zone)
     if (used < cap.max) continue
-    return clause(
-      `unless.caps.${index}`,
-      `fewer than ${cap.max} ${capWindowWords(cap, 'en')} ${CAP_WORDS[cap.per].en}`,
-      `menos de ${cap.max} ${capWindowWords(cap, 'pt')} ${CAP_WORDS[cap.per].pt}`,
-      false,
-      used,
-    )
+    return capClause(cap, index, used)
   }
   return undefined
 }

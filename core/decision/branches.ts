@@ -41,13 +41,13 @@ export function takenBranch({ branches }: Branched, endedBy: string | undefined,
   for (const [index, { branch, who }] of branches.entries()) {
     if (branch.on !== endedBy) continue
     const found = who.explain(view)
-    if (who.holds(found)) return { branch, clauses: [takenClause(index, branch.id), ...found] }
+    if (who.holds(found)) return { branch, clauses: [branchClause(index, branch.id), ...found] }
     needed.push(...who.broken(found))
   }
   return { branch: undefined, clauses: [noneClause, ...needed] }
 }
 
-const takenClause = (index: number, id: string) =>
+export const branchClause = (index: number, id: string) =>
   clause(
     `then.branches.${index}`,
     `branch "${id}" is the first that fits`,
@@ -56,4 +56,4 @@ const takenClause = (index: number, id: string) =>
     id,
   )
 
-const noneClause = clause('then.branches', 'one of the branches fits', 'algum dos ramos serve', false, null)
+export const noneClause = clause('then.branches', 'one of the branches fits', 'algum dos ramos serve', false, null)

@@ -1,6 +1,6 @@
 /** Clauses of an explanation that are not conditions of the rule: the clock, caps, re-entry, lateness. */
 import type { IdentifierType } from '../../schemas/event.ts'
-import type { OpenTimer } from '../../schemas/profile.ts'
+import { CAP_WORDS, type CompiledCap, capWindowWords } from './caps.ts'
 import type { Clause, ClauseValue } from './compile.ts'
 import { refusalOf } from './consent-words.ts'
 import type { ConsentAnswer } from './decision.ts'
@@ -24,10 +24,9 @@ export const endedClause = (name?: string) =>
 export const emptyCartClause = () =>
   clause('when.absence.unless', 'the cart still has something in it', 'o carrinho ainda tem algo', false, 0)
 
-/** @param timer of which the time is told: in test it is shorter than the rule says. */
-export function silenceClause(compiled: CompiledRule, timer: Pick<OpenTimer, 'startedAt' | 'dueAt'>): Clause {
+/** @param withinMs how long it waited: in test that is shorter than the rule says. */
+export function silenceClause(compiled: CompiledRule, withinMs: number): Clause {
   const { start } = compiled.absence!
-  const withinMs = Date.parse(timer.dueAt) - Date.parse(timer.startedAt)
   return clause(
     'when.absence.within',
     `nothing ended the wait of ${durationWords(withinMs, 'en')} after "${start}"`,
@@ -129,6 +128,34 @@ export const undeclaredClause = ({ destination, action }: { readonly destination
     `a ação "${action}" de "${destination}" existe`,
     false,
     null,
+  )
+
+export const capClause = (cap: CompiledCap, index: number, used: number) =>
+  clause(
+    `unless.caps.${index}`,
+    `fewer than ${cap.max} ${capWindowWords(cap, 'en')} ${CAP_WORDS[cap.per].en}`,
+    `menos de ${cap.max} ${capWindowWords(cap, 'pt')} ${CAP_WORDS[cap.per].pt}`,
+    false,
+    used,
+  )
+
+export const entriesClause = (max: number, perSession: boolean, entered: number) =>
+  clause(
+    'unless.reentry.max',
+    `entered fewer than ${max} times${perSession ? ' in this session' : ''}`,
+    `entrou menos de ${max} vezes${perSession ? ' nesta sessão' : ''}`,
+    false,
+    entered,
+  )
+
+/** @param last when the last entry was, ISO. */
+export const intervalClause = (last: string) =>
+  clause(
+    'unless.reentry.min_interval',
+    'the last entry is long enough ago',
+    'a última entrada foi há tempo suficiente',
+    false,
+    last,
   )
 
 const REFUSED: Readonly<Record<string, readonly [string, string]>> = {

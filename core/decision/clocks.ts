@@ -29,9 +29,9 @@ export function endInstances(deciding: Deciding, event: CanonicalEvent, name: st
     removeTimer(deciding, timer)
     ended.add(timer.rule)
     const instance = instanceOf(compiled, timer)
-    if (byCart) explain(deciding, instance, 'CANCELLED', [emptyCartClause()], {}, event.id)
+    if (byCart) explain(deciding, instance, 'CANCELLED', [emptyCartClause()])
     else if (unless && answersTo(compiled, unless.event)) answerEnding(deciding, instance, event, name, unless.event)
-    else explain(deciding, instance, unless ? 'CANCELLED' : 'GOAL_REACHED', [endedClause(name)], {}, event.id)
+    else explain(deciding, instance, unless ? 'CANCELLED' : 'GOAL_REACHED', [endedClause(name)])
   }
   return ended
 }

@@ -54,6 +54,8 @@ export interface Clause {
 }
 
 export interface Compiled {
+  /** What each clause says, in the order of `explain`. */
+  readonly words: readonly Pick<Clause, 'id' | 'clause' | 'pt' | 'unit'>[]
   test(view: RuleView): boolean
   explain(view: RuleView): Clause[]
   /** Whether these clauses, as `explain` gave them, hold together. */
@@ -84,6 +86,7 @@ export function compileConditions(conditions: Conditions | undefined, path: stri
   const leaves = leavesOfTree(tree)
   const timed = leaves.filter((leaf) => leaf.changesAt !== undefined)
   return {
+    words: leaves.map(({ id, en, pt, unit }) => ({ id, clause: en, pt, ...(unit && { unit }) })),
     test: tester(tree),
     explain: (view) =>
       leaves.map((clause) => ({

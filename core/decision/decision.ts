@@ -157,7 +157,7 @@ export interface CapUse {
 export type DecisionOutcome = ExitCode | 'ENQUEUED' | 'ARMED' | 'RESET' | 'CANCELLED'
 
 export interface Explanation {
-  /** Absent on `latestOnly`: there the newest per person and rule is kept. */
+  /** Of one that was read back: where it is stored. */
   readonly id?: string
   readonly rule: string
   readonly version: number

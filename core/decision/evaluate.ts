@@ -132,5 +132,8 @@ function fireTimer(deciding: Deciding, input: Extract<DecisionInput, { kind: 'ti
   const instance = instanceOf(compiled, timer)
   const ended = endedSince(deciding, compiled, timer.correlation, instance.sinceMs, timer.hadCart === true)
   if (ended) explain(deciding, instance, ended.result, [ended.clause])
-  else judge(deciding, instance, viewOf(deciding, compiled, input.event), [silenceClause(compiled, timer)])
+  else
+    judge(deciding, instance, viewOf(deciding, compiled, input.event), [
+      silenceClause(compiled, Date.parse(timer.dueAt) - Date.parse(timer.startedAt)),
+    ])
 }

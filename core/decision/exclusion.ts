@@ -21,14 +21,17 @@ export function exclusionClause(
   const windowMs = parseDuration(rule.group.window)
   const uses = [...context.capUses(key), ...capUses.filter((use) => use.key === key).map(({ at }) => at)]
   if (!uses.some((at) => Date.parse(at) > nowMs - windowMs)) return undefined
-  return clause(
-    'group',
-    `no message of the group "${rule.group.id}" within ${durationWords(windowMs, 'en')}`,
-    `nenhuma mensagem do grupo "${rule.group.id}" em ${durationWords(windowMs, 'pt')}`,
-    false,
-    uses.length,
-  )
+  return takenClause(rule.group.id, windowMs, uses.length)
 }
+
+export const takenClause = (group: string, windowMs: number, uses: number): Clause =>
+  clause(
+    'group',
+    `no message of the group "${group}" within ${durationWords(windowMs, 'en')}`,
+    `nenhuma mensagem do grupo "${group}" em ${durationWords(windowMs, 'pt')}`,
+    false,
+    uses,
+  )
 
 /** Whether two rules of one group disagree on its window; `P7D` and `P1W` are the same. */
 export const windowsDiffer = (a: { readonly window: string }, b: { readonly window: string }): boolean =>

@@ -1,11 +1,10 @@
-/** How an explanation is written down: what was decided on which rule, with every clause and what it found. */
+/** What is told of a decision: what was decided on which rule, with every clause and what it found. */
 import type { OpenTimer } from '../../schemas/profile.ts'
 import { clause } from './clauses.ts'
 import type { Clause } from './compile.ts'
-import { type Deciding, digest, type Instance } from './deciding.ts'
+import type { Deciding, Instance } from './deciding.ts'
 import type { DecisionOutcome, Explanation } from './decision.ts'
 
-/** @param causeId what ended the instance, where that is not its own event: keeps two endings apart. */
 export function explain(
   deciding: Deciding,
   instance: Instance,
@@ -14,15 +13,11 @@ export function explain(
   more: Partial<
     Pick<Explanation, 'arm' | 'variant' | 'offer' | 'heldUntil' | 'entryId' | 'deliveryIds' | 'skipped' | 'latestOnly'>
   > = {},
-  causeId = '',
 ): void {
   const { compiled, correlation, eventId, startedAt } = instance
   const { id, version } = compiled.rule
   const latestOnly = more.latestOnly ?? false
   deciding.explanations.push({
-    ...(!latestOnly && {
-      id: digest('explanation', id, version, deciding.context.personKey, correlation, eventId, result, causeId),
-    }),
     rule: id,
     version,
     hash: compiled.hash,
@@ -49,15 +44,6 @@ export function explain(
 export function explainUnknownVersion(deciding: Deciding, timer: OpenTimer): void {
   const { rule, version, correlation } = timer
   deciding.explanations.push({
-    id: digest(
-      'explanation',
-      rule,
-      version,
-      deciding.context.personKey,
-      correlation,
-      timer.startEventId,
-      'VERSION_NOT_LOADED',
-    ),
     rule,
     version,
     hash: '',

@@ -3,7 +3,15 @@ import type { Branch, RuleAction } from '../../schemas/rule-gates.ts'
 import { act } from './acting.ts'
 import { takenBranch } from './branches.ts'
 import { channelOrder, type Preference, preferredChannel } from './channel.ts'
-import { clause, contactClause, publishedClause, purposeClause, tooLateClause, undeclaredClause } from './clauses.ts'
+import {
+  contactClause,
+  entriesClause,
+  intervalClause,
+  publishedClause,
+  purposeClause,
+  tooLateClause,
+  undeclaredClause,
+} from './clauses.ts'
 import type { Clause, RuleView } from './compile.ts'
 import type { Deciding, Instance } from './deciding.ts'
 import type { ActionFacts, SkippedAction } from './decision.ts'
@@ -181,22 +189,7 @@ function reentryClause(deciding: Deciding, { compiled, sinceMs }: Instance, { ev
   const entered = perSession
     ? entriesInSession(deciding.sessions[compiled.rule.id], { event, sinceMs })
     : entries.length
-  if (max !== undefined && entered >= max)
-    return clause(
-      'unless.reentry.max',
-      `entered fewer than ${max} times${perSession ? ' in this session' : ''}`,
-      `entrou menos de ${max} vezes${perSession ? ' nesta sessão' : ''}`,
-      false,
-      entered,
-    )
+  if (max !== undefined && entered >= max) return entriesClause(max, perSession, entered)
   const tooRecent = minIntervalMs !== undefined && entries.some((at) => Date.parse(at) > deciding.nowMs - minIntervalMs)
-  return tooRecent
-    ? clause(
-        'unless.reentry.min_interval',
-        'the last entry is long enough ago',
-        'a última entrada foi há tempo suficiente',
-        false,
-        entries.at(-1)!,
-      )
-    : undefined
+  return tooRecent ? intervalClause(entries.at(-1)!) : undefined
 }

@@ -47,9 +47,8 @@ export async function recomputedFor(
       clock: 'noted',
       until,
       watch: ({ batch }) => {
-        for (const [, rule, , , body] of batch.rows.latest.values()) {
-          if (!waiting.has(rule as string)) continue
-          const explanation = JSON.parse(body as string) as Explanation
+        for (const { explanation } of batch.rows.latest.values()) {
+          if (!waiting.has(explanation.rule)) continue
           if (explanation.eventId === row.id && explanation.result === 'NOT_MATCHED') found.push(explanation)
         }
       },

@@ -8,6 +8,7 @@ import { cases, patience } from '../testing/effort.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, Rig, type RigOptions, START } from '../testing/pipeline-rig.ts'
 import { LIFE_RULES, life, live, TRIGGER_RULES } from '../testing/random-history.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { withRules } from '../testing/with-rules.ts'
 import { type BacktestOptions, backtest } from './backtest.ts'
 
@@ -118,16 +119,16 @@ test('a budget lets through what it let through live, what was given back includ
     rig.advance(MINUTE)
     await rig.take(identify({ userId: 'ana', ...at(rig), consent: [signal('email_marketing', 'grant', rig.at())] }))
     rig.advance(MINUTE)
-    const stored = await rig.state.db.selectFrom('explanations').select(['at', 'result']).execute()
-    const decided: { at: number; result: string }[] = []
+    const stored = await storedDecisions(rig.state)
+    const decided: { at: string; result: string }[] = []
     const { settings } = withRules(rig, RULE)
     await tried(rig, [RULE], {
       published: true,
       live: { at: 0, settings },
-      onDecision: ({ at: when, result }) => decided.push({ at: Date.parse(when), result }),
+      onDecision: ({ at: when, result }) => decided.push({ at: when, result }),
     })
-    const inTime = (rows: readonly { at: number; result: string }[]) =>
-      [...rows].sort((a, b) => a.at - b.at).map(({ result }) => result)
+    const inTime = (rows: readonly { at: string; result: string }[]) =>
+      [...rows].sort((a, b) => (a.at < b.at ? -1 : 1)).map(({ result }) => result)
     expect(inTime(stored)).toEqual(['ENQUEUED', 'ENQUEUED', 'ENQUEUED', 'BUDGET'])
     expect(inTime(decided)).toEqual(inTime(stored))
   })

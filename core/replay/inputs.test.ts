@@ -8,6 +8,7 @@ import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, Rig, type RigOptions } from '../testing/pipeline-rig.ts'
 import { live } from '../testing/random-history.ts'
 import { compared, OPTIONS, takeApart } from '../testing/replay-property.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { histories } from './history.ts'
 import { replayPerson } from './person.ts'
 
@@ -50,11 +51,7 @@ const buys = (userId: string, connector: string, order: string, total: number) =
       properties: { order_id: order, total, currency: 'BRL' },
     }),
   )
-const decided = async () =>
-  (await rig.state.db.selectFrom('explanations').selectAll().orderBy('at').execute()).map(({ rule, result }) => [
-    rule,
-    result,
-  ])
+const decided = async () => (await storedDecisions(rig.state)).map(({ rule, result }) => [rule, result])
 
 test('consent: an answer after which destinations are told something, though its event is not kept', async () => {
   await open({ measures })

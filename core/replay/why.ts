@@ -5,6 +5,7 @@
 import type { OpenTimer } from '../../schemas/profile.ts'
 import type { Explanation } from '../decision/index.ts'
 import { askingAll } from '../decision/ruleset.ts'
+import { decidedOf, unmatchedOf } from '../explain/stored.ts'
 import type { Keys } from '../keys.ts'
 import type { StateStore } from '../stores/open.ts'
 import { histories, peopleToday } from './history.ts'
@@ -52,10 +53,8 @@ export async function whyPerson(
       ...(live && { before: { ...live, settings: tellingAll(live.settings) } }),
       until: now,
       watch: ({ batch }) => {
-        for (const row of batch.rows.explanations)
-          if (row[2] === id) again.push(JSON.parse(row[7] as string) as Explanation)
-        for (const row of batch.rows.latest.values())
-          if (row[1] === id) again.push(JSON.parse(row[4] as string) as Explanation)
+        for (const { explanation } of [...batch.rows.explanations, ...batch.rows.latest.values()])
+          if (explanation.rule === id) again.push(explanation)
       },
     })
     waiting = (published ? history.person : people[0])?.profile.timers.filter((timer) => timer.rule === id) ?? []
@@ -84,20 +83,7 @@ const tellingAll = (settings: Prepared['settings']): Prepared['settings'] => ({
 
 const keyOf = ({ eventId, correlation, result }: Explanation) => `${eventId}\0${correlation}\0${result}`
 
-async function storedOf(rule: string, people: readonly string[], { db }: StateStore): Promise<Explanation[]> {
-  const rows = await db
-    .selectFrom('explanations')
-    .select('body')
-    .where('person_id', 'in', people)
-    .where('rule', '=', rule)
-    .orderBy('at', 'desc')
-    .limit(MOST)
-    .execute()
-  const latest = await db
-    .selectFrom('explanations_latest')
-    .select('body')
-    .where('person_id', 'in', people)
-    .where('rule', '=', rule)
-    .execute()
-  return [...rows.reverse(), ...latest].map(({ body }) => JSON.parse(body) as Explanation)
-}
+const storedOf = async (rule: string, people: readonly string[], { db }: StateStore): Promise<Explanation[]> => [
+  ...(await decidedOf(people, db, { rule, limit: MOST })),
+  ...(await unmatchedOf(people, db, rule)),
+]

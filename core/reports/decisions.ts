@@ -2,6 +2,7 @@
 import type { Counterfactual } from '../../schemas/records.ts'
 import type { Rule } from '../../schemas/rule.ts'
 import type { Explanation } from '../decision/index.ts'
+import { decidedOn, decisionById, unmatchedOf } from '../explain/stored.ts'
 import type { Db } from '../stores/open.ts'
 import { type CounterfactualOptions, counterfactual } from './counterfactual.ts'
 
@@ -35,16 +36,9 @@ async function explanationsOf(id: string, db: Db): Promise<Explanation[] | undef
     .where('id', '=', id)
     .executeTakeFirst()
   const event = delivery?.event_id ?? id
-  const rows = await db
-    .selectFrom('explanations')
-    .select(['id', 'rule', 'version', 'result', 'body'])
-    .where((eb) => eb.or([eb('event_id', '=', event), eb('id', '=', id)]))
-    .orderBy('at')
-    .execute()
-  // The columns are the record; the body is what the code of that time wrote beside them.
-  const stored = rows.map(
-    ({ body, ...columns }) => ({ ...(JSON.parse(body) as Explanation), ...columns }) as Explanation,
-  )
+  const onEvent = await decidedOn(event, db)
+  const named = onEvent.length === 0 ? await decisionById(id, db) : undefined
+  const stored: Explanation[] = named ? [named] : onEvent
   if (delivery) return stored.filter(({ deliveryIds }) => deliveryIds.includes(id))
   // Of a trigger that did not match only the newest per person and rule is kept, and by person.
   const kept = await db
@@ -53,9 +47,7 @@ async function explanationsOf(id: string, db: Db): Promise<Explanation[] | undef
     .select('nodes.person_id')
     .where('history.id', '=', id)
     .executeTakeFirst()
-  const latest = kept
-    ? await db.selectFrom('explanations_latest').select('body').where('person_id', '=', kept.person_id).execute()
-    : []
-  const unmatched = latest.map(({ body }) => JSON.parse(body) as Explanation).filter(({ eventId }) => eventId === id)
+  const latest = kept ? await unmatchedOf([kept.person_id], db) : []
+  const unmatched = latest.filter(({ eventId }) => eventId === id)
   return kept || stored.length > 0 ? [...stored, ...unmatched] : undefined
 }

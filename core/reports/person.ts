@@ -1,5 +1,6 @@
 /** One person as the officer sees them: found by an exact identifier, told by pseudonym, as of any time. */
 import type { PersonFound, PersonTimeline, TimelineItem } from '../../schemas/people.ts'
+import { decidedOf } from '../explain/stored.ts'
 import { newId } from '../ids.ts'
 import type { Keys } from '../keys.ts'
 import { identifiersOf } from '../requests/acts.ts'
@@ -58,14 +59,7 @@ export async function personTimeline(id: string, asOf: number, db: Db): Promise<
   const subjects = nodes.map(({ subject }) => subject)
 
   const entries = await consentItems(subjects, asOf, db)
-  const decisions = await db
-    .selectFrom('explanations')
-    .select(['id', 'rule', 'at', 'result'])
-    .where('person_id', 'in', persons)
-    .where('at', '<=', asOf)
-    .orderBy('at', 'desc')
-    .limit(MOST)
-    .execute()
+  const decisions = (await decidedOf(persons, db, { until: asOf, limit: MOST })).reverse()
   const deliveries = await db
     .selectFrom('deliveries')
     .select(['id', 'destination', 'action', 'purpose', 'status', 'reason', 'entry_id', 'created_at', 'settled_at'])
@@ -77,7 +71,7 @@ export async function personTimeline(id: string, asOf: number, db: Db): Promise<
   const items: TimelineItem[] = [
     ...entries,
     ...decisions.map(({ id: decision, rule, at, result }) => ({
-      at,
+      at: Date.parse(at),
       kind: 'decision' as const,
       id: decision,
       subject: null,

@@ -4,6 +4,7 @@ import type { Purposes } from '../../consent/purposes.ts'
 import { readMoment } from '../../consent/requests/clock.ts'
 import { type PurposeStatus, statusAt } from '../../consent/status.ts'
 import type { ErasedItem, KeptItem, RequestScope } from '../../schemas/requests.ts'
+import { countDecisions } from '../explain/stored.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons, holdsInForce, rangeHolds } from '../retention/holds.ts'
 import { unseal } from '../seal.ts'
@@ -115,7 +116,7 @@ export async function readHoldings(
       )
     return total
   }
-  const countOfPeople = async (table: 'explanations' | 'explanations_latest' | 'wakeups') => {
+  const countOfPeople = async (table: 'wakeups') => {
     let total = 0
     for (const part of chunks(personIds))
       total += Number(
@@ -155,7 +156,7 @@ export async function readHoldings(
       facts: await count('facts'),
       queued,
       payloads,
-      decisions: (await countOfPeople('explanations')) + (await countOfPeople('explanations_latest')),
+      decisions: await countDecisions(personIds, db),
       timers: await countOfPeople('wakeups'),
     },
     deliveries,

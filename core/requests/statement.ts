@@ -8,7 +8,7 @@ import { type PurposeStatus, statusAt } from '../../consent/status.ts'
 import { BASES, type Basis } from '../../schemas/consent.ts'
 import type { OpenProfile, SealedTraits } from '../../schemas/profile.ts'
 import type { ErasedItem, KeptItem, RequestRecipient, Right } from '../../schemas/requests.ts'
-import type { Explanation } from '../decision/index.ts'
+import { decidedOf } from '../explain/stored.ts'
 import type { Keys } from '../keys.ts'
 import { consentFacts } from '../ledger/prove.ts'
 import { findEntries } from '../ledger/rows.ts'
@@ -389,25 +389,17 @@ async function readFields(
 
 async function readDecisions(personIds: readonly string[], db: Db): Promise<Statement['decisions']> {
   const found: Statement['decisions'][number][] = []
-  for (const part of chunks(personIds))
-    for (const row of await db
-      .selectFrom('explanations')
-      .selectAll()
-      .where('person_id', 'in', part)
-      .orderBy('at')
-      .execute()) {
-      const { clauses } = JSON.parse(row.body) as Explanation
-      found.push({
-        at: row.at,
-        rule: row.rule,
-        version: row.version,
-        result: row.result,
-        criteria: {
-          pt: clauses.map(({ pt, ok }) => `${ok ? '✓' : '✗'} ${pt}`).join('; '),
-          en: clauses.map(({ clause, ok }) => `${ok ? '✓' : '✗'} ${clause}`).join('; '),
-        },
-      })
-    }
+  for (const { at, rule, version, result, clauses } of await decidedOf(personIds, db))
+    found.push({
+      at: Date.parse(at),
+      rule,
+      version,
+      result,
+      criteria: {
+        pt: clauses.map(({ pt, ok }) => `${ok ? '✓' : '✗'} ${pt}`).join('; '),
+        en: clauses.map(({ clause, ok }) => `${ok ? '✓' : '✗'} ${clause}`).join('; '),
+      },
+    })
   return found
 }
 

@@ -64,7 +64,7 @@ export async function readPublished(
   }
 }
 
-function compiledOf(hash: string, body: string): CompiledRule {
+export function compiledOf(hash: string, body: string): CompiledRule {
   let compiled = compiledTexts.get(hash)
   if (!compiled) {
     compiled = compileRule(JSON.parse(body) as Rule)

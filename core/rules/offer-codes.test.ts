@@ -5,6 +5,7 @@ import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, type Rig } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { BudgetTaken } from './budgets.ts'
 import { OfferCounts, storeCodes, takeCodes } from './offer-codes.ts'
 import { offerCommands } from './offer-report.ts'
@@ -37,8 +38,9 @@ async function adds(rig: Rig, userId: string): Promise<void> {
   )
 }
 const results = async (rig: Rig) =>
-  (await rig.state.db.selectFrom('explanations').select('result').where('result', '!=', 'ARMED').execute())
+  (await storedDecisions(rig.state))
     .map(({ result }) => result)
+    .filter((result) => result !== 'ARMED')
     .sort()
 
 onBothDatabases('what is scarce', (open: OpenRig) => {

@@ -8,6 +8,7 @@ import { cases } from '../testing/effort.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, MINUTE, type Rig } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onSqlite } from '../testing/state-contract.ts'
+import { storedDecisions, storedUnmatched } from '../testing/stored-decisions.ts'
 import { addVersion, setStage, setSwitch } from './publish.ts'
 import { cancelWaiting, holdWaiting, releaseWaiting } from './waiting.ts'
 
@@ -63,8 +64,7 @@ async function turn(rig: Rig, id: string, state: Parameters<typeof setSwitch>[2]
   return count
 }
 
-const results = async (rig: Rig, table: 'explanations' | 'explanations_latest' = 'explanations') =>
-  (await rig.state.db.selectFrom(table).select('result').execute()).map(({ result }) => result)
+const results = async (rig: Rig, stored = storedDecisions) => (await stored(rig.state)).map(({ result }) => result)
 
 describe('the share', () => {
   const id = fc.string({ minLength: 26, maxLength: 26, unit: fc.constantFrom(...'0123456789ABCDEFGHJKMNPQRSTVWXYZ') })
@@ -195,7 +195,7 @@ onSqlite('publishing', (open: OpenRig) => {
     const got = new Set((await rig.deliveries()).map(({ person_id }) => person_id))
     const idOf = async (user: string) => (await rig.person('userId', user))!.id
     expect(got).toEqual(new Set([await idOf('u1'), await idOf('u2')]))
-    expect(new Set(await results(rig, 'explanations_latest'))).toEqual(new Set(['NOT_PUBLISHED']))
+    expect(new Set(await results(rig, storedUnmatched))).toEqual(new Set(['NOT_PUBLISHED']))
     const stored = JSON.stringify([
       await rig.state.db.selectFrom('rule_rollouts').selectAll().execute(),
       await rig.state.db.selectFrom('rule_versions').selectAll().execute(),
@@ -219,12 +219,8 @@ onSqlite('publishing', (open: OpenRig) => {
     await rig.fire()
     await rig.deliver('mail')
     expect(rig.sent('to')).toEqual(['u0@loja.example'])
-    const { body } = (await rig.state.db
-      .selectFrom('explanations')
-      .select('body')
-      .where('result', '=', 'ENQUEUED')
-      .executeTakeFirst())!
-    expect(body).toContain('10 seconds')
+    const sent = (await storedDecisions(rig.state)).find(({ result }) => result === 'ENQUEUED')
+    expect(JSON.stringify(sent)).toContain('10 seconds')
     await rig.take(view(rig, 'u0', 'Product Added'), view(rig, 'u0', 'Order Completed'))
     await publish(rig, { rule: 'carrinho', version: 1, stage: 'live' })
     await rig.take(view(rig, 'u1', 'Product Added'))
@@ -370,7 +366,7 @@ onSqlite('publishing', (open: OpenRig) => {
     expect(await rig.deliver('mail')).toBe(0)
     expect(await rig.deliveries()).toMatchObject([{ status: 'cancelled', reason: 'KILLED' }])
     expect(await rig.rows('caps')).toBe(0)
-    expect(await results(rig, 'explanations_latest')).toEqual(['KILLED'])
+    expect(await results(rig, storedUnmatched)).toEqual(['KILLED'])
     await turn(rig, 'ofertas', 'running')
     await rig.take(view(rig, 'u0'))
     expect(await rig.deliver('mail')).toBe(1)
@@ -397,13 +393,8 @@ onSqlite('shadow', (open: OpenRig) => {
     await rig.take(view(rig, 'u0', 'Product Added'))
     rig.advance(HOUR)
     await rig.fire()
-    const rows = await rig.state.db
-      .selectFrom('explanations')
-      .select(['version', 'result', 'body'])
-      .orderBy('at')
-      .execute()
-    const shadows = rows.filter(({ result }) => result === 'SHADOW')
-    expect(shadows.map(({ body }) => JSON.parse(body) as { rule: string; would: string })).toMatchObject([
+    const rows = await storedDecisions(rig.state)
+    expect(rows.filter(({ result }) => result === 'SHADOW')).toMatchObject([
       { rule: 'carrinho', would: 'ENQUEUED' },
       { rule: 'carrinho', would: 'CAPPED' },
     ])

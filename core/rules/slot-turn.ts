@@ -70,6 +70,6 @@ export function decideSlot(
   if (person.seq === 0) person.profile.measuresDueAt = 0
   person.seq += 1
   person.profile.seq = person.seq
-  enqueueDecision(result, turn, node, batch)
+  enqueueDecision(result, turn, node, batch, settings)
   return true
 }

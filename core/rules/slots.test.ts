@@ -9,6 +9,7 @@ import { cases } from '../testing/effort.ts'
 import { identify } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, type Rig, type RigOptions, START } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { BudgetTaken } from './budgets.ts'
 import { setSwitch } from './publish.ts'
 import { fireSchedules, SlotTaken } from './slots.ts'
@@ -87,9 +88,7 @@ onBothDatabases('schedules by several workers', (open: OpenRig) => {
     rig.advance(HOUR)
     await Promise.all([run(rig, 2), run(rig, 2, { ...rig.processPorts })])
     expect(await sends(rig)).toHaveLength(4)
-    const results = (await rig.state.db.selectFrom('explanations').select('result').execute()).map(
-      ({ result }) => result,
-    )
+    const results = (await storedDecisions(rig.state)).map(({ result }) => result)
     expect(results.filter((result) => result === 'BUDGET')).toHaveLength(6)
     const used = async () =>
       Object.fromEntries(
@@ -252,7 +251,7 @@ onSqlite('schedules', (open: OpenRig) => {
     rig.advance(HOUR)
     await run(rig)
     expect((await sends(rig)).map((line) => line.split(' ')[1])).toEqual(['b', 'b', 'b', 'b'])
-    const results = await rig.state.db.selectFrom('explanations').select(['rule', 'result']).execute()
+    const results = await storedDecisions(rig.state)
     expect(
       results
         .filter(({ result }) => result === 'EXCLUDED')

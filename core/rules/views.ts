@@ -14,6 +14,7 @@ import type {
 import { budgetLimits } from '../decision/budget.ts'
 import { ALL_RULES, versionOrigin } from '../decision/rollout.ts'
 import { nextSlot, parseSchedule, scheduleWords } from '../decision/schedule.ts'
+import { decidedSince } from '../explain/stored.ts'
 import type { Db } from '../stores/open.ts'
 import type { Tables } from '../stores/tables.ts'
 import { readStages, type StageRow } from './book.ts'
@@ -265,17 +266,10 @@ async function compareShadow(
   now: number,
 ): Promise<ShadowComparison | null> {
   if (!shadow) return null
-  const decisions = await db
-    .selectFrom('explanations')
-    .select(['person_id', 'at', 'body'])
-    .where('rule', '=', id)
-    .where('version', '=', shadow.version)
-    .where('result', '=', 'SHADOW')
-    .where('at', '>=', now - COUNTED_DAYS * DAY_MS)
-    .orderBy('at', 'desc')
-    .limit(EXAMINED)
-    .execute()
-  const sends = decisions.filter(({ body }) => (JSON.parse(body) as { would?: string }).would === 'ENQUEUED')
+  const decisions = await decidedSince(now - COUNTED_DAYS * DAY_MS, { rule: id, result: 'SHADOW', most: EXAMINED }, db)
+  const sends = decisions
+    .filter(({ version, would }) => version === shadow.version && would === 'ENQUEUED')
+    .map(({ personId, at }) => ({ personId, at: Date.parse(at) }))
   const people = new Map<string, Set<string>>()
   for (let offset = 0; offset < sends.length; offset += 400) {
     const part = sends.slice(offset, offset + 400)
@@ -285,7 +279,7 @@ async function compareShadow(
       .where(
         'person_id',
         'in',
-        part.map(({ person_id }) => person_id),
+        part.map(({ personId }) => personId),
       )
       .where('created_at', '>=', now - (COUNTED_DAYS + 1) * DAY_MS)
       .where('rule', 'is not', null)
@@ -293,7 +287,7 @@ async function compareShadow(
       .where('arm', '=', 'treated')
       .execute()
     for (const row of rows)
-      if (part.some(({ person_id, at }) => person_id === row.person_id && Math.abs(at - row.created_at) < DAY_MS))
+      if (part.some(({ personId, at }) => personId === row.person_id && Math.abs(at - row.created_at) < DAY_MS))
         people.set(row.rule!, (people.get(row.rule!) ?? new Set()).add(row.person_id))
   }
   return {

@@ -9,7 +9,7 @@ import type { LedgerPrivacy } from '../../schemas/ledger.ts'
 import type { SealedTraits } from '../../schemas/profile.ts'
 import { type PushRow, Stays } from '../audiences/rows.ts'
 import { emptyProfile } from '../decision/empty-profile.ts'
-import type { Explanation } from '../decision/index.ts'
+import type { CompiledRule, Explanation } from '../decision/index.ts'
 import { type IdentitySettings, identitySettings } from '../identity/limits.ts'
 import type { Keys } from '../keys.ts'
 import { heldPersons } from '../retention/holds.ts'
@@ -36,6 +36,14 @@ export interface Fact {
   dirty: boolean
 }
 
+/** A decision about a person, to be stored. */
+export interface Decided {
+  personId: string
+  readonly explanation: Explanation
+  /** The version that decided: what its clauses say is not stored. */
+  readonly compiled: CompiledRule | undefined
+}
+
 /** Rows that only get added. Column order as in commit.ts. */
 export interface NewRows {
   history: unknown[][]
@@ -48,8 +56,9 @@ export interface NewRows {
   heldIdentifiers: unknown[][]
   quarantine: unknown[][]
   deliveries: unknown[][]
-  explanations: unknown[][]
-  latest: Map<string, unknown[]>
+  explanations: Decided[]
+  /** Of triggers that fired and did not match the newest, by person and rule with \0 between. */
+  latest: Map<string, Decided>
   dedupe: { day: number; row: unknown[] }[]
   withdrawals: unknown[][]
   /** Message hash and exit of events that were held until now. */

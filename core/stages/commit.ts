@@ -15,6 +15,7 @@ import { lockPeople } from './lock.ts'
 import { NEW_DELIVERY, NEW_OFFERED_DELIVERY } from './new-delivery.ts'
 import { writePlanCounts } from './note-plan.ts'
 import { writeGaps } from './note-unanswered.ts'
+import { writeExplanations } from './write-explanations.ts'
 
 /** The state moved on without us: another process holds this partition. Nothing was written. */
 export class PositionTaken extends Error {
@@ -342,22 +343,7 @@ async function writeDecisions(batch: Batch, { dialect }: StateStore, trx: Transa
   )
   const remaining = new Set([...batch.merged.keys()].map((id) => batch.person(id).id))
   await writeAudiences({ stays: batch.stays, pushes: batch.pushes, merged: remaining, now: batch.now }, dialect, trx)
-  await insertMany(
-    trx,
-    dialect,
-    'explanations',
-    ['id', 'person_id', 'rule', 'version', 'event_id', 'at', 'result', 'body'],
-    rows.explanations,
-    'on conflict (id) do nothing',
-  )
-  await insertMany(
-    trx,
-    dialect,
-    'explanations_latest',
-    ['person_id', 'rule', 'at', 'result', 'body'],
-    [...rows.latest.values()],
-    'on conflict (person_id, rule) do update set at = excluded.at, result = excluded.result, body = excluded.body',
-  )
+  await writeExplanations(batch, dialect, trx)
 }
 
 /** However many rules have the same goal, what waits of a person is looked at once. */
@@ -407,18 +393,17 @@ function nameWhoRemains(batch: Batch): void {
   for (const row of [...batch.stays.begun, ...batch.stays.ended, ...batch.pushes.values()])
     row.personId = batch.person(row.personId).id
   for (const row of rows.deliveries) row[DELIVERY_PERSON] = batch.person(row[DELIVERY_PERSON] as string).id
-  for (const row of rows.explanations) row[EXPLANATION_PERSON] = batch.person(row[EXPLANATION_PERSON] as string).id
-  const latest = [...rows.latest.values()].sort((a, b) => (a[2] as number) - (b[2] as number))
+  for (const decided of rows.explanations) decided.personId = batch.person(decided.personId).id
+  const latest = [...rows.latest.values()].sort((a, b) => (a.explanation.at < b.explanation.at ? -1 : 1))
   rows.latest.clear()
-  for (const [personId, ...row] of latest) {
-    const { id } = batch.person(personId as string)
-    rows.latest.set(`${id}\0${row[0]}`, [id, ...row])
+  for (const decided of latest) {
+    decided.personId = batch.person(decided.personId).id
+    rows.latest.set(`${decided.personId}\0${decided.explanation.rule}`, decided)
   }
 }
 
-/** Places of the person in the rows of batch.ts. */
+/** Place of the person in the rows of deliveries. */
 const DELIVERY_PERSON = 4
-const EXPLANATION_PERSON = 1
 
 async function writeCounts(batch: Batch, state: StateStore, trx: Transaction<Tables>): Promise<void> {
   await writeRollups(trx, state.dialect, batch.counts)

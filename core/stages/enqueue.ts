@@ -5,7 +5,7 @@ import type { ExitCode } from '../../schemas/exits.ts'
 import type { OpenProfile } from '../../schemas/profile.ts'
 import { type DecisionResult, type DeliveryDraft, type Explanation, nameMatches } from '../decision/index.ts'
 import { versionOrigin } from '../decision/rollout.ts'
-import { newId, nextOrder } from '../ids.ts'
+import { nextOrder } from '../ids.ts'
 import type { ActionDefinition } from '../kit/define.ts'
 import { readPath } from '../kit/read-path.ts'
 import { sealJson } from '../seal.ts'
@@ -19,6 +19,7 @@ export function enqueueDecision(
   turn: Turn,
   node: { readonly id: string; readonly dataKey: Uint8Array },
   batch: Batch,
+  { rules }: Pick<DecideSettings, 'rules'>,
 ): void {
   const { person } = turn
   const { profile } = person
@@ -79,29 +80,15 @@ export function enqueueDecision(
     }
     countDecision(explanation, batch)
     if (explanation.result === 'SHADOW' && explanation.latestOnly) continue
-    const body = JSON.stringify(explanation)
-    const at = Date.parse(explanation.at)
+    const { rule, version, latestOnly } = explanation
+    const decided = { personId: person.id, explanation, compiled: rules.versionOf(rule, version) }
+    if (!latestOnly) {
+      batch.rows.explanations.push(decided)
+      continue
+    }
     // For a trigger that fired and a person who did not match: the newest, and how often each clause was the reason.
-    if (explanation.latestOnly) for (const clause of explanation.failed) batch.count(`rule:${explanation.rule}`, clause)
-    if (explanation.latestOnly)
-      batch.rows.latest.set(`${person.id}\0${explanation.rule}`, [
-        person.id,
-        explanation.rule,
-        at,
-        explanation.result,
-        body,
-      ])
-    else
-      batch.rows.explanations.push([
-        explanation.id ?? newId(batch.now),
-        person.id,
-        explanation.rule,
-        explanation.version,
-        explanation.eventId,
-        at,
-        explanation.result,
-        body,
-      ])
+    for (const clause of explanation.failed) batch.count(`rule:${rule}`, clause)
+    batch.rows.latest.set(`${person.id}\0${rule}`, decided)
   }
 }
 

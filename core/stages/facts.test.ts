@@ -6,6 +6,7 @@ import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { storedDecisions, storedUnmatched } from '../testing/stored-decisions.ts'
 import { type CartState, cartAfter } from './cart.ts'
 import { amountsOf } from './facts.ts'
 import { asNumber, minorUnits } from './money.ts'
@@ -165,8 +166,8 @@ onBothDatabases('facts', (open: OpenRig) => {
     const views = async () => {
       rig.advance(MINUTE)
       await rig.take(reported(rig, 'segment', 'Product Viewed', { product_id: 'p1' }, { anonymousId: 'd1' }))
-      const [row] = await rig.state.db.selectFrom('explanations_latest').select('body').execute()
-      return row && (JSON.parse(row.body) as { clauses: { value: unknown }[] }).clauses.at(-1)?.value
+      const [decision] = await storedUnmatched(rig.state)
+      return decision?.clauses.at(-1)?.value
     }
     await rig.take(allows(rig, 'analytics'))
     await views()
@@ -177,8 +178,7 @@ onBothDatabases('facts', (open: OpenRig) => {
     expect(await views()).toBe(1)
     await views()
     // The fourth is the second: the conditions hold, and all that is missing is an address.
-    const results = await rig.state.db.selectFrom('explanations').select(['rule', 'result']).execute()
-    expect(results).toEqual([{ rule: 'olhou', result: 'NOT_REACHABLE' }])
+    expect(await storedDecisions(rig.state)).toMatchObject([{ rule: 'olhou', result: 'NOT_REACHABLE' }])
   })
 
   describe('cart acts', () => {

@@ -4,6 +4,7 @@ import { storeCodes } from '../rules/offer-codes.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, Rig, type RigOptions } from '../testing/pipeline-rig.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 
 const rule = (id: string, unless = '', then = '') => `
 id: ${id}
@@ -115,7 +116,7 @@ test('each person gets a code of their own, none is left for the next, and a blo
   await does(rig, 'Product Viewed', 'ana')
   await does(rig, 'Product Viewed', 'bia')
   await does(rig, 'Product Viewed', 'caio')
-  const results = await rig.state.db.selectFrom('explanations').select('result').orderBy('at').orderBy('id').execute()
+  const results = await storedDecisions(rig.state)
   expect(results.map(({ result }) => result).sort()).toEqual(['ENQUEUED', 'ENQUEUED', 'NO_OFFER'])
   await rig.take(
     identify({
@@ -142,7 +143,7 @@ test('what a contract owes is neither stopped nor counted by a cap over all mess
   await does(rig, 'Order Completed')
   for (const name of ['Order Updated', 'Order Updated', 'Product Viewed', 'Product Viewed', 'Order Updated'])
     await does(rig, name)
-  const rows = await rig.state.db.selectFrom('explanations').select(['rule', 'result']).execute()
+  const rows = await storedDecisions(rig.state)
   expect(rows.map((row) => `${row.rule} ${row.result}`).sort()).toEqual([
     'oferta CAPPED',
     'oferta ENQUEUED',

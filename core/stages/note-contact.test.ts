@@ -5,6 +5,7 @@ import { replayPerson } from '../replay/person.ts'
 import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { HOUR, Rig } from '../testing/pipeline-rig.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 
 const rule = (id: string, purpose: string) => `
 id: ${id}
@@ -42,10 +43,7 @@ const told = (rig: Rig, name: string, consent = false) => {
     consent: consent ? [signal('email_marketing', 'revoke', rig.at())] : [],
   }
 }
-const results = async (rig: Rig) =>
-  (await rig.state.db.selectFrom('explanations').select('result').orderBy('at').orderBy('id').execute()).map(
-    ({ result }) => result,
-  )
+const results = async (rig: Rig) => (await storedDecisions(rig.state)).map(({ result }) => result)
 
 test('a message that came back stops the next one until something arrives; nothing of it needs a consent', async () => {
   const rig = await opened()

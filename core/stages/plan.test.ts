@@ -10,6 +10,7 @@ import { identify, track } from '../testing/events.ts'
 import { DAY, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { specRequest, specSource } from '../testing/spec-source.ts'
 import { type OpenRig, onBothDatabases, onSqlite } from '../testing/state-contract.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { withRules } from '../testing/with-rules.ts'
 import { type IngestPorts, isRefusal, normalize, record } from './ingest.ts'
 
@@ -129,7 +130,7 @@ onSqlite('an order that was set aside and re-driven later', (open) => {
       occurred_at: orderedAt,
       received_at: orderedAt,
     })
-    const live = await rig.state.db.selectFrom('explanations').select(['rule', 'result', 'at']).orderBy('at').execute()
+    const live = await storedDecisions(rig.state)
     expect(live.map(({ rule, result }) => `${rule} ${result}`)).toEqual([
       'carrinho ARMED',
       'carrinho ENQUEUED',

@@ -27,7 +27,7 @@ export function enqueueShadow(
   settings: DecideSettings,
 ): void {
   const result = decideShadow(input, turn, batch, settings)
-  if (result) enqueueDecision(result, turn, node, batch)
+  if (result) enqueueDecision(result, turn, node, batch, settings)
 }
 
 function decideShadow(

@@ -5,6 +5,7 @@ import { signal } from '../testing/consent-signals.ts'
 import { identify, track } from '../testing/events.ts'
 import { DAY, HOUR, MINUTE, type Rig, SECOND } from '../testing/pipeline-rig.ts'
 import { type OpenRig, onBothDatabases } from '../testing/state-contract.ts'
+import { storedDecisions } from '../testing/stored-decisions.ts'
 import { PersonTaken } from './lock.ts'
 
 const CART = `
@@ -46,8 +47,7 @@ async function ana(rig: Rig): Promise<void> {
 }
 const wakeups = async (rig: Rig) =>
   (await rig.state.db.selectFrom('wakeups').select('due_at').execute()).map(({ due_at }) => due_at)
-const results = async (rig: Rig) =>
-  (await rig.state.db.selectFrom('explanations').select('result').orderBy('at').execute()).map(({ result }) => result)
+const results = async (rig: Rig) => (await storedDecisions(rig.state)).map(({ result }) => result)
 
 onBothDatabases('timers', (open: OpenRig) => {
   test('start, wait out window and grace, and fire once', async () => {

@@ -16,6 +16,7 @@ import { pollTables } from './migrations/015-polls.ts'
 import { definitionTables } from './migrations/016-definitions.ts'
 import { listTables } from './migrations/017-lists.ts'
 import { offerIndex } from './migrations/018-offer-index.ts'
+import { packedExplanations } from './migrations/019-packed-explanations.ts'
 import type { Tables } from './tables.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
@@ -191,6 +192,7 @@ const steps: readonly { readonly id: string; readonly run: Step }[] = [
   { id: '016-definitions', run: definitionTables },
   { id: '017-lists', run: listTables },
   { id: '018-offer-index', run: offerIndex },
+  { id: '019-packed-explanations', run: packedExplanations },
 ]
 
 /** Brings the schema up to date; safe to call at every start. */

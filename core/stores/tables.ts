@@ -3,6 +3,7 @@ import type { OfferTables } from './migrations/011-offers.ts'
 import type { PollTables } from './migrations/015-polls.ts'
 import type { DefinitionTables } from './migrations/016-definitions.ts'
 import type { ListTables } from './migrations/017-lists.ts'
+import type { ExplanationTables } from './migrations/019-packed-explanations.ts'
 import type { RequestTables } from './request-tables.ts'
 import type { RuleTables } from './rule-tables.ts'
 
@@ -17,7 +18,8 @@ export interface Tables
     PollTables,
     RequestTables,
     DefinitionTables,
-    ListTables {
+    ListTables,
+    ExplanationTables {
   meta: { key: string; value: string }
   /** How far each partition of the log has been processed. Advanced by compare-and-set in the state transaction. */
   positions: { partition: number; log_id: string; position: number }
@@ -360,18 +362,6 @@ export interface Tables
     started_at: number
     done_at: number | null
   }
-  explanations: {
-    id: string
-    person_id: string
-    rule: string
-    version: number
-    event_id: string
-    at: number
-    result: string
-    body: string
-  }
-  /** For a fired trigger that did not match: the newest per person and rule. */
-  explanations_latest: { person_id: string; rule: string; at: number; result: string; body: string }
   caps: { key: string; person_id: string; at: number; delivery_id: string }
 
   /** Counts per minute and exit, for the pipeline strip and reports. */

@@ -334,42 +334,43 @@ export async function fillAdminHub({ state }: Pick<AdminHub, 'state'>, now: numb
   const explanation = (id: string, result: string, arm: string, entered: boolean, deliveryIds: string[]) => ({
     id,
     person_id: 'p_ana',
-    rule: 'cart-recovery',
-    version: 3,
     event_id: id === 'x2' ? 'evt-other' : 'evt-cart',
     at: now - 100_000,
-    result,
-    body: JSON.stringify({
-      rule: 'cart-recovery',
-      version: 3,
-      clauses: [
-        {
-          id: 'when.absence.within',
-          clause: 'nothing ended the wait of 30 minutes after "Product Added"',
-          pt: 'nada encerrou a espera de 30 minutos depois de "Product Added"',
-          ok: true,
-          value: true,
-        },
-        {
-          id: 'who.all.0',
-          clause: 'cart.total is at least 5000',
-          pt: 'cart.total é pelo menos 5000',
-          ok: true,
-          value: 12_990,
-        },
-        {
-          id: 'unless.caps.0',
-          clause: 'fewer than 2 within 7 days for this person',
-          pt: 'menos de 2 no período de 7 dias para esta pessoa',
-          ok: entered,
-          value: entered ? 0 : 2,
-        },
-      ],
-      arm,
-      entryId: 'entry-1',
-      deliveryIds,
-      skipped: [],
-    }),
+    body: JSON.stringify([
+      {
+        rule: 'cart-recovery',
+        version: 3,
+        at: new Date(now - 100_000).toISOString(),
+        result,
+        clauses: [
+          {
+            id: 'when.absence.within',
+            clause: 'nothing ended the wait of 30 minutes after "Product Added"',
+            pt: 'nada encerrou a espera de 30 minutos depois de "Product Added"',
+            ok: true,
+            value: true,
+          },
+          {
+            id: 'who.all.0',
+            clause: 'cart.total is at least 5000',
+            pt: 'cart.total é pelo menos 5000',
+            ok: true,
+            value: 12_990,
+          },
+          {
+            id: 'unless.caps.0',
+            clause: 'fewer than 2 within 7 days for this person',
+            pt: 'menos de 2 no período de 7 dias para esta pessoa',
+            ok: entered,
+            value: entered ? 0 : 2,
+          },
+        ],
+        arm,
+        entryId: 'entry-1',
+        deliveryIds,
+        skipped: [],
+      },
+    ]),
   })
   await db
     .insertInto('explanations')

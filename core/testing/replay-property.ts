@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
+import type { Explanation } from '../decision/index.ts'
 import { unmerge } from '../identity/unmerge.ts'
 import { histories } from '../replay/history.ts'
 import { type Clock, type ReplayedTurn, replayPerson } from '../replay/person.ts'
@@ -11,16 +12,21 @@ import type { StateStore } from '../stores/open.ts'
 import { LIFE_MEASURES, MEASURE_RULES } from './life-measures.ts'
 import type { Rig, RigOptions } from './pipeline-rig.ts'
 import { LIFE_RULES, life, live, punctually, TRIGGER_RULES, unchanging } from './random-history.ts'
+import { storedDecisions } from './stored-decisions.ts'
+
+interface Whose {
+  readonly explanation: Explanation
+  readonly personId: string
+}
 
 /** Everything the replay of a rig decides, and the people it ends with. */
 async function replayed(rig: Rig, since = 0, clock: Clock = 'noted') {
-  const explanations: unknown[] = []
+  const explanations: Whose[] = []
   const profiles: Record<string, unknown> = {}
   let whose = ''
   const watch = ({ batch }: ReplayedTurn) => {
     if (batch.now <= since) return
-    for (const [id, , rule, version, event_id, at, result, body] of batch.rows.explanations)
-      explanations.push({ id, person_id: whose, rule, version, event_id, at, result, body })
+    for (const { explanation } of batch.rows.explanations) explanations.push({ explanation, personId: whose })
   }
   const ports = { state: rig.state, keys: rig.keys, now: rig.now }
   for await (const history of histories(rig.now, ports)) {
@@ -41,17 +47,20 @@ async function replayed(rig: Rig, since = 0, clock: Clock = 'noted') {
 async function lived(rig: Rig, but: ReadonlySet<string> = new Set()) {
   const { db } = rig.state
   const people = await db.selectFrom('persons').selectAll().execute()
-  const all = await db.selectFrom('explanations').selectAll().execute()
-  const explanations = all.filter(({ id }) => !but.has(id))
+  const all = await storedDecisions(rig.state)
+  const explanations = all
+    .filter(({ id }) => !but.has(id))
+    .map(({ id: _, personId, ...explanation }): Whose => ({ explanation, personId }))
   const profiles: Record<string, unknown> = {}
   for (const { id, profile, merged_into } of people) if (merged_into === null) profiles[id] = JSON.parse(profile)
   return { explanations, profiles, moved: new Map(people.map(({ id, merged_into }) => [id, merged_into ?? id])) }
 }
 
-const now = (rows: readonly unknown[], moved: ReadonlyMap<string, string> = new Map()) =>
-  (rows as readonly { id: string; person_id: string }[])
-    .map((row) => ({ ...row, person_id: moved.get(row.person_id) ?? row.person_id }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
+/** As text, so that they have an order. */
+const now = (decisions: readonly Whose[], moved: ReadonlyMap<string, string> = new Map()) =>
+  decisions
+    .map(({ explanation, personId }) => `${moved.get(personId) ?? personId} ${JSON.stringify(explanation)}`)
+    .sort()
 
 /**
  * People of whom something is kept. When somebody was first and last seen is also told by events of which nothing may
@@ -117,7 +126,7 @@ export async function takeApart(rig: Rig, place: number): Promise<Since> {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
     }
-  const decided = await db.selectFrom('explanations').select('id').execute()
+  const decided = await storedDecisions(rig.state)
   return { at: rig.now, decided: new Set(decided.map(({ id }) => id)) }
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { signature } from '../../connectors/webhook/destination.ts'
 import type { Hub } from '../../core/hub.ts'
+import { storedDecisions } from '../../core/testing/stored-decisions.ts'
 import {
   basic,
   MESSAGE_RULE,
@@ -133,6 +134,6 @@ test('a bounce keeps a rule that suppresses it away, with the starter purposes',
   await hub.drained()
   await added(3)
   expect(messages()).toBe(1)
-  const results = await hub.state.db.selectFrom('explanations').select('result').execute()
+  const results = await storedDecisions(hub.state)
   expect(results.map(({ result }) => result)).toContain('SUPPRESSED')
 })

@@ -9,6 +9,7 @@ import { Batch } from '../../core/stages/batch.ts'
 import { commitBatch, PositionTaken } from '../../core/stages/commit.ts'
 import { insertMany, openState, type StateStore } from '../../core/stores/open.ts'
 import { startPostgres, type TestPostgres } from '../../core/testing/postgres.ts'
+import { storedDecisions } from '../../core/testing/stored-decisions.ts'
 import {
   basic,
   MESSAGE_RULE,
@@ -128,9 +129,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (kind) => {
     expect(
       (await hub.state.db.selectFrom('attempts').selectAll().execute()).map(({ n, outcome }) => [n, outcome]),
     ).toEqual([[1, 'DELIVERED']])
-    expect((await hub.state.db.selectFrom('explanations').selectAll().execute()).map(({ result }) => result)).toEqual([
-      'ENQUEUED',
-    ])
+    expect((await storedDecisions(hub.state)).map(({ result }) => result)).toEqual(['ENQUEUED'])
   })
 
   test('unknown is not consent: held, not kept; a grant lets it in with its own time; a refusal deletes', async () => {
@@ -268,18 +267,14 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (kind) => {
       'left@example.com',
     ])
     expect(await hub.state.db.selectFrom('wakeups').selectAll().execute()).toEqual([])
-    const results = (
-      await hub.state.db.selectFrom('explanations').select('result').where('rule', '=', 'carrinho').execute()
-    ).map(({ result }) => result)
+    const results = (await storedDecisions(hub.state))
+      .filter(({ rule }) => rule === 'carrinho')
+      .map(({ result }) => result)
     expect(results).toContain('ENQUEUED')
     expect(results).toContain('NOT_MATCHED')
     // The cap holds: the same cart again today sends nothing more.
     await send(add('left', 'l2'))
-    await until(
-      async () =>
-        (await hub.state.db.selectFrom('explanations').select('result').where('result', '=', 'CAPPED').execute())
-          .length > 0,
-    )
+    await until(async () => (await storedDecisions(hub.state)).some(({ result }) => result === 'CAPPED'))
     expect(vendor.requests.length).toBe(1)
   })
 

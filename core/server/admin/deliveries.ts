@@ -8,6 +8,7 @@ import {
   RedriveRequest,
 } from '../../../schemas/admin.ts'
 import { DeliveryStats, DeliveryStatsQuery } from '../../../schemas/deliveries.ts'
+import { decidedOn } from '../../explain/stored.ts'
 import { findEntry } from '../../ledger/rows.ts'
 import { filterDeliveries } from '../delivery-filter.ts'
 import { readDeliveryStats } from './delivery-stats.ts'
@@ -92,18 +93,10 @@ export const deliveryRoutes: readonly AnyRoute[] = [
         .where('delivery_id', '=', row.id)
         .orderBy('n')
         .execute()
-      const explanations =
-        row.rule === null
-          ? []
-          : await db
-              .selectFrom('explanations')
-              .selectAll()
-              .where('event_id', '=', row.event_id)
-              .where('rule', '=', row.rule)
-              .orderBy('at', 'desc')
-              .execute()
+      const decisions = row.rule === null ? [] : await decidedOn(row.event_id, db)
       // One event may be judged twice by a rule (a clock and a repeat): the one that names this delivery is meant.
-      const explanation = explanations.find((candidate) => candidate.body.includes(row.id)) ?? explanations[0]
+      const ofRule = decisions.filter(({ rule }) => rule === row.rule)
+      const explanation = ofRule.find(({ deliveryIds }) => deliveryIds.includes(row.id)) ?? ofRule.at(-1)
       const entry = row.entry_id === null ? undefined : await findEntry(db, row.entry_id)
       return {
         delivery: asDelivery(row),

@@ -1,6 +1,7 @@
 /** The way one event took, from what was stored about it. */
 import { EventJourney, IdParams } from '../../../schemas/admin.ts'
 import { EXITS, type ExitCode } from '../../../schemas/exits.ts'
+import { decidedOn } from '../../explain/stored.ts'
 import { asDelivery, asExplanation, DELIVERY_COLUMNS, parse } from './explanations.ts'
 import { type AnyRoute, defineRoute, Refusal } from './route.ts'
 
@@ -44,13 +45,7 @@ export const eventRoutes: readonly AnyRoute[] = [
         .select(['code', 'path', 'message', 'status', 'source_id', 'received_at'])
         .where('id', '=', params.id)
         .executeTakeFirst()
-      const explanations = await db
-        .selectFrom('explanations')
-        .selectAll()
-        .where('event_id', '=', params.id)
-        .orderBy('at')
-        .limit(100)
-        .execute()
+      const explanations = (await decidedOn(params.id, db)).slice(0, 100)
       const deliveries = await db
         .selectFrom('deliveries')
         .select(DELIVERY_COLUMNS)

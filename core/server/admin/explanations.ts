@@ -1,5 +1,6 @@
 import type { DeliveryRow, Explanation } from '../../../schemas/admin.ts'
 import type { DeliveryStatus } from '../../../schemas/delivery.ts'
+import type { StoredDecision } from '../../explain/stored.ts'
 import type { Tables } from '../../stores/tables.ts'
 
 /** JSON text as stored; what cannot be read is shown as text rather than hidden. */
@@ -11,44 +12,27 @@ export function parse(text: string): unknown {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-const textOrNull = (value: unknown) => (typeof value === 'string' ? value : null)
-
-function listOf(body: unknown, name: string): Record<string, unknown>[] {
-  const list = isRecord(body) ? body[name] : undefined
-  return Array.isArray(list) ? list.filter(isRecord) : []
-}
-
-/** The Explanation of core/decision/evaluate.ts as it was stored; the table outlives the code that wrote it. */
-export function asExplanation(
-  row: Pick<Tables['explanations'], 'rule' | 'at' | 'result' | 'body'> & { id: string | null; version: number | null },
-): Explanation {
-  const body = parse(row.body)
-  return {
-    id: row.id,
-    rule: row.rule,
-    version: row.version,
-    at: row.at,
-    result: row.result,
-    clauses: listOf(body, 'clauses').map((clause) => ({
-      id: String(clause['id'] ?? ''),
-      clause: String(clause['clause'] ?? ''),
-      pt: String(clause['pt'] ?? clause['clause'] ?? ''),
-      ok: clause['ok'] === true,
-      value: clause['value'] ?? null,
-    })),
-    arm: isRecord(body) ? textOrNull(body['arm']) : null,
-    entryId: isRecord(body) ? textOrNull(body['entryId']) : null,
-    skipped: listOf(body, 'skipped').map(({ destination, action, code }) => ({
-      destination: String(destination),
-      action: String(action),
-      code: String(code),
-    })),
-  }
-}
+export const asExplanation = ({
+  id,
+  rule,
+  version,
+  at,
+  result,
+  clauses,
+  arm,
+  entryId,
+  skipped,
+}: StoredDecision): Explanation => ({
+  id,
+  rule,
+  version,
+  at: Date.parse(at),
+  result,
+  clauses: [...clauses],
+  arm: arm ?? null,
+  entryId: entryId ?? null,
+  skipped: [...skipped],
+})
 
 export const DELIVERY_COLUMNS = [
   'id',
