@@ -8,7 +8,8 @@ import { EXITS, type ExitCode } from '../../schemas/exits.ts'
 import { counterfactual } from '../reports/counterfactual.ts'
 import { refusalWords } from './consent-words.ts'
 import type { DecisionOutcome } from './decision.ts'
-import { type Explanation, whySentence } from './index.ts'
+import { compileRule, type Explanation, whySentence } from './index.ts'
+import { type PackedDecision, pack, unpack } from './packed.ts'
 import { at, CART_RECOVERY, event, Person, type PersonOptions, rulesFrom } from './person.fixture.ts'
 import type { DeliveryFacts, SentenceFacts } from './sentence.ts'
 
@@ -411,6 +412,9 @@ test.each(ROWS.map((row) => [`${row.is}: ${row.name}`, row] as const))('%s', (_,
     const failed = explanation.clauses.find((one) => !one.ok && one.id.startsWith(id))
     expect(failed, JSON.stringify(explanation.clauses)).toMatchObject({ value })
   }
+  const compiled = compileRule(facts.rule!)
+  const text = JSON.stringify(pack(explanation, compiled))
+  expect(unpack(JSON.parse(text) as PackedDecision, explanation, compiled)).toEqual(explanation)
   const turned = counterfactual(explanation, facts.rule!)
   const acted = row.is === 'ENQUEUED' || row.is === 'ARMED' || row.is === 'RESET'
   if (!acted) expect(turned.flipsTo, JSON.stringify(turned)).toBe('matched')
