@@ -81,7 +81,7 @@ export function startClocks(
       // The instance keeps the version that started it, also through resets; a late repeat changes nothing.
       if (running.version !== compiled.rule.version || atMs < Date.parse(running.startedAt)) continue
       const timer = clock(deciding, compiled, event, named ?? running.correlation, atMs)
-      deciding.timers = deciding.timers.map((open) => (open === running ? timer : open))
+      deciding.timers = deciding.timers.with(deciding.timers.indexOf(running), timer)
       explain(deciding, instanceOf(compiled, timer), 'RESET', [startedClause(name)])
     } else if (deciding.rules.isCurrent(compiled)) arm(deciding, compiled, event, name, named ?? UNNAMED, atMs)
   }

@@ -145,7 +145,19 @@ const withoutCart = ({ cart: _, ...others }: OpenProfile): OpenProfile => others
 
 export const cartIsEmpty = ({ state }: Pick<Deciding, 'state'>): boolean => (state.cart?.lines.length ?? 0) === 0
 
-export const iso = (ms: number): string => new Date(ms).toISOString()
+/** The last moments that were written out: rules that answer to one event write the same ones. */
+const written: { readonly ms: number; readonly text: string }[] = []
+/** A prime: moments of one event lie whole minutes apart. */
+const WRITTEN = 61
+
+export function iso(ms: number): string {
+  const place = Math.trunc(Math.abs(ms)) % WRITTEN
+  const known = written[place]
+  if (known?.ms === ms) return known.text
+  const text = new Date(ms).toISOString()
+  written[place] = { ms, text }
+  return text
+}
 
 /** 128 bits of SHA-256, hex. */
 export const digest = (...parts: readonly (string | number)[]): string =>

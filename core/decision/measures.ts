@@ -97,6 +97,15 @@ export function compileMeasure(
   const valueNow = (view: RuleView) => fold(inside(entriesOf(view), view))
   const { calendar, from, to } = measured
   const question = JSON.stringify([name, measure?.key ?? measured.event, measured.window, calendar, from, to])
+  const questionBefore = `before ${question}`
+  const before = (view: RuleView, eventName: string, event: MeasuredEvent) => {
+    const taken = measure ? measure.take(event) : true
+    const entries = inside(entriesOf(view), view)
+    if (taken === undefined || !nameMatches(measured.event, eventName)) return fold(entries)
+    const at = Date.parse(event.occurredAt)
+    const own = entries.findLastIndex((entry) => entry[0] === at && entry[1] === taken)
+    return fold(own < 0 ? entries : entries.toSpliced(own, 1))
+  }
   return {
     condition,
     name,
@@ -110,12 +119,10 @@ export function compileMeasure(
       return known.get(question)
     },
     valueBefore(view, eventName, event) {
-      const taken = measure ? measure.take(event) : true
-      const entries = inside(entriesOf(view), view)
-      if (taken === undefined || !nameMatches(measured.event, eventName)) return fold(entries)
-      const at = Date.parse(event.occurredAt)
-      const own = entries.findLastIndex((entry) => entry[0] === at && entry[1] === taken)
-      return fold(own < 0 ? entries : entries.toSpliced(own, 1))
+      const { measuredAlready: known } = view
+      if (!known) return before(view, eventName, event)
+      if (!known.has(questionBefore)) known.set(questionBefore, before(view, eventName, event))
+      return known.get(questionBefore)
     },
     changesAt(view) {
       let earliest: number | undefined

@@ -126,5 +126,16 @@ export const ruleOf = (id: string): string => (isShadow(id) ? id.slice(0, id.ind
 export const isShadow = (id: string): boolean => id.includes('~')
 
 /** Where decisions and deliveries of a version are counted; `shadow:` where it only would have acted. */
-export const versionOrigin = (rule: string, version: number, shadow = false): string =>
-  `${shadow ? 'shadow' : 'rule'}:${rule}@${version}`
+export function versionOrigin(rule: string, version: number, shadow = false): string {
+  const origins = shadow ? shadowOrigins : ruleOrigins
+  let known = origins.get(rule)
+  if (known?.version !== version) {
+    known = { version, origin: `${shadow ? 'shadow' : 'rule'}:${rule}@${version}` }
+    origins.set(rule, known)
+  }
+  return known.origin
+}
+
+/** Of each rule the version asked for last: the same text is counted under again and again. */
+const ruleOrigins = new Map<string, { readonly version: number; readonly origin: string }>()
+const shadowOrigins = new Map<string, { readonly version: number; readonly origin: string }>()

@@ -139,12 +139,14 @@ const byIdThenVersion = (a: CompiledRule, b: CompiledRule) =>
  */
 export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly CompiledRule[] = []): RuleSet {
   const current = [...rules].sort(byIdThenVersion)
-  const key = (id: string, version: number) => `${id}@${version}`
-  const versions = new Map<string, CompiledRule>()
+  const versions = new Map<string, Map<number, CompiledRule>>()
   for (const compiled of [...current, ...retired]) {
-    const name = key(compiled.rule.id, compiled.rule.version)
-    if (!versions.has(name)) versions.set(name, compiled)
+    const { id, version } = compiled.rule
+    const known = versions.get(id) ?? new Map<number, CompiledRule>()
+    versions.set(id, known)
+    if (!known.has(version)) known.set(version, compiled)
   }
+  const every = [...versions.values()].flatMap((known) => [...known.values()])
   const published = new Set(current)
   const triggers = new EventIndex<CompiledRule>()
   const starts = new EventIndex<CompiledRule>()
@@ -153,7 +155,7 @@ export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly C
   const closings = new EventIndex<CompiledRule>()
   const goals = new EventIndex<CompiledRule>()
   // What one event triggers is asked in the order of priority, so that the highest takes what there is to take.
-  for (const compiled of [...versions.values()].sort((a, b) => byPriority(a, b) || byIdThenVersion(a, b))) {
+  for (const compiled of every.sort((a, b) => byPriority(a, b) || byIdThenVersion(a, b))) {
     const { when, exit_on: exitOn = [] } = compiled.rule
     const isPublished = published.has(compiled)
     if ('absence' in when) starts.add([when.absence.start], compiled)
@@ -167,7 +169,7 @@ export function buildRuleSet(rules: readonly CompiledRule[], retired: readonly C
   }
   return {
     current,
-    versionOf: (id, version) => versions.get(key(id, version)),
+    versionOf: (id, version) => versions.get(id)?.get(version),
     triggeredBy: (name, properties) => triggers.find(name, properties),
     startedBy: (name, properties) => starts.find(name, properties),
     steppedBy: (name, properties) => steps.find(name, properties),

@@ -6,7 +6,18 @@ import { numberWords } from './money-words.ts'
 import type { CompiledRule } from './ruleset.ts'
 import type { CompiledLine } from './triggers.ts'
 
+const sequences = new WeakMap<CompiledRule, Clause>()
+
+/** The same at every completion. */
 export function sequenceClause(compiled: CompiledRule): Clause {
+  const known = sequences.get(compiled)
+  if (known) return known
+  const made = sequenceWords(compiled)
+  sequences.set(compiled, made)
+  return made
+}
+
+function sequenceWords(compiled: CompiledRule): Clause {
   const { steps, strict, withinMs } = compiled.sequence!
   const names = steps.map(({ event }) => `"${event}"`)
   const [en, pt] = strict ? [names.join(', then '), names.join(', depois ')] : [names.join(', '), names.join(', ')]

@@ -1,4 +1,5 @@
 /** What a rule would have done, told from history; and what it did, told the same way. */
+import canonicalize from 'canonicalize'
 import { expect, test } from 'vitest'
 import type { Explanation } from '../decision/index.ts'
 import { signal } from '../testing/consent-signals.ts'
@@ -129,7 +130,7 @@ test('a rule that was live gives the decisions that were stored', async () => {
   }
 })
 
-const inOrder = (decisions: readonly Explanation[]) => decisions.map((one) => JSON.stringify(one)).sort()
+const inOrder = (decisions: readonly Explanation[]) => decisions.map((one) => canonicalize(one)).sort()
 const one = (what: number, who: number, product = 1) => ({ what, who, product, late: 0, source: 0 })
 const LIFE = [
   { kind: 'events' as const, list: [one(11, 0), one(11, 2), one(0, 0), one(5, 2)] },

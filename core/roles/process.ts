@@ -106,7 +106,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessRole
   await ensureDedupeTable(state.db, state.dialect, dayOf(clock()))
 
   const publish = (batch: Batch) => {
-    options.onCounts(batch.counts)
+    options.onCounts(new Map(batch.counts))
     if (batch.live.length > 0) options.onLive(batch.live.slice(-500))
     if (batch.rows.deliveries.length > 0) options.onDeliveries()
   }

@@ -21,6 +21,7 @@ import { runIn, type StateStore } from '../stores/open.ts'
 import type { PlanCount } from './note-plan.ts'
 import type { GapCount } from './note-unanswered.ts'
 import type { CapUse, NodeState, PersonState, Statuses, TraitsRow } from './people.ts'
+import { Tally } from './tally.ts'
 
 export interface Fact {
   readonly key: Buffer
@@ -128,7 +129,7 @@ export class Batch {
   readonly finishedFences: string[] = []
   /** In a replay that only wants to hear of decisions: told of each, and nothing of them is written down. */
   decided?: (explanation: Explanation) => void
-  readonly counts = new Map<string, number>()
+  readonly counts = new Tally()
   readonly live: LiveEvent[] = []
 
   /** @param privacy how much of its entries the ledger shows. */
@@ -140,8 +141,7 @@ export class Batch {
   }
 
   count(origin: string, code: ExitCode | 'RECEIVED' | (string & {}), by = 1): void {
-    const key = `${Math.floor(this.now / 60_000)}\0${origin}\0${code}`
-    this.counts.set(key, (this.counts.get(key) ?? 0) + by)
+    this.counts.add(Math.floor(this.now / 60_000), origin, code, by)
   }
 
   /** The person behind an id, also one that was merged away; undefined only where nobody loaded them. */

@@ -415,7 +415,7 @@ async function writeCounts(batch: Batch, state: StateStore, trx: Transaction<Tab
 export async function writeRollups(
   trx: Transaction<Tables>,
   dialect: StateStore['dialect'],
-  counts: ReadonlyMap<string, number>,
+  counts: Iterable<readonly [key: string, count: number]>,
 ): Promise<void> {
   const rows = [...counts].map(([key, count]) => {
     const [minute, origin, code] = key.split('\0') as [string, string, string]

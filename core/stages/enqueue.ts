@@ -106,12 +106,23 @@ function expose(profile: OpenProfile, { rule, arm, variant, trial }: DeliveryDra
   else delete profile.variants
 }
 
+/** As many as rules have places: made once each. */
+const clauseCodes = new Map<string, string>()
+function clauseCode(id: string): string {
+  let code = clauseCodes.get(id)
+  if (code === undefined) {
+    code = `clause:${id}`
+    clauseCodes.set(id, code)
+  }
+  return code
+}
+
 /** By result and arm, and by the clauses that were the reason. */
 export function countDecision({ rule, version, result, would, arm, failed }: Explanation, batch: Batch): void {
   const origin = versionOrigin(rule, version, would !== undefined)
   const outcome = would ?? result
   batch.count(origin, outcome === 'ENQUEUED' && arm !== 'treated' ? 'WOULD_HOLD_OUT' : outcome)
-  if (outcome !== 'ENQUEUED') for (const id of failed) batch.count(origin, `clause:${id}`)
+  if (outcome !== 'ENQUEUED') for (const id of failed) batch.count(origin, clauseCode(id))
 }
 
 /** Actions that follow an event by themselves, for the purposes the event was kept for. */

@@ -1,4 +1,5 @@
 /** History given again leads to what it led to the first time: the same decisions, the same people. */
+import canonicalize from 'canonicalize'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { OpenProfile } from '../../schemas/profile.ts'
@@ -58,9 +59,7 @@ async function lived(rig: Rig, but: ReadonlySet<string> = new Set()) {
 
 /** As text, so that they have an order. */
 const now = (decisions: readonly Whose[], moved: ReadonlyMap<string, string> = new Map()) =>
-  decisions
-    .map(({ explanation, personId }) => `${moved.get(personId) ?? personId} ${JSON.stringify(explanation)}`)
-    .sort()
+  decisions.map(({ explanation, personId }) => `${moved.get(personId) ?? personId} ${canonicalize(explanation)}`).sort()
 
 /**
  * People of whom something is kept. When somebody was first and last seen is also told by events of which nothing may

@@ -3,6 +3,7 @@
  * all (DESIGN §7): whatever people answer after the range, whoever is computed gets the log of then, and all others are
  * left out and counted.
  */
+import canonicalize from 'canonicalize'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Explanation } from '../decision/index.ts'
@@ -92,12 +93,12 @@ async function expectTheLogOfThen(rig: Rig, to: number, before: readonly StoredD
       now: rig.now,
       timezone: 'America/Sao_Paulo',
       onDecision: (explanation: Explanation) => {
-        if (!explanation.latestOnly) decided.push(JSON.stringify(explanation))
+        if (!explanation.latestOnly) decided.push(canonicalize(explanation)!)
       },
     })
     const stored = before.filter((one) => one.rule === rule.rule.id && may.has(today.get(one.personId) ?? ''))
     expect(decided.sort()).toEqual(
-      stored.map(({ id: _, personId: __, ...explanation }) => JSON.stringify(explanation)).sort(),
+      stored.map(({ id: _, personId: __, ...explanation }) => canonicalize(explanation)!).sort(),
     )
     const counted = Object.values(report.people.leftOut).reduce((sum, count) => sum + count, 0)
     expect(report.people.computed).toBe(may.size)
