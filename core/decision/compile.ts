@@ -71,8 +71,10 @@ interface CompiledClause {
   readonly id: string
   readonly en: string
   readonly pt: string
-  test(view: RuleView): boolean
-  value(view: RuleView): ClauseValue
+  /** What it is about: read once, to be judged and told. */
+  find(view: RuleView): unknown
+  holds(found: unknown): boolean
+  shows(found: unknown): ClauseValue
   readonly unit?: 'cents'
   changesAt?(view: RuleView): number | undefined
 }
@@ -84,24 +86,28 @@ type Tree = { readonly leaf: CompiledClause } | { readonly every: readonly Tree[
 export function compileConditions(conditions: Conditions | undefined, path: string): Compiled {
   const tree = groupTree(conditions ?? {}, path, false)
   const leaves = leavesOfTree(tree)
+  // Nearly all rules: every clause has to hold.
+  const flat = 'every' in tree && tree.every.every((part) => 'leaf' in part)
   const timed = leaves.filter((leaf) => leaf.changesAt !== undefined)
   return {
     words: leaves.map(({ id, en, pt, unit }) => ({ id, clause: en, pt, ...(unit && { unit }) })),
     test: tester(tree),
-    explain: (view) =>
-      leaves.map((clause) => ({
-        id: clause.id,
-        clause: clause.en,
-        pt: clause.pt,
-        ok: clause.test(view),
-        value: clause.value(view),
-        ...(clause.unit && { unit: clause.unit }),
-      })),
-    holds: (clauses) => weigh(tree, clauses, { next: 0 }).ok,
+    explain(view) {
+      const clauses: Clause[] = []
+      for (const { id, en, pt, unit, find, holds, shows } of leaves) {
+        const found = find(view)
+        const told = { id, clause: en, pt, ok: holds(found), value: shows(found) }
+        clauses.push(unit ? { ...told, unit } : told)
+      }
+      return clauses
+    },
+    holds: flat ? (clauses) => clauses.every(isOk) : (clauses) => weigh(tree, clauses, { next: 0 }).ok,
     broken: (clauses) => weigh(tree, clauses, { next: 0 }).broken,
     changesAt: (view) => earliest(timed.map((leaf) => leaf.changesAt!(view))),
   }
 }
+
+const isOk = ({ ok }: Clause): boolean => ok
 
 /** The earlier of moments that may never come. */
 export function earliest(moments: readonly (number | undefined)[]): number | undefined {
@@ -124,8 +130,8 @@ function conditionTree(condition: Condition, id: string, negated: boolean): Tree
   if (isGroup(condition)) return groupTree(condition, id, negated)
   const clause = atom(condition, id)
   if (!negated) return { leaf: { id, ...clause } }
-  const { en, pt, test } = clause
-  return { leaf: { ...clause, id, en: `not: ${en}`, pt: `não: ${pt}`, test: (view) => !test(view) } }
+  const { en, pt, holds } = clause
+  return { leaf: { ...clause, id, en: `not: ${en}`, pt: `não: ${pt}`, holds: (found) => !holds(found) } }
 }
 
 function atom(condition: Atom, id: string): Omit<CompiledClause, 'id'> {
@@ -140,13 +146,23 @@ function leavesOfTree(tree: Tree): CompiledClause[] {
 }
 
 function tester(tree: Tree): (view: RuleView) => boolean {
-  if ('leaf' in tree) return tree.leaf.test
-  if ('every' in tree) {
-    const parts = tree.every.map(tester)
-    return parts.length === 1 ? parts[0]! : (view) => parts.every((part) => part(view))
+  if ('leaf' in tree) {
+    const { find, holds } = tree.leaf
+    return (view) => holds(find(view))
   }
+  if ('every' in tree) return everyOf(tree.every.map(tester))
   const parts = tree.some.map(tester)
   return (view) => parts.some((part) => part(view))
+}
+
+/** Of the usual few without a loop. */
+function everyOf(parts: readonly ((view: RuleView) => boolean)[]): (view: RuleView) => boolean {
+  const [first, second, third] = parts
+  if (!first) return () => true
+  if (!second) return first
+  if (!third) return (view) => first(view) && second(view)
+  if (parts.length === 3) return (view) => first(view) && second(view) && third(view)
+  return (view) => parts.every((part) => part(view))
 }
 
 function weigh(tree: Tree, clauses: readonly Clause[], at: { next: number }): { ok: boolean; broken: Clause[] } {
@@ -169,8 +185,9 @@ function fieldAtom(condition: FieldCondition): Omit<CompiledClause, 'id'> {
   const free = isFreeField(field)
   return {
     ...fieldWords(condition),
-    test: (view) => test(read(view)),
-    value: (view) => shown(read(view), expected, free),
+    find: read,
+    holds: test,
+    shows: (found) => shown(found, expected, free),
     ...(field === 'cart.total' && { unit: 'cents' as const }),
   }
 }
@@ -181,8 +198,9 @@ function audienceAtom({ audience, in: member }: AudienceCondition): Omit<Compile
   return {
     en: member ? `is in the audience "${audience}"` : `is not in the audience "${audience}"`,
     pt: member ? `está no público "${audience}"` : `não está no público "${audience}"`,
-    test: (view) => within(view) === member,
-    value: within,
+    find: within,
+    holds: (found) => found === member,
+    shows: (found) => found === true,
   }
 }
 
@@ -193,12 +211,11 @@ function measureAtom(condition: MeasureCondition, id: string): Omit<CompiledClau
 
 /** How a measure compares, of whatever moment. */
 export function measureTest({ condition, name, value, changesAt }: CompiledMeasure) {
-  const compare = fieldTest(condition.op, condition.value)
   const raw = name === 'first' || name === 'last' || name === 'min' || name === 'max'
   return {
-    compare,
-    test: (view: RuleView) => compare(value(view)),
-    value: (view: RuleView) => shown(value(view), condition.value, raw),
+    find: value,
+    holds: fieldTest(condition.op, condition.value),
+    shows: (found: unknown) => shown(found, condition.value, raw),
     changesAt,
   }
 }

@@ -15,8 +15,20 @@ export function crossingClause(
   eventName: string,
   event: CanonicalEvent,
 ): Clause | undefined {
-  const { compare, value } = measureTest(crossing)
-  if (!compare(crossing.value(view)) || compare(crossing.valueBefore(view, eventName, event))) return undefined
+  const { find, holds, shows } = testOf(crossing)
+  const found = find(view)
+  if (!holds(found) || holds(crossing.valueBefore(view, eventName, event))) return undefined
   const { en, pt } = measureWords(crossing)
-  return clause(`when.${crossing.name}`, en, pt, true, value(view))
+  return clause(`when.${crossing.name}`, en, pt, true, shows(found))
+}
+
+const tests = new WeakMap<CompiledMeasure, ReturnType<typeof measureTest>>()
+
+function testOf(crossing: CompiledMeasure): ReturnType<typeof measureTest> {
+  let test = tests.get(crossing)
+  if (!test) {
+    test = measureTest(crossing)
+    tests.set(crossing, test)
+  }
+  return test
 }

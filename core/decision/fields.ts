@@ -27,9 +27,10 @@ export function fieldReader(field: string): (view: RuleView) => unknown {
   if (field === 'person.known') return (view) => view.known
   const [root, ...steps] = field.split('.')
   const rest = steps.join('.')
+  const inherited = isInherited(rest)
   if (root === 'traits')
     return ({ profile, purpose }) => {
-      const trait = Object.hasOwn(profile.traits, rest) ? profile.traits[rest]! : undefined
+      const trait = inherited && !Object.hasOwn(profile.traits, rest) ? undefined : profile.traits[rest]
       return trait && (trait.purposes.length === 0 || trait.purposes.includes(purpose)) ? trait.value : undefined
     }
   if (root === 'counters') {
@@ -42,8 +43,16 @@ export function fieldReader(field: string): (view: RuleView) => unknown {
       const known = Object.hasOwn(profile[root] ?? {}, rest) ? profile[root]![rest]! : undefined
       return known?.purpose === purpose ? known.value : undefined
     }
+  if (steps.length === 1 && !inherited)
+    return ({ event }) => {
+      const properties = event?.properties
+      return properties === undefined ? undefined : (properties[rest] ?? undefined)
+    }
   return (view) => readSteps(view.event?.properties, steps)
 }
+
+/** Names that every object has without having been given them. */
+const isInherited = (name: string): boolean => name in Object.prototype
 
 export function readSteps(from: unknown, steps: readonly string[]): unknown {
   let value = from
@@ -62,6 +71,24 @@ const COMPARE: Record<Comparison, (a: unknown, b: unknown) => boolean> = {
   gte: (a, b) => order(a, b) >= 0,
   lt: (a, b) => order(a, b) < 0,
   lte: (a, b) => order(a, b) <= 0,
+}
+
+/** Numbers beside numbers, which most conditions are about. */
+function quickly(op: Comparison, expected: number): (found: number) => boolean {
+  switch (op) {
+    case 'eq':
+      return (found) => found === expected
+    case 'ne':
+      return (found) => found !== expected
+    case 'gt':
+      return (found) => found > expected
+    case 'gte':
+      return (found) => found >= expected
+    case 'lt':
+      return (found) => found < expected
+    case 'lte':
+      return (found) => found <= expected
+  }
 }
 
 /** Two numbers, or two texts (dates in ISO 8601 order as text does). Anything else is in no order: NaN. */
@@ -88,6 +115,10 @@ export function fieldTest(op: Operator, expected: Expected): (found: unknown) =>
       return (found) => found === undefined
     case 'in': {
       const values = Array.isArray(expected) ? expected : []
+      if (values.every((value) => typeof value === 'string')) {
+        const texts: readonly unknown[] = values
+        return (found) => texts.includes(found)
+      }
       return (found) => values.some((value) => alike(found, value) === value)
     }
     case 'contains':
@@ -97,6 +128,10 @@ export function fieldTest(op: Operator, expected: Expected): (found: unknown) =>
           : Array.isArray(found) && found.some((item) => alike(item, expected) === expected)
     default: {
       const compare = COMPARE[op]
+      if (typeof expected === 'number') {
+        const quick = quickly(op, expected)
+        return (found) => (typeof found === 'number' ? quick(found) : compare(asNumeric(found), expected))
+      }
       return (found) => compare(alike(found, expected), expected)
     }
   }
@@ -110,9 +145,12 @@ export function shown(found: unknown, expected: Expected, free: boolean): Clause
   if (found === undefined || found === null) return null
   if (typeof found === 'boolean') return found
   if (typeof found === 'number') return free && Math.abs(found) >= LONG_NUMBER ? '(number)' : found
-  if (typeof found === 'string') return !free || [expected].flat().includes(found) ? found : '(text)'
+  if (typeof found === 'string') return !free || isWord(found, expected) ? found : '(text)'
   return Array.isArray(found) ? `(list of ${found.length})` : '(object)'
 }
+
+const isWord = (found: string, expected: Expected): boolean =>
+  Array.isArray(expected) ? (expected as readonly unknown[]).includes(found) : found === expected
 
 export const isFreeField = (field: string): boolean => field.startsWith('event.') || field === 'cart.url'
 
